@@ -1,0 +1,64 @@
+/** The driver of Apple's library service: what the domain asks for, by Apple's endpoints. @module */
+import type { AppleLibrary, Credential } from '../domain/ports.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import {
+  associateAssets,
+  disassociateAssets,
+  getAssets,
+  getAssignments,
+  getClientConfig,
+  getEventStatus,
+  postClientConfig,
+} from './client.ts';
+import { parseRoot } from './root.ts';
+import { createServiceConfig, type ServiceConfig } from './service-config.ts';
+import { type AppleTimeouts, defaultTimeouts, type Session } from './session.ts';
+import { createExchange } from './transport.ts';
+
+/** Options of {@link createAppleLibrary}. */
+export interface AppleLibraryOptions {
+  /** Root of version 2, e.g. `https://vpp.itunes.apple.com/mdm/v2`. Plain http only to this machine, or with `allowHttp`. */
+  baseUrl: string;
+  clock: Clock;
+  /** Gets one line at `debug` for each call. Default: none. */
+  logger?: Logger;
+  /** Default: the fetch of Node. */
+  fetch?: typeof fetch;
+  /** Milliseconds. */
+  timeouts?: Partial<AppleTimeouts>;
+  /** Allows plain http to another machine, for a sandbox. Default false. */
+  allowHttp?: boolean;
+}
+
+/** The driver, and beside it Apple's settings for whoever looks up metadata. */
+export interface AppleLibraryDriver extends AppleLibrary {
+  /** Where the legacy lookup of metadata is. @throws AppleFailure */
+  metadataLookupUrl: ServiceConfig['metadataLookupUrl'];
+}
+
+/** A driver of Apple's library service. Throws RangeError for an address that a token must not be sent to. */
+export function createAppleLibrary(options: AppleLibraryOptions): AppleLibraryDriver {
+  const root = parseRoot(options.baseUrl, options.allowHttp);
+  const timeouts = { ...defaultTimeouts, ...options.timeouts };
+  const exchange = createExchange(options);
+  const serviceConfig = createServiceConfig({ exchange, root, clock: options.clock, timeout: timeouts.config });
+  const open = (credential: Credential): Session => ({ exchange, root, timeouts, credential });
+
+  return {
+    describe: (credential, signal) => getClientConfig(open(credential), signal),
+    async claim(credential, holder) {
+      const session = open(credential);
+      await postClientConfig(session, holder);
+      // Apple has no compare-and-swap: what is read back says who holds the library now.
+      return getClientConfig(session);
+    },
+    limits: serviceConfig.limits,
+    metadataLookupUrl: serviceConfig.metadataLookupUrl,
+    readAssets: (credential, query) => getAssets(open(credential), query),
+    readAssignments: (credential, query) => getAssignments(open(credential), query),
+    associate: (credential, write) => associateAssets(open(credential), write),
+    disassociate: (credential, write) => disassociateAssets(open(credential), write),
+    writeStatus: (credential, eventId) => getEventStatus(open(credential), eventId),
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * Apple's own settings: today's limits, and where metadata is looked up (fact sheet §4). Asked without a token, kept
+ * for five minutes.
+ * @see https://developer.apple.com/documentation/devicemanagement/service-config
+ * @module
+ */
+import { z } from 'zod';
+import { AppleFailure, type AppleLimits } from '../domain/ports.ts';
+import type { Clock } from '../lib/clock.ts';
+import { isLoopback } from './root.ts';
+import type { Exchange } from './transport.ts';
+import { optional, wholeNumber } from './wire.ts';
+
+/** How long an answer is good, in milliseconds. Apple asks to read it again every five minutes. */
+export const serviceConfigMaxAge = 5 * 60 * 1000;
+
+/** What holds for a limit that the answer does not name; small enough to be inside any limit seen so far. */
+export const conservativeLimits: AppleLimits = {
+  maxAssets: 10,
+  maxSerialNumbers: 100,
+  maxClientUserIds: 100,
+  maxRequestsPerSecond: 10,
+  maxMdmIdLength: 100,
+  maxMdmNameLength: 100,
+  maxMdmMetadataLength: 255,
+};
+
+/** Where metadata is looked up when the answer does not say (fact sheet §1). */
+export const appleLookupUrl = 'https://uclient-api.itunes.apple.com/WebObjects/MZStorePlatform.woa/wa/lookup';
+
+/** Options of {@link createServiceConfig}. */
+export interface ServiceConfigOptions {
+  exchange: Exchange;
+  /** Root of version 2, with a slash at its end. Plain http means a sandbox. */
+  root: URL;
+  clock: Clock;
+  /** Milliseconds for the exchange. */
+  timeout: number;
+}
+
+/** Apple's settings. Both methods may throw AppleFailure. */
+export interface ServiceConfig {
+  limits(options?: { fresh?: boolean }): Promise<AppleLimits>;
+  /** Where the legacy lookup of metadata is (`contentMetadataLookup`): the one address that is taken from Apple's answer. */
+  metadataLookupUrl(): Promise<string>;
+}
+
+const limit = optional(wholeNumber.pipe(z.int().min(1)));
+
+const serviceConfigAnswer = z.object({
+  limits: optional(
+    z.object({
+      maxAssets: limit,
+      maxSerialNumbers: limit,
+      maxClientUserIds: limit,
+      maxRequestPerSecond: limit,
+      maxMdmIdLength: limit,
+      maxMdmNameLength: limit,
+      maxMdmMetadataLength: limit,
+    }),
+  ),
+  urls: optional(z.object({ contentMetadataLookup: optional(z.string()) })),
+});
+
+type Answer = z.output<typeof serviceConfigAnswer>;
+
+/** Apple's settings behind a cache; callers at the same time share one exchange. */
+export function createServiceConfig(options: ServiceConfigOptions): ServiceConfig {
+  const { exchange, root, clock, timeout } = options;
+  let known: { answer: Answer; readAt: number } | undefined;
+  let underWay: Promise<Answer> | undefined;
+
+  async function read(): Promise<Answer> {
+    const url = new URL('service/config', root);
+    const answer = await exchange({
+      operation: 'Service Config',
+      method: 'GET',
+      url,
+      answer: serviceConfigAnswer,
+      timeout,
+    });
+    known = { answer, readAt: clock.now().getTime() };
+    return answer;
+  }
+
+  async function current(fresh: boolean): Promise<Answer> {
+    if (!fresh && known && clock.now().getTime() - known.readAt < serviceConfigMaxAge) return known.answer;
+    underWay ??= read().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  }
+
+  return {
+    limits: async ({ fresh = false } = {}) => toLimits(await current(fresh)),
+    async metadataLookupUrl() {
+      const text = (await current(false)).urls?.contentMetadataLookup ?? '';
+      if (isAcceptable(text, root)) return text;
+      // A sandbox's tokens are not shown to the real Apple.
+      if (isSandbox(root)) throw new AppleFailure('UNAVAILABLE', 'The sandbox names no address to look up metadata at');
+      return appleLookupUrl;
+    },
+  };
+}
+
+function toLimits(answer: Answer): AppleLimits {
+  const { maxRequestPerSecond = null, ...said } = answer.limits ?? {};
+  const named = Object.entries({ ...said, maxRequestsPerSecond: maxRequestPerSecond }).filter(
+    ([, value]) => value !== null,
+  );
+  return { ...conservativeLimits, ...Object.fromEntries(named) };
+}
+
+/** The token goes to this address as a cookie, so it must be encrypted, or stay in the sandbox. */
+function isAcceptable(text: string, root: URL): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  if (url.protocol === 'https:') return true;
+  return isSandbox(root) && url.protocol === 'http:' && (url.hostname === root.hostname || isLoopback(url));
+}
+
+function isSandbox(root: URL): boolean {
+  return root.protocol === 'http:';
+}

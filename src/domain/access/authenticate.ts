@@ -1,0 +1,33 @@
+import type { KeyActor } from '../actor.ts';
+import type { Services } from '../context.ts';
+import { isScope } from './rights.ts';
+import { hashSecretKey } from './secret-key.ts';
+
+/** `lastUsedAt` of a key is written at most once in this many milliseconds. */
+const usedEvery = 60_000;
+
+/** Who a key belongs to; null when it is unknown, expired or revoked. The answer does not say which. */
+export async function authenticate(
+  services: Pick<Services, 'prisma' | 'clock'>,
+  key: string,
+): Promise<KeyActor | null> {
+  const hash = hashSecretKey(key);
+  if (hash === null) return null;
+  const row = await services.prisma.apiKey.findUnique({ where: { hash } });
+  const now = services.clock.now();
+  if (!row || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) return null;
+  if (row.lastUsedAt === null || now.getTime() - row.lastUsedAt.getTime() >= usedEvery) {
+    await services.prisma.apiKey.updateMany({
+      where: { organizationId: row.organizationId, id: row.id },
+      data: { lastUsedAt: now },
+    });
+  }
+  return {
+    kind: 'API_KEY',
+    organizationId: row.organizationId,
+    apiKeyId: row.id,
+    name: row.name,
+    role: row.role,
+    scopes: row.scopes.filter(isScope),
+  };
+}

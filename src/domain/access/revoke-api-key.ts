@@ -1,0 +1,22 @@
+import { transaction } from '../../db/transaction.ts';
+import { recordAudit } from '../audit/record.ts';
+import type { Context } from '../context.ts';
+import { NotFoundError } from '../errors.ts';
+import { requireRight } from './rights.ts';
+
+/** Ends a key for good. One that was revoked before stays as it is, and nothing is recorded. */
+export async function revokeApiKey(context: Context, input: { apiKeyId: bigint }): Promise<{ apiKeyId: bigint }> {
+  requireRight(context, 'keys:write');
+  const where = { organizationId: context.actor.organizationId, id: input.apiKeyId };
+  await transaction(context, async (tx) => {
+    const changed = await tx.apiKey.updateMany({
+      where: { ...where, revokedAt: null },
+      data: { revokedAt: context.clock.now() },
+    });
+    if (changed.count > 0)
+      return recordAudit(context, tx, { action: 'api-key.revoke', subject: `api-key:${input.apiKeyId}` });
+    if ((await tx.apiKey.count({ where })) === 0)
+      throw new NotFoundError('API key', [String(input.apiKeyId)], ['apiKeyId']);
+  });
+  return input;
+}

@@ -1,0 +1,99 @@
+/** The seats of apps, summed over the tokens that hold them. @module */
+import { ids, nothing, sql, type Tx } from '../../db/transaction.ts';
+
+/** The seats of one app: over all tokens, or those of one. `total = available + used − overdrawn`, unless unlimited. */
+export interface AppCounts {
+  appId: bigint;
+  /** The one token that was counted; null when all were. */
+  tokenId: bigint | null;
+  /** At least one pool never runs out; then `total` and `available` are null. */
+  unlimited: boolean;
+  total: bigint | null;
+  /** Seats that can be given out now; never negative. */
+  available: bigint | null;
+  /** Held or reserved. */
+  used: bigint;
+  /** The reserved part of `used`: Apple has not confirmed it yet. */
+  pending: bigint;
+  /** Seats that Apple took out of service; in no other number. */
+  retired: bigint;
+  /** Seats in use beyond the total, as after a refund. */
+  overdrawn: bigint;
+  /** What Russet counts as held, less what Apple last counted. */
+  drift: bigint;
+  /** Apple licenses it to devices. */
+  deviceAssignable: boolean;
+  /** Age of the oldest of Apple's numbers in the sum; null without a pool. */
+  asOf: Date | null;
+}
+
+/** What to count. */
+export interface CountQuery {
+  organizationId: bigint;
+  /** Null counts every app that has seats. */
+  appIds: readonly bigint[] | null;
+  tokenId: bigint | null;
+}
+
+/** What to count for many readers at once. */
+export interface SharedCountQuery extends Omit<CountQuery, 'tokenId'> {
+  /** Tokens that are counted by themselves too, beside the sum over all of them. */
+  tokenIds: readonly bigint[];
+}
+
+type Row = Omit<AppCounts, 'tokenId' | 'total' | 'available'> & { total: bigint; available: bigint };
+
+const sums = sql`p.app_id AS "appId", bool_or(p.unlimited) AS unlimited,
+  coalesce(sum(p.total) FILTER (WHERE NOT p.unlimited), 0)::bigint AS total,
+  coalesce(sum(greatest(p.total - p.held - p.reserved, 0)) FILTER (WHERE NOT p.unlimited), 0)::bigint AS available,
+  sum(p.held + p.reserved)::bigint AS used, sum(p.reserved)::bigint AS pending, sum(p.retired)::bigint AS retired,
+  coalesce(sum(greatest(p.held + p.reserved - p.total, 0)) FILTER (WHERE NOT p.unlimited), 0)::bigint AS overdrawn,
+  sum(p.held - p.apple_assigned)::bigint AS drift,
+  bool_or(p.device_assignable) AS "deviceAssignable", min(p.apple_as_of) AS "asOf"`;
+
+const pools = sql`license_pool p JOIN token t ON t.organization_id = p.organization_id AND t.id = p.token_id`;
+
+/** Counts per app, in one statement. Apps without a pool are absent from the answer: see {@link noSeats}. */
+export async function countApps(tx: Pick<Tx, '$queryRaw'>, query: CountQuery): Promise<Map<bigint, AppCounts>> {
+  const rows = await tx.$queryRaw<Row[]>(sql`
+    SELECT ${sums} FROM ${pools}
+    WHERE p.organization_id = ${query.organizationId} AND t.removed_at IS NULL
+      ${query.appIds === null ? nothing : sql`AND p.app_id = ANY(${ids(query.appIds)})`}
+      ${query.tokenId === null ? nothing : sql`AND p.token_id = ${query.tokenId}`}
+    GROUP BY p.app_id`);
+  return new Map(rows.map((row) => [row.appId, toCounts(row, query.tokenId)]));
+}
+
+/** The same for the sum over all tokens and for single tokens, in one statement. */
+export async function countAppsByToken(tx: Pick<Tx, '$queryRaw'>, query: SharedCountQuery): Promise<AppCounts[]> {
+  const rows = await tx.$queryRaw<(Row & { tokenId: bigint | null })[]>(sql`
+    SELECT ${sums}, p.token_id AS "tokenId" FROM ${pools}
+    WHERE p.organization_id = ${query.organizationId} AND t.removed_at IS NULL
+      ${query.appIds === null ? nothing : sql`AND p.app_id = ANY(${ids(query.appIds)})`}
+    GROUP BY GROUPING SETS ((p.app_id), (p.app_id, p.token_id))
+    HAVING grouping(p.token_id) = 1 OR p.token_id = ANY(${ids(query.tokenIds)})`);
+  return rows.map(({ tokenId, ...row }) => toCounts(row, tokenId));
+}
+
+function toCounts(row: Row, tokenId: bigint | null): AppCounts {
+  const endless = row.unlimited ? { total: null, available: null } : {};
+  return { ...row, tokenId, ...endless };
+}
+
+/** The counts of an app that no token holds. */
+export function noSeats(appId: bigint, tokenId: bigint | null): AppCounts {
+  return {
+    appId,
+    tokenId,
+    unlimited: false,
+    total: 0n,
+    available: 0n,
+    used: 0n,
+    pending: 0n,
+    retired: 0n,
+    overdrawn: 0n,
+    drift: 0n,
+    deviceAssignable: false,
+    asOf: null,
+  };
+}

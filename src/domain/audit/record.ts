@@ -1,0 +1,41 @@
+import { type Tx, json, moment, sql } from '../../db/transaction.ts';
+import { actorLabel } from '../actor.ts';
+import type { Context } from '../context.ts';
+
+/** What was done, as `noun.verb`. A closed list. */
+export type AuditAction =
+  | 'token.upload'
+  | 'token.renew'
+  | 'token.update'
+  | 'token.remove'
+  | 'token.reorder'
+  | 'token.claim'
+  | 'license.associate'
+  | 'license.revoke'
+  | 'sync.start'
+  | 'app.set-status'
+  | 'device.upsert'
+  | 'device.remove'
+  | 'task.cancel'
+  | 'task.retry'
+  | 'api-key.create'
+  | 'api-key.revoke'
+  | 'organization.update';
+
+/** One entry of the audit log. */
+export interface AuditRecord {
+  action: AuditAction;
+  /** What it was done to, e.g. `token:3`. */
+  subject?: string;
+  taskId?: bigint;
+  /** What changed; never a secret, never personal data. */
+  data?: Record<string, unknown>;
+}
+
+/** Writes the entry in the write's own transaction: no entry, no write. One for each action of an actor. */
+export async function recordAudit(context: Pick<Context, 'actor' | 'clock' | 'correlationId'>, tx: Tx, record: AuditRecord): Promise<void> {
+  await tx.$executeRaw(sql`
+    INSERT INTO audit_entry (organization_id, at, actor, action, subject, task_id, correlation_id, data)
+    VALUES (${context.actor.organizationId}, ${moment(context.clock.now())}, ${actorLabel(context.actor)}, ${record.action},
+            ${record.subject ?? null}, ${record.taskId ?? null}, ${context.correlationId}, ${record.data ? json(record.data) : sql`NULL`})`);
+}

@@ -1,0 +1,61 @@
+/** What verbs are given. @module */
+import type { Database } from '../db/client.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Actor } from './actor.ts';
+import type { AppleLibrary, MetadataSource } from './ports.ts';
+import type { SecretBox } from './token/secret-box.ts';
+
+/** Named points where a test can end the process, to prove that nothing is lost there. */
+export type Failpoint = 'claimed' | 'reserved' | 'before-call' | 'after-call' | 'polling' | 'settling' | 'done' | 'sync-block';
+
+/** Choices of the installation, all named and with units. */
+export interface Settings {
+  mode: 'SANDBOX' | 'PRODUCTION';
+  /** Name under which Russet claims a library; what another administrator reads. */
+  holderName: string;
+  /** Host or address shown beside it. */
+  holderMetadata: string;
+  /** Milliseconds between asking Apple and the first status poll. */
+  firstPollAfter: number;
+  /** Milliseconds between two status polls of one write. */
+  pollEvery: number;
+  /** Milliseconds after which a write that Apple still calls PENDING is compared with its assignments instead. */
+  pendingLimit: number;
+  /** A wait of at most this many milliseconds is spent in the job instead of a new one; 0 never lingers. */
+  lingerFor: number;
+  /** Milliseconds before a write of unknown outcome is compared with Apple's assignments. */
+  unknownOutcomeWait: number;
+  /** Days before the expiry at which a token counts as EXPIRING. */
+  expiringDays: number;
+  /** Milliseconds a task holds its reservations while its token waits for a renewal. */
+  renewalWait: number;
+  /** Days after which task events are deleted. */
+  taskEventDays: number;
+  /** Days for which an idempotency key is kept. */
+  idempotencyDays: number;
+}
+
+/** What a process owns and every verb may use. */
+export interface Services extends Pick<Database, 'prisma' | 'pool'> {
+  clock: Clock;
+  logger: Logger;
+  apple: AppleLibrary;
+  metadata: MetadataSource;
+  secrets: SecretBox;
+  settings: Settings;
+  /** Called at each named point; does nothing outside of crash tests. */
+  failpoint(point: Failpoint): void;
+}
+
+/** The services together with who asks. */
+export interface Context extends Services {
+  actor: Actor;
+  /** Ties request, job, log lines and audit entry together. */
+  correlationId: string;
+}
+
+/** A context for Russet's own work in one organization. */
+export function systemContext(services: Services, organizationId: bigint, name: string, correlationId: string): Context {
+  return { ...services, actor: { kind: 'SYSTEM', organizationId, name }, correlationId };
+}

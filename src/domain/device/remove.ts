@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { type Tx, ids, moment, sql, transaction } from '../../db/transaction.ts';
+import { requireRight } from '../access/rights.ts';
+import { recordAudit } from '../audit/record.ts';
+import type { Context } from '../context.ts';
+import { DeviceHoldsLicensesError, InvalidInputError, UnknownDeviceError } from '../errors.ts';
+import { maxIds } from '../license/limits.ts';
+import { startRevoke } from '../license/revoke.ts';
+import { resolveDevices } from '../license/world.ts';
+import { parseInput } from '../parse.ts';
+
+const inputSchema = z.object({
+  target: z
+    .object({ deviceIds: z.array(z.bigint()).max(maxIds).nullish(), serialNumbers: z.array(z.string().trim().min(1).max(64)).max(maxIds).nullish() })
+    .refine((target) => (target.deviceIds != null) !== (target.serialNumbers != null), 'name devices either by deviceIds or by serialNumbers'),
+  revoke: z.boolean().nullish(),
+});
+
+/** What a removal did. */
+export interface RemovedDevices {
+  removed: number;
+  /** The task that takes the devices' licenses back; null when they held none. */
+  taskId: bigint | null;
+}
+
+/**
+ * Removes devices from the list. While they hold licenses they stay, unless `revoke: true` takes those back too.
+ * Throws UNKNOWN_DEVICE, DEVICE_HOLDS_LICENSES, and what revoking can throw.
+ */
+export async function removeDevices(context: Context, rawInput: z.input<typeof inputSchema>): Promise<RemovedDevices> {
+  requireRight(context, 'devices:write');
+  const input = parseInput(inputSchema, rawInput);
+  const organizationId = context.actor.organizationId;
+  return transaction(context, async (tx) => {
+    const { devices, unknown } = await resolveDevices(context, tx, input.target);
+    if (unknown.length > 0) throw new UnknownDeviceError(unknown);
+    if (devices.length === 0) throw new InvalidInputError([{ path: ['target'], message: 'name at least one device' }]);
+    const deviceIds = devices.map((device) => device.id);
+    const taskId = await takeLicensesBack(context, tx, deviceIds, input.revoke ?? false);
+    const removed = await tx.$executeRaw(sql`
+      UPDATE device SET removed_at = ${moment(context.clock.now())} WHERE organization_id = ${organizationId} AND id = ANY (${ids(deviceIds)})`);
+    await recordAudit(context, tx, { action: 'device.remove', data: { removed, revoked: taskId !== null }, ...(taskId === null ? {} : { taskId }) });
+    return { removed, taskId };
+  });
+}
+
+async function takeLicensesBack(context: Context, tx: Tx, deviceIds: readonly bigint[], revoke: boolean): Promise<bigint | null> {
+  const held = await tx.$queryRaw<{ id: bigint; serial: string }[]>(sql`
+    SELECT id, serial_number AS serial FROM license
+    WHERE organization_id = ${context.actor.organizationId} AND ended_at IS NULL AND device_id = ANY (${ids(deviceIds)}) ORDER BY id`);
+  if (held.length === 0) return null;
+  if (!revoke) throw new DeviceHoldsLicensesError(BigInt(held.length), [...new Set(held.map((license) => license.serial))]);
+  requireRight(context, 'licenses:write');
+  return startRevoke(context, tx, { target: { licenseIds: held.map((license) => license.id) }, onError: 'ATOMIC' });
+}

@@ -1,0 +1,379 @@
+/**
+ * Expected failures: one class for each code, with the data a client needs to act. Messages say what happened, what
+ * was not done and what to do. They know no transport; `graphql/errors.ts` puts them on the wire.
+ * @module
+ */
+
+/** Every code of an expected failure. Stable: clients branch on it. */
+export type ErrorCode =
+  | 'FORBIDDEN'
+  | 'INVALID_INPUT'
+  | 'NOT_FOUND'
+  | 'SCOPE_EXCEEDED'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'INVALID_TOKEN_FILE'
+  | 'DIFFERENT_LIBRARY'
+  | 'OLDER_TOKEN_FILE'
+  | 'TOKEN_EXPIRED'
+  | 'TOKEN_NOT_USABLE'
+  | 'TOKEN_HOLDS_LICENSES'
+  | 'APPLE_UNAVAILABLE'
+  | 'APPLE_REFUSED'
+  | 'NO_TOKEN_FOR_APP'
+  | 'NO_LICENSES_AVAILABLE'
+  | 'NOT_DEVICE_ASSIGNABLE'
+  | 'NOT_REVOCABLE'
+  | 'NOT_LICENSED'
+  | 'ALREADY_LICENSED'
+  | 'REVOKE_IN_PROGRESS'
+  | 'UNKNOWN_DEVICE'
+  | 'OS_TOO_OLD'
+  | 'PLATFORM_NOT_SUPPORTED'
+  | 'DEVICE_HOLDS_LICENSES'
+  | 'REMOVAL_NOT_CONFIRMED'
+  | 'TASK_FINISHED'
+  | 'TASK_NOT_RETRYABLE'
+  | 'CURSOR_INVALID'
+  | 'CANCELLED';
+
+/**
+ * An expected failure. `inputPath` leads to the input that caused it, from the mutation's `input` down. It is not named
+ * `path`: GraphQL takes an error with such a list for one that it has located itself.
+ */
+export abstract class DomainError extends Error {
+  abstract readonly code: ErrorCode;
+  readonly inputPath: string[];
+
+  constructor(message: string, path: string[] = []) {
+    super(message);
+    this.name = new.target.name;
+    this.inputPath = path;
+  }
+}
+
+/** The actor has no right to do it. A top-level error everywhere, never a union member. */
+export class ForbiddenError extends DomainError {
+  readonly code = 'FORBIDDEN';
+  readonly required: string;
+  constructor(required: string) {
+    super(`Not allowed: this needs the right "${required}". Nothing was read or changed. Ask an administrator for a key that has it.`);
+    this.required = required;
+  }
+}
+
+/** One thing wrong with an input. */
+export interface InputIssue {
+  path: string[];
+  message: string;
+}
+
+/** The input does not have the wanted shape or range. */
+export class InvalidInputError extends DomainError {
+  readonly code = 'INVALID_INPUT';
+  readonly issues: InputIssue[];
+  constructor(issues: InputIssue[]) {
+    super(
+      `The input was refused and nothing was changed: ${issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`).join('; ')}`,
+      issues[0]?.path ?? [],
+    );
+    this.issues = issues;
+  }
+}
+
+/** No such thing in this organization. */
+export class NotFoundError extends DomainError {
+  readonly code = 'NOT_FOUND';
+  readonly kind: string;
+  readonly missing: string[];
+  constructor(kind: string, missing: string[], path: string[] = []) {
+    super(`No ${kind} with this id in the organization (${missing.slice(0, 5).join(', ')}). Nothing was changed.`, path);
+    this.kind = kind;
+    this.missing = missing;
+  }
+}
+
+/** A key can't make a key that may do more than itself. */
+export class ScopeExceededError extends DomainError {
+  readonly code = 'SCOPE_EXCEEDED';
+  readonly scopes: string[];
+  constructor(scopes: string[], path: string[] = []) {
+    super(`No key was made: the key you sign in with lacks ${scopes.join(', ')} and can't hand out more than it has.`, path);
+    this.scopes = scopes;
+  }
+}
+
+/** The same idempotency key came with another input. */
+export class IdempotencyKeyReusedError extends DomainError {
+  readonly code = 'IDEMPOTENCY_KEY_REUSED';
+  constructor() {
+    super('This idempotency key was used before with another input. Nothing was done. Use a new key for a new request.', ['idempotencyKey']);
+  }
+}
+
+/** The uploaded text is not a usable content token. `reason` is one of a closed list. */
+export class InvalidTokenFileError extends DomainError {
+  readonly code = 'INVALID_TOKEN_FILE';
+  readonly reason: string;
+  readonly appleErrorNumber: number | null;
+  constructor(reason: string, hint: string, appleErrorNumber: number | null = null) {
+    super(`The content token was refused and nothing was stored: ${hint}`, ['file']);
+    this.reason = reason;
+    this.appleErrorNumber = appleErrorNumber;
+  }
+}
+
+/** A renewal with the token of another library. */
+export class DifferentLibraryError extends DomainError {
+  readonly code = 'DIFFERENT_LIBRARY';
+  readonly libraryName: string | null;
+  constructor(libraryName: string | null) {
+    super(
+      `The token was not renewed: the file opens another library${libraryName ? ` ("${libraryName}")` : ''}. Renew with a file of the same library, or upload this one as a token of its own.`,
+      ['file'],
+    );
+    this.libraryName = libraryName;
+  }
+}
+
+/** A token file that ends earlier than the one Russet has. */
+export class OlderTokenFileError extends DomainError {
+  readonly code = 'OLDER_TOKEN_FILE';
+  readonly currentExpiresAt: Date;
+  constructor(currentExpiresAt: Date) {
+    super(
+      `Nothing was stored: this file expires before the one in use (${currentExpiresAt.toISOString()}). Download a new file, or send force: true to use this one.`,
+      ['file'],
+    );
+    this.currentExpiresAt = currentExpiresAt;
+  }
+}
+
+/** The token is past its date; no call was made. */
+export class TokenExpiredError extends DomainError {
+  readonly code = 'TOKEN_EXPIRED';
+  readonly tokenId: bigint;
+  readonly expiredAt: Date;
+  constructor(tokenId: bigint, label: string, expiredAt: Date) {
+    super(`The token "${label}" expired at ${expiredAt.toISOString()}. Nothing was sent to Apple. Upload a renewed token file.`, ['tokenId']);
+    this.tokenId = tokenId;
+    this.expiredAt = expiredAt;
+  }
+}
+
+/** The token can't be used in its present state. */
+export class TokenNotUsableError extends DomainError {
+  readonly code = 'TOKEN_NOT_USABLE';
+  readonly tokenId: bigint;
+  readonly state: string;
+  constructor(tokenId: bigint, label: string, state: string, advice: string) {
+    super(`The token "${label}" is ${state}. Nothing was sent to Apple. ${advice}`, ['tokenId']);
+    this.tokenId = tokenId;
+    this.state = state;
+  }
+}
+
+/** A token still holds licenses. */
+export class TokenHoldsLicensesError extends DomainError {
+  readonly code = 'TOKEN_HOLDS_LICENSES';
+  readonly licenses: bigint;
+  constructor(licenses: bigint) {
+    super(
+      `The token was not removed: ${licenses} licenses are held through it. Revoke them first, or send confirm: true to remove the token and leave them at Apple.`,
+      ['tokenId'],
+    );
+    this.licenses = licenses;
+  }
+}
+
+/** Apple could not be reached, or was not able to answer. */
+export class AppleUnavailableError extends DomainError {
+  readonly code = 'APPLE_UNAVAILABLE';
+  readonly retryAfter: number | null;
+  constructor(retryAfter: number | null = null) {
+    super('Apple did not answer. Nothing was stored or changed. Try again in a minute.');
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Apple answered with an error. */
+export class AppleRefusedError extends DomainError {
+  readonly code = 'APPLE_REFUSED';
+  readonly appleErrorNumber: number | null;
+  constructor(appleErrorNumber: number | null, what: string) {
+    super(`Apple refused${appleErrorNumber === null ? '' : ` with error ${appleErrorNumber}`}: ${what}. Nothing was changed.`);
+    this.appleErrorNumber = appleErrorNumber;
+  }
+}
+
+/** No token of the organization holds the app. */
+export class NoTokenForAppError extends DomainError {
+  readonly code = 'NO_TOKEN_FOR_APP';
+  readonly skipped: SkippedToken[];
+  constructor(app: string, skipped: SkippedToken[]) {
+    super(
+      `No usable token holds "${app}". Nothing was associated.${skipped.length ? ` Skipped: ${skipped.map((token) => `${token.label} (${token.reason})`).join(', ')}.` : ' Acquire the app in Apple School or Business Manager and sync.'}`,
+      ['appIds'],
+    );
+    this.skipped = skipped;
+  }
+}
+
+/** A token that was passed over, and why. */
+export interface SkippedToken {
+  tokenId: bigint;
+  label: string;
+  /** A token state, `NO_SEATS`, `APP_NOT_HELD` or `NOT_DEVICE_ASSIGNABLE`. */
+  reason: string;
+}
+
+/** Fewer seats are free than were asked for. */
+export class NoLicensesAvailableError extends DomainError {
+  readonly code = 'NO_LICENSES_AVAILABLE';
+  readonly requested: number;
+  readonly available: bigint;
+  readonly asOf: Date;
+  readonly skipped: SkippedToken[];
+  constructor(app: string, requested: number, available: bigint, asOf: Date, skipped: SkippedToken[] = []) {
+    super(
+      `"${app}" has ${available} free licenses and ${requested} were requested (Apple's numbers as of ${asOf.toISOString()}). Nothing was associated. Buy more, or revoke some; Russet is reading the count again now.`,
+      ['appIds'],
+    );
+    this.requested = requested;
+    this.available = available;
+    this.asOf = asOf;
+    this.skipped = skipped;
+  }
+}
+
+/** Apple does not license this item to devices. */
+export class NotDeviceAssignableError extends DomainError {
+  readonly code = 'NOT_DEVICE_ASSIGNABLE';
+  constructor(app: string) {
+    super(`"${app}" can't be licensed to devices; its developer or Apple allows user licenses only. Nothing was associated.`, ['appIds']);
+  }
+}
+
+/** Apple does not take this item back. */
+export class NotRevocableError extends DomainError {
+  readonly code = 'NOT_REVOCABLE';
+  constructor(app: string) {
+    super(`Licenses of "${app}" can't be taken back once given; Apple sells it as irrevocable. Nothing was revoked.`, ['appIds']);
+  }
+}
+
+/** There is no license to take back. */
+export class NotLicensedError extends DomainError {
+  readonly code = 'NOT_LICENSED';
+  constructor(message = 'None of these devices holds such a license. Nothing was revoked.') {
+    super(message);
+  }
+}
+
+/** Every named device holds the license already. */
+export class AlreadyLicensedError extends DomainError {
+  readonly code = 'ALREADY_LICENSED';
+  readonly tokenId: bigint;
+  constructor(app: string, tokenId: bigint) {
+    super(`The device already holds a license of "${app}". Nothing was needed and no second license was taken.`, ['target']);
+    this.tokenId = tokenId;
+  }
+}
+
+/** The device's license is just being taken back. */
+export class RevokeInProgressError extends DomainError {
+  readonly code = 'REVOKE_IN_PROGRESS';
+  constructor(app: string) {
+    super(`The device's license of "${app}" is just being taken back. Nothing was associated. Try again when the revoke is done.`, ['target']);
+  }
+}
+
+/** A device that the organization does not have. */
+export class UnknownDeviceError extends DomainError {
+  readonly code = 'UNKNOWN_DEVICE';
+  readonly devices: string[];
+  readonly count: number;
+  constructor(devices: string[], path: string[] = ['target']) {
+    super(
+      `Unknown: ${devices.slice(0, 5).join(', ')}${devices.length > 5 ? ` and ${devices.length - 5} more` : ''}. Nothing was sent to Apple, which would take any serial number and a seat. Add devices with upsertDevices first.`,
+      path,
+    );
+    this.devices = devices.slice(0, 100);
+    this.count = devices.length;
+  }
+}
+
+/** The device runs a system that can't hold device licenses. */
+export class OsTooOldError extends DomainError {
+  readonly code = 'OS_TOO_OLD';
+  readonly required: string;
+  readonly actual: string;
+  constructor(serialNumber: string, required: string, actual: string) {
+    super(`Device ${serialNumber} runs ${actual}; device licenses need ${required} or newer. Nothing was associated. Update the device.`, ['target']);
+    this.required = required;
+    this.actual = actual;
+  }
+}
+
+/** The app does not run on the device's platform. */
+export class PlatformNotSupportedError extends DomainError {
+  readonly code = 'PLATFORM_NOT_SUPPORTED';
+  readonly platforms: string[];
+  constructor(app: string, serialNumber: string, platforms: string[]) {
+    super(`"${app}" runs on ${platforms.join(', ') || 'no known platform'} and not on device ${serialNumber}. Nothing was associated.`, ['target']);
+    this.platforms = platforms;
+  }
+}
+
+/** A device that still holds seats can't be removed. */
+export class DeviceHoldsLicensesError extends DomainError {
+  readonly code = 'DEVICE_HOLDS_LICENSES';
+  readonly licenses: bigint;
+  readonly devices: string[];
+  constructor(licenses: bigint, devices: string[]) {
+    super(`No device was removed: ${licenses} licenses are still held by ${devices.slice(0, 5).join(', ')}. Revoke them first, or send revoke: true.`);
+    this.licenses = licenses;
+    this.devices = devices.slice(0, 100);
+  }
+}
+
+/** Replacing the whole list would remove devices, and nobody confirmed how many. */
+export class RemovalNotConfirmedError extends DomainError {
+  readonly code = 'REMOVAL_NOT_CONFIRMED';
+  readonly wouldRemove: number;
+  constructor(wouldRemove: number, preview: string[]) {
+    super(
+      `Nothing was changed: replaceAll would remove ${wouldRemove} devices (${preview.slice(0, 5).join(', ')}…). Send confirmRemovals: ${wouldRemove} to go ahead.`,
+      ['confirmRemovals'],
+    );
+    this.wouldRemove = wouldRemove;
+  }
+}
+
+/** The task is over. */
+export class TaskFinishedError extends DomainError {
+  readonly code = 'TASK_FINISHED';
+  constructor(state: string) {
+    super(`The task is already ${state}. Nothing was cancelled.`, ['taskId']);
+  }
+}
+
+/** There is nothing in the task that could be tried again. */
+export class TaskNotRetryableError extends DomainError {
+  readonly code = 'TASK_NOT_RETRYABLE';
+  constructor(message: string) {
+    super(message, ['taskId']);
+  }
+}
+
+/** The cursor of a stream is not one that was handed out for this task. */
+export class CursorInvalidError extends DomainError {
+  readonly code = 'CURSOR_INVALID';
+  readonly reason: 'MALFORMED' | 'OTHER_TASK' | 'AHEAD';
+  constructor(reason: 'MALFORMED' | 'OTHER_TASK' | 'AHEAD') {
+    super(
+      'The cursor was refused and nothing was sent: it was not handed out for this task. Subscribe without "after" to begin with a snapshot.',
+      ['after'],
+    );
+    this.reason = reason;
+  }
+}

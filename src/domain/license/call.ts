@@ -1,0 +1,74 @@
+/** A write to Apple as it is written down. @module */
+import { type Tx, moment, sql } from '../../db/transaction.ts';
+import type { Context } from '../context.ts';
+import type { TokenKey } from '../token/gate.ts';
+
+/** Giving or taking back. */
+export type CallKind = 'ASSOCIATE' | 'DISASSOCIATE';
+
+/** A call that is not settled. */
+export interface OpenCall {
+  id: bigint;
+  taskId: bigint;
+  kind: CallKind;
+  state: 'SENT' | 'ACCEPTED' | 'UNKNOWN';
+  assets: number;
+  eventId: string | null;
+  sentAt: Date;
+  deadlineAt: Date | null;
+}
+
+/** The open call in one of the states that has been due longest. */
+export async function dueCall(context: Context, token: TokenKey, state: 'ACCEPTED' | 'UNKNOWN'): Promise<OpenCall | null> {
+  const rows = await context.prisma.$queryRaw<OpenCall[]>(sql`
+    SELECT id, task_id AS "taskId", kind::text AS kind, state::text AS state, assets, event_id AS "eventId",
+           sent_at AS "sentAt", deadline_at AS "deadlineAt"
+    FROM apple_call WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}
+      AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN') AND state = ${state}::"AppleCallState"
+      AND next_poll_at <= ${moment(context.clock.now())}
+    ORDER BY next_poll_at, id LIMIT 1`);
+  return rows[0] ?? null;
+}
+
+/** One license that a call carries. */
+export interface Carried {
+  id: bigint;
+  poolId: bigint;
+  adamId: string;
+  pricingParam: string;
+  serialNumber: string | null;
+  clientUserId: string | null;
+  appId: bigint;
+  deviceId: bigint | null;
+  revokeTaskId: bigint | null;
+  sends: number;
+}
+
+/** The licenses that an open call carries and that still wait for it. */
+export function carriedBy(db: Tx, organizationId: bigint, callId: bigint): Promise<Carried[]> {
+  return db.$queryRaw<Carried[]>(sql`
+    SELECT id, pool_id AS "poolId", adam_id AS "adamId", pricing_param AS "pricingParam", serial_number AS "serialNumber",
+           client_user_id AS "clientUserId", app_id AS "appId", device_id AS "deviceId", revoke_task_id AS "revokeTaskId", sends::int AS sends
+    FROM license WHERE organization_id = ${organizationId} AND call_id = ${callId}
+      AND state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING')
+    ORDER BY id`);
+}
+
+/** What identifies an item at Apple: asset and holder. */
+export function itemKey(item: { adamId: string; pricingParam: string; serialNumber: string | null; clientUserId: string | null }): string {
+  return `${item.adamId}|${item.pricingParam}|${item.serialNumber ?? ''}|${item.clientUserId ?? ''}`;
+}
+
+/** Ends a call. */
+export async function closeCall(tx: Tx, organizationId: bigint, callId: bigint, state: 'SETTLED' | 'REJECTED', now: Date, errorNumber?: number): Promise<void> {
+  await tx.$executeRaw(sql`
+    UPDATE apple_call SET state = ${state}::"AppleCallState", settled_at = ${moment(now)}, next_poll_at = NULL, error_number = ${errorNumber ?? null}
+    WHERE organization_id = ${organizationId} AND id = ${callId}`);
+}
+
+/** Asks again about a call at `at`, in the given state. */
+export async function putOffCall(tx: Tx, organizationId: bigint, callId: bigint, state: 'ACCEPTED' | 'UNKNOWN', at: Date): Promise<void> {
+  await tx.$executeRaw(sql`
+    UPDATE apple_call SET state = ${state}::"AppleCallState", next_poll_at = ${moment(at)}
+    WHERE organization_id = ${organizationId} AND id = ${callId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);
+}

@@ -1,0 +1,97 @@
+/** Asks Apple how a write stands, and settles it when it is done. @module */
+import type { Context } from '../context.ts';
+import { AppleFailure, type WriteFailure, type WriteStatus } from '../ports.ts';
+import { type GateClaim, underGateClaim } from '../task/claim.ts';
+import { callApple } from '../token/call-apple.ts';
+import { type Carried, type OpenCall, carriedBy, dueCall, itemKey, putOffCall } from './call.ts';
+import { readPresent } from './read-holders.ts';
+import { type ItemFailure, type Verdict, itemFailure, settleCall } from './settle.ts';
+
+/** Errors that say that Apple already is where the write wanted it to be (fact sheet §14.2). */
+const alreadySo: Record<OpenCall['kind'], readonly number[]> = { ASSOCIATE: [9616], DISASSOCIATE: [9619] };
+
+/** Polls the write that has been due longest. False when none is due. */
+export async function pollNext(context: Context, claim: GateClaim): Promise<boolean> {
+  const call = await dueCall(context, claim, 'ACCEPTED');
+  if (!call) return false;
+  context.failpoint('polling');
+  const status = await readStatus(context, claim, call);
+  if (status === null) await compareLater(context, claim, call, context.clock.now());
+  else if (status.status === 'PENDING') await waitOn(context, claim, call);
+  else await settleCall(context, claim, { callId: call.id, taskId: call.taskId, kind: call.kind, eventId: call.eventId }, await judge(context, claim, call, status));
+  return true;
+}
+
+/** The status, or null when Apple no longer knows the event. */
+async function readStatus(context: Context, claim: GateClaim, call: OpenCall): Promise<WriteStatus | null> {
+  try {
+    return await callApple(context, claim, 'READ', (credential) => context.apple.writeStatus(credential, call.eventId!));
+  } catch (error) {
+    if (error instanceof AppleFailure && error.kind === 'EVENT_UNKNOWN') return null;
+    throw error;
+  }
+}
+
+/** Still PENDING: asks again later; past the deadline it is compared with Apple's assignments instead. */
+function waitOn(context: Context, claim: GateClaim, call: OpenCall): Promise<void> {
+  const now = context.clock.now();
+  if (call.deadlineAt && now >= call.deadlineAt) return compareLater(context, claim, call, now);
+  const at = new Date(now.getTime() + context.settings.pollEvery);
+  return underGateClaim(context, claim, (tx) => putOffCall(tx, claim.organizationId, call.id, 'ACCEPTED', at));
+}
+
+function compareLater(context: Context, claim: GateClaim, call: OpenCall, at: Date): Promise<void> {
+  return underGateClaim(context, claim, (tx) => putOffCall(tx, claim.organizationId, call.id, 'UNKNOWN', at));
+}
+
+/**
+ * Who succeeded. Apple lists failed assets and failed holders apart, so with more than one asset in the call, or with
+ * nobody named, those in doubt are looked up among the assignments.
+ */
+async function judge(context: Context, claim: GateClaim, call: OpenCall, status: WriteStatus): Promise<Verdict> {
+  const items = await carriedBy(context.prisma, claim.organizationId, call.id);
+  const failures = status.failures.filter((failure) => !alreadySo[call.kind].includes(failure.appleErrorNumber));
+  const repeated = status.failures.length > failures.length;
+  if (failures.length === 0) {
+    const whole = status.status === 'COMPLETE' || repeated;
+    return whole ? { done: items, failed: [] } : compare(context, claim, call, items, [unnamed]);
+  }
+  const named = new Map(failures.flatMap((failure) => holdersOf(failure).map((holder) => [holder, failure] as const)));
+  const someUnnamed = failures.some((failure) => holdersOf(failure).length === 0);
+  if (someUnnamed) return compare(context, claim, call, items, failures);
+  const doubtful = items.filter((item) => named.has(holderOf(item)));
+  const sure = items.filter((item) => !named.has(holderOf(item)));
+  if (call.assets === 1) {
+    const reasons = new Map<WriteFailure, ItemFailure>();
+    return { done: sure, failed: doubtful.map((item) => ({ item, failure: reasonFor(item, failures, reasons) })) };
+  }
+  const rest = await compare(context, claim, call, doubtful, failures);
+  return { done: [...sure, ...rest.done], failed: rest.failed };
+}
+
+const unnamed: WriteFailure = { appleErrorNumber: 0, message: 'Apple says that the work failed and does not say where.', assets: [], serialNumbers: [], clientUserIds: [] };
+
+const holderOf = (item: Carried) => item.serialNumber ?? item.clientUserId ?? '';
+const holdersOf = (failure: WriteFailure) => [...failure.serialNumbers, ...failure.clientUserIds];
+
+async function compare(context: Context, claim: GateClaim, call: OpenCall, items: readonly Carried[], failures: readonly WriteFailure[]): Promise<Verdict> {
+  const present = await readPresent(context, claim, items);
+  const wanted = call.kind === 'ASSOCIATE';
+  const reasons = new Map<WriteFailure, ItemFailure>();
+  const done: Carried[] = [];
+  const failed: { item: Carried; failure: ItemFailure }[] = [];
+  for (const item of items) {
+    if (present.has(itemKey(item)) === wanted) done.push(item);
+    else failed.push({ item, failure: reasonFor(item, failures, reasons) });
+  }
+  return { done, failed };
+}
+
+function reasonFor(item: Carried, failures: readonly WriteFailure[], reasons: Map<WriteFailure, ItemFailure>): ItemFailure {
+  const failure = failures.find((one) => holdersOf(one).includes(holderOf(item)) || one.assets.some((asset) => asset.adamId === item.adamId)) ?? failures[0]!;
+  const reason = reasons.get(failure) ?? toItemFailure(failure);
+  reasons.set(failure, reason);
+  return reason;
+}
+
+const toItemFailure = (failure: WriteFailure): ItemFailure => itemFailure(failure.appleErrorNumber || null, failure.message);

@@ -1,0 +1,32 @@
+import { type DomainError, NoLicensesAvailableError, OsTooOldError, UnknownDeviceError, AlreadyLicensedError, TokenNotUsableError } from '../errors.ts';
+import type { TaskFailure } from '../task/failures.ts';
+import type { Refusal } from './allocate.ts';
+
+/** A refused pair as an item of the task. */
+export function describeRefusal(refusal: Refusal): TaskFailure {
+  return {
+    code: refusal.error.code,
+    message: refusal.error.message,
+    appId: refusal.appId,
+    deviceId: refusal.device.id,
+    serialNumber: refusal.device.serialNumber,
+    data: dataOf(refusal.error),
+  };
+}
+
+/** Devices that do not exist fail once for each app. */
+export function unknownDeviceFailures(unknown: readonly string[], appIds: readonly bigint[]): TaskFailure[] {
+  return unknown.flatMap((name) =>
+    appIds.map((appId) => ({ code: 'UNKNOWN_DEVICE', message: new UnknownDeviceError([name]).message, appId, data: { device: name } })),
+  );
+}
+
+function dataOf(error: DomainError): Record<string, unknown> | null {
+  if (error instanceof NoLicensesAvailableError) {
+    return { requested: error.requested, available: error.available, asOf: error.asOf, skipped: error.skipped };
+  }
+  if (error instanceof OsTooOldError) return { required: error.required, actual: error.actual };
+  if (error instanceof AlreadyLicensedError) return { tokenId: error.tokenId };
+  if (error instanceof TokenNotUsableError) return { tokenId: error.tokenId, state: error.state };
+  return null;
+}

@@ -1,0 +1,55 @@
+/** Reserves seats: one conditional update a pool, one insert for all licenses with their ledger lines. @module */
+import { ring } from '../../db/notify.ts';
+import { type Tx, ids, moment, sql, texts } from '../../db/transaction.ts';
+import { actorLabel } from '../actor.ts';
+import type { Context } from '../context.ts';
+import { addTaskTokens } from '../task/start.ts';
+import type { Grant } from './allocate.ts';
+import { wakeWriter } from './wake-writer.ts';
+
+/** Takes the seats for the task, and wakes the writers of the tokens concerned. */
+export async function reserve(context: Context, tx: Tx, taskId: bigint, grants: readonly Grant[]): Promise<void> {
+  if (grants.length === 0) return;
+  const organizationId = context.actor.organizationId;
+  await takeSeats(tx, organizationId, grants);
+  await insertLicenses(context, tx, taskId, grants);
+  const tokenIds = [...new Set(grants.map((grant) => grant.candidate.token.id))];
+  await addTaskTokens(tx, { organizationId, taskId }, tokenIds);
+  for (const tokenId of tokenIds) await wakeWriter(tx, { organizationId, tokenId });
+  await ring(tx, { organizationId, kind: 'counts' });
+}
+
+async function takeSeats(tx: Tx, organizationId: bigint, grants: readonly Grant[]): Promise<void> {
+  const counts = new Map<bigint, number>();
+  for (const { candidate } of grants) counts.set(candidate.poolId, (counts.get(candidate.poolId) ?? 0) + 1);
+  const taken = await tx.$executeRaw(sql`
+    UPDATE license_pool p SET reserved = p.reserved + w.n
+    FROM unnest(${ids([...counts.keys()])}, ${[...counts.values()]}::int[]) AS w(id, n)
+    WHERE p.organization_id = ${organizationId} AND p.id = w.id AND (p.unlimited OR p.total - p.held - p.reserved >= w.n)`);
+  // The pools are locked and were just read: anything else is a defect, and must not become a seat too many.
+  if (taken !== counts.size) throw new Error('a pool changed under its lock');
+}
+
+async function insertLicenses(context: Context, tx: Tx, taskId: bigint, grants: readonly Grant[]): Promise<void> {
+  const organizationId = context.actor.organizationId;
+  const now = moment(context.clock.now());
+  const allocations = grants.map((grant) =>
+    JSON.stringify({
+      reason: grant.skipped.length === 0 ? 'FIRST_IN_ORDER' : 'NEXT_IN_ORDER',
+      skipped: grant.skipped.map((token) => ({ tokenId: String(token.tokenId), reason: token.reason })),
+    }),
+  );
+  await tx.$executeRaw(sql`
+    WITH made AS (
+      INSERT INTO license (organization_id, pool_id, token_id, app_id, adam_id, pricing_param, serial_number, device_id, state, source,
+                           task_id, started_at, changed_at, allocation)
+      SELECT ${organizationId}, p.id, p.token_id, p.app_id, p.adam_id, p.pricing_param, g.serial, g.device_id, 'REQUESTED', 'RUSSET',
+             ${taskId}, ${now}, ${now}, g.allocation::jsonb
+      FROM unnest(${ids(grants.map((grant) => grant.candidate.poolId))}, ${texts(grants.map((grant) => grant.device.serialNumber))},
+                  ${ids(grants.map((grant) => grant.device.id))}, ${texts(allocations)}) AS g(pool_id, serial, device_id, allocation)
+      JOIN license_pool p ON p.organization_id = ${organizationId} AND p.id = g.pool_id
+      RETURNING id, pool_id
+    )
+    INSERT INTO ledger (organization_id, at, pool_id, license_id, kind, held_delta, reserved_delta, task_id, actor)
+    SELECT ${organizationId}, ${now}, pool_id, id, 'REQUEST', 0, 1, ${taskId}, ${actorLabel(context.actor)} FROM made`);
+}

@@ -1,0 +1,87 @@
+/** Plans the next write to Apple and writes it down before it is sent. @module */
+import { type Tx, ids, moment, sql, texts } from '../../db/transaction.ts';
+import type { Context } from '../context.ts';
+import type { AppleLimits, LicenseWrite } from '../ports.ts';
+import { type GateClaim, underGateClaim } from '../task/claim.ts';
+import type { TokenKey } from '../token/gate.ts';
+import type { CallKind } from './call.ts';
+
+/** Whose licenses are sent next. */
+export interface NextWork {
+  taskId: bigint;
+  kind: CallKind;
+}
+
+/** The work that has waited longest: tasks take turns, so that a small one never waits for a large one. */
+export async function nextWork(context: Context, token: TokenKey): Promise<NextWork | null> {
+  const open = sql`l.organization_id = ${token.organizationId} AND l.token_id = ${token.tokenId} AND l.call_id IS NULL`;
+  const rows = await context.prisma.$queryRaw<NextWork[]>(sql`
+    SELECT w.kind, w.task_id AS "taskId" FROM (
+      SELECT DISTINCT 'ASSOCIATE' AS kind, l.task_id FROM license l WHERE ${open} AND l.state = 'REQUESTED'
+      UNION ALL
+      SELECT DISTINCT 'DISASSOCIATE', l.revoke_task_id FROM license l WHERE ${open} AND l.state = 'REVOKE_REQUESTED'
+    ) w JOIN task t ON t.organization_id = ${token.organizationId} AND t.id = w.task_id
+    WHERE t.reserved_all OR t.request ->> 'onError' = 'SKIP_FAILED'
+    ORDER BY (SELECT max(c.sent_at) FROM apple_call c WHERE c.organization_id = t.organization_id AND c.task_id = t.id) NULLS FIRST, t.id
+    LIMIT 1`);
+  return rows[0] ?? null;
+}
+
+/** A write that is written down and may be sent. */
+export interface WrittenCall {
+  callId: bigint;
+  write: LicenseWrite;
+  items: number;
+  sentAt: Date;
+}
+
+/** The holders of one equal set of pools. */
+interface Group {
+  isUser: boolean;
+  poolIds: bigint[];
+  holders: string[];
+}
+
+/** Takes the largest group of holders that need the same assets, within Apple's limits, and notes it as SENT. Null when nothing is left. */
+export function writeDown(context: Context, claim: GateClaim, work: NextWork, limits: AppleLimits): Promise<WrittenCall | null> {
+  const now = context.clock.now();
+  return underGateClaim(context, claim, async (tx) => {
+    const group = await largestGroup(tx, claim, work, limits);
+    if (!group) return null;
+    const poolIds = group.poolIds.slice(0, limits.maxAssets);
+    const [call] = await tx.$queryRaw<{ id: bigint }[]>(sql`
+      INSERT INTO apple_call (organization_id, token_id, task_id, kind, state, items, assets, sent_at)
+      VALUES (${claim.organizationId}, ${claim.tokenId}, ${work.taskId}, ${work.kind}::"AppleCallKind", 'SENT', 0, ${poolIds.length}, ${moment(now)})
+      RETURNING id`);
+    const items = await tx.$executeRaw(sql`
+      UPDATE license l SET call_id = ${call!.id}, sends = sends + 1
+      WHERE ${waiting(claim, work)} AND l.pool_id = ANY (${ids(poolIds)})
+        AND ${group.isUser ? sql`l.client_user_id` : sql`l.serial_number`} = ANY (${texts(group.holders)})`);
+    await tx.$executeRaw(sql`UPDATE apple_call SET items = ${items} WHERE organization_id = ${claim.organizationId} AND id = ${call!.id}`);
+    const assets = await tx.$queryRaw<{ adamId: string; pricingParam: string }[]>(sql`
+      SELECT adam_id AS "adamId", pricing_param AS "pricingParam" FROM license_pool
+      WHERE organization_id = ${claim.organizationId} AND id = ANY (${ids(poolIds)}) ORDER BY id`);
+    const write = { assets, serialNumbers: group.isUser ? [] : group.holders, clientUserIds: group.isUser ? group.holders : [] };
+    return { callId: call!.id, write, items, sentAt: now };
+  });
+}
+
+function waiting(token: TokenKey, work: NextWork) {
+  const whose = work.kind === 'ASSOCIATE' ? sql`l.state = 'REQUESTED' AND l.task_id` : sql`l.state = 'REVOKE_REQUESTED' AND l.revoke_task_id`;
+  return sql`l.organization_id = ${token.organizationId} AND l.token_id = ${token.tokenId} AND l.call_id IS NULL AND ${whose} = ${work.taskId}`;
+}
+
+async function largestGroup(tx: Tx, token: TokenKey, work: NextWork, limits: AppleLimits): Promise<Group | null> {
+  const rows = await tx.$queryRaw<{ isUser: boolean; poolIds: bigint[]; holders: string[] }[]>(sql`
+    WITH holder AS (
+      SELECT coalesce(l.serial_number, l.client_user_id) AS name, l.serial_number IS NULL AS is_user, array_agg(l.pool_id ORDER BY l.pool_id) AS pools
+      FROM license l WHERE ${waiting(token, work)} GROUP BY 1, 2
+    ), largest AS (
+      SELECT pools, is_user FROM holder GROUP BY pools, is_user ORDER BY count(*) DESC, pools LIMIT 1
+    ), picked AS (
+      SELECT h.name, h.is_user, h.pools FROM holder h JOIN largest USING (pools, is_user) ORDER BY h.name
+      LIMIT CASE WHEN (SELECT is_user FROM largest) THEN ${limits.maxClientUserIds}::int ELSE ${limits.maxSerialNumbers}::int END
+    )
+    SELECT is_user AS "isUser", pools AS "poolIds", array_agg(name ORDER BY name) AS holders FROM picked GROUP BY is_user, pools`);
+  return rows[0] ?? null;
+}

@@ -1,0 +1,100 @@
+/** The one writer of a token: polls, compares and sends until nothing is due, then says when it comes back. @module */
+import { sql } from '../../db/transaction.ts';
+import { type Context, type Services, systemContext } from '../context.ts';
+import { TokenExpiredError, TokenNotUsableError } from '../errors.ts';
+import { AppleFailure } from '../ports.ts';
+import { setRunning } from '../task/change.ts';
+import { ClaimLostError, type GateClaim, claimGate, underGateClaim } from '../task/claim.ts';
+import { publishProgress } from '../task/events.ts';
+import type { TokenKey } from '../token/gate.ts';
+import { pollNext } from './poll.ts';
+import { reconcileNext } from './reconcile-call.ts';
+import { sendNext } from './send.ts';
+import { waitForApple, waitForRenewal } from './suspend.ts';
+import { wakeWriter } from './wake-writer.ts';
+
+/**
+ * Does everything that is due for the token. May be called at any time, twice, and on two machines: the newer claim
+ * works on and the older one stops at its next write.
+ */
+export async function writeLicenses(services: Services, token: TokenKey, correlationId: string): Promise<void> {
+  const context = systemContext(services, token.organizationId, 'writer', correlationId);
+  const claim = await claimGate(services, token);
+  if (!claim) return;
+  services.failpoint('claimed');
+  try {
+    await takeOverSent(context, claim);
+    await workUntilIdle(context, claim);
+  } catch (error) {
+    await giveWay(context, claim, error);
+  }
+}
+
+/** Calls that an earlier writer sent and did not live to hear of: their outcome is unknown. */
+function takeOverSent(context: Context, claim: GateClaim): Promise<unknown> {
+  const wait = context.settings.unknownOutcomeWait / 1000;
+  return underGateClaim(context, claim, (tx) => tx.$executeRaw(sql`
+    UPDATE apple_call SET state = 'UNKNOWN', next_poll_at = sent_at + make_interval(secs => ${wait}::float8)
+    WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId} AND state = 'SENT'`));
+}
+
+async function workUntilIdle(context: Context, claim: GateClaim): Promise<void> {
+  for (;;) {
+    while ((await pollNext(context, claim)) || (await reconcileNext(context, claim)) || (await sendNext(context, claim))) {
+      await publishOpenTasks(context, claim, false);
+    }
+    const next = await comeBack(context, claim);
+    await publishOpenTasks(context, claim, true);
+    const wait = next ? next.getTime() - context.clock.now().getTime() : Number.POSITIVE_INFINITY;
+    // A short wait is not worth a job: the queue looks for delayed jobs only now and then.
+    if (wait > context.settings.lingerFor) return;
+    await context.clock.sleep(wait);
+  }
+}
+
+/** Notes when the next open call is due, and wakes the writer then. */
+function comeBack(context: Context, claim: GateClaim): Promise<Date | null> {
+  return underGateClaim(context, claim, async (tx) => {
+    const [row] = await tx.$queryRaw<{ next: Date | null }[]>(sql`
+      SELECT min(next_poll_at) AS next FROM apple_call
+      WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);
+    const next = row?.next ?? null;
+    await tx.$executeRaw(sql`
+      UPDATE token_gate SET suspended_until = NULL, attempts = 0 WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId}`);
+    const confirming = await tx.$queryRaw<{ id: bigint }[]>(sql`
+      SELECT DISTINCT c.task_id AS id FROM apple_call c WHERE c.organization_id = ${claim.organizationId} AND c.token_id = ${claim.tokenId}
+        AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN') ORDER BY 1`);
+    for (const task of confirming) await setRunning(tx, { organizationId: claim.organizationId, taskId: task.id }, 'CONFIRMING', context.clock.now());
+    if (next) await wakeWriter(tx, claim, next);
+    return next;
+  });
+}
+
+/** Tells the progress of the tasks that this token works for. */
+async function publishOpenTasks(context: Context, claim: GateClaim, force: boolean): Promise<void> {
+  const tasks = await context.prisma.$queryRaw<{ id: bigint }[]>(sql`
+    SELECT t.id FROM task_token k JOIN task t ON t.organization_id = k.organization_id AND t.id = k.task_id
+    WHERE k.organization_id = ${claim.organizationId} AND k.token_id = ${claim.tokenId} AND t.dirty AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')`);
+  for (const task of tasks) await publishProgress(context, { organizationId: claim.organizationId, taskId: task.id }, { force });
+}
+
+/** What stands in the way of all of the token's writes. */
+async function giveWay(context: Context, claim: GateClaim, error: unknown): Promise<void> {
+  if (error instanceof ClaimLostError) {
+    context.logger.info({ tokenId: String(claim.tokenId) }, error.message);
+    return;
+  }
+  try {
+    if (error instanceof TokenExpiredError || error instanceof TokenNotUsableError) await waitForRenewal(context, claim, error);
+    else if (error instanceof AppleFailure && error.kind.startsWith('TOKEN_')) await wakeSoon(context, claim);
+    else if (error instanceof AppleFailure) await waitForApple(context, claim, error);
+    else throw error;
+  } catch (second) {
+    if (!(second instanceof ClaimLostError)) throw second;
+  }
+}
+
+/** The token's state has just changed; the next round finds it and knows what to say. */
+function wakeSoon(context: Context, claim: GateClaim): Promise<void> {
+  return underGateClaim(context, claim, (tx) => wakeWriter(tx, claim));
+}

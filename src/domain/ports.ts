@@ -1,0 +1,228 @@
+/** What the domain needs from the outside, in its own words. Drivers implement these; nobody else knows Apple's wire. @module */
+
+/** One library's credential: the text of the token file, exactly as Apple issued it. */
+export type Credential = string;
+
+/** Who holds a library, as the last claim at Apple says. Cooperative: Apple stores it and enforces nothing (fact sheet §2.4). */
+export interface LibraryHolder {
+  id: string;
+  name: string;
+  metadata: string;
+}
+
+/** What every signed-in answer of Apple says beside its content. */
+export interface Envelope {
+  /** Apple's id of the library; a decimal string that does not fit a JavaScript number. */
+  uId: string;
+  /** When the token expires, where the answer says so. */
+  expiresAt: Date | null;
+  /** The holder of the library; null when nobody ever claimed it. */
+  holder: LibraryHolder | null;
+}
+
+/** A library as Apple describes it (GET client/config, fact sheet §5). */
+export interface LibraryDescription extends Envelope {
+  /** ISO 3166-1 alpha-2, upper case. */
+  country: string | null;
+  /** `EDUCATION` for Apple School Manager, `BUSINESS` for Apple Business. */
+  accountType: 'BUSINESS' | 'EDUCATION';
+  locationName: string | null;
+  websiteUrl: string | null;
+}
+
+/** Apple's current limits (GET service/config, fact sheet §4); missing ones are filled with conservative constants. */
+export interface AppleLimits {
+  /** Distinct assets in one associate or disassociate. */
+  maxAssets: number;
+  /** Distinct serial numbers in one associate or disassociate. */
+  maxSerialNumbers: number;
+  /** Distinct client user ids in one associate or disassociate. */
+  maxClientUserIds: number;
+  /** Requests a second for one library. */
+  maxRequestsPerSecond: number;
+  /** Lengths of the three fields of a claim. */
+  maxMdmIdLength: number;
+  maxMdmNameLength: number;
+  maxMdmMetadataLength: number;
+}
+
+/** One asset: the seats of one app or book in one library. */
+export interface AssetRow {
+  adamId: string;
+  pricingParam: string;
+  productType: 'APP' | 'BOOK';
+  total: number;
+  assigned: number;
+  /** Null when the asset is unlimited. */
+  available: number | null;
+  retired: number;
+  unlimited: boolean;
+  deviceAssignable: boolean;
+  revocable: boolean;
+  supportedPlatforms: string[];
+}
+
+/** One assignment; exactly one of the holders is set. */
+export interface AssignmentRow {
+  adamId: string;
+  pricingParam: string;
+  serialNumber: string | null;
+  clientUserId: string | null;
+}
+
+/** One page of a sweep. */
+export interface Page<Row> extends Envelope {
+  rows: Row[];
+  pageIndex: number;
+  /** Null on the last page: the only end test that Apple's text agrees on (fact sheet §20). */
+  nextPageIndex: number | null;
+  /** Estimate while reading; may change under way. */
+  totalPages: number;
+  versionId: string | null;
+}
+
+/** Which page, and which part, of a list to read. */
+export interface PageQuery {
+  pageIndex?: number;
+  adamId?: string;
+  serialNumber?: string;
+  clientUserId?: string;
+  sinceVersionId?: string;
+}
+
+/** A write to Apple: every asset times every holder. One kind of holder a call; the other list is empty. */
+export interface LicenseWrite {
+  assets: { adamId: string; pricingParam: string }[];
+  serialNumbers: string[];
+  clientUserIds: string[];
+}
+
+/** Apple took a write and will work on it. */
+export interface AcceptedWrite extends Envelope {
+  eventId: string;
+}
+
+/** One group of failed items of a write. The two lists stand apart: which pair failed is not said (fact sheet §10). */
+export interface WriteFailure {
+  appleErrorNumber: number;
+  message: string;
+  assets: { adamId: string; pricingParam: string }[];
+  serialNumbers: string[];
+  clientUserIds: string[];
+}
+
+/** Where a write stands (GET status). */
+export interface WriteStatus extends Envelope {
+  status: 'PENDING' | 'COMPLETE' | 'FAILED';
+  requested: number;
+  completed: number;
+  failures: WriteFailure[];
+}
+
+/** Apple's library service. Every method may throw {@link AppleFailure}; none of them repeats a write by itself. */
+export interface AppleLibrary {
+  /** What the library is; the only proof that a token still works. */
+  describe(credential: Credential, signal?: AbortSignal): Promise<LibraryDescription>;
+  /** Writes our name on the library. */
+  claim(credential: Credential, holder: LibraryHolder): Promise<LibraryDescription>;
+  /** Current limits; answered without a token, cached for five minutes unless `fresh`. */
+  limits(options?: { fresh?: boolean }): Promise<AppleLimits>;
+  readAssets(credential: Credential, query: PageQuery): Promise<Page<AssetRow>>;
+  readAssignments(credential: Credential, query: PageQuery): Promise<Page<AssignmentRow>>;
+  associate(credential: Credential, write: LicenseWrite): Promise<AcceptedWrite>;
+  disassociate(credential: Credential, write: LicenseWrite): Promise<AcceptedWrite>;
+  writeStatus(credential: Credential, eventId: string): Promise<WriteStatus>;
+}
+
+/** What went wrong at Apple, by what has to be done about it (fact sheet §2.3 and §14). */
+export type AppleFailureKind =
+  /** 9621: the token is past its date. */
+  | 'TOKEN_EXPIRED'
+  /** 9625: Apple revoked it. */
+  | 'TOKEN_REVOKED'
+  /** 9622 and other unusable credentials. */
+  | 'TOKEN_INVALID'
+  /** 9637, 9645, 9647 and any other 403: reading may go on, writing may not. */
+  | 'TOKEN_READ_ONLY'
+  /** 429 or 9646. */
+  | 'RATE_LIMITED'
+  /** 5xx, 9603, 9644, 9729, no connection, or an answer that is not JSON; the request certainly or possibly did nothing. */
+  | 'UNAVAILABLE'
+  /** A write whose answer never came: it may have been applied. */
+  | 'UNKNOWN_OUTCOME'
+  /** 9700–9702: more than today's limits allow. */
+  | 'LIMIT_EXCEEDED'
+  /** 9650 or 9721: the sweep has to start again. */
+  | 'SWEEP_LOST'
+  /** 9708: Apple no longer knows the event. */
+  | 'EVENT_UNKNOWN'
+  /** Any other refusal of this very request. */
+  | 'REJECTED';
+
+/** Data of an {@link AppleFailure}. */
+export interface AppleFailureOptions {
+  /** Apple's errorNumber, where the answer had one. */
+  appleErrorNumber?: number | undefined;
+  /** HTTP status, where there was an answer. */
+  httpStatus?: number | undefined;
+  /** Milliseconds that Apple asks to wait (Retry-After, both forms). */
+  retryAfter?: number | undefined;
+  /** What Apple named beside the error. */
+  failures?: WriteFailure | undefined;
+  cause?: unknown;
+}
+
+/** Apple refused, or could not be reached. Holds no part of a credential. */
+export class AppleFailure extends Error {
+  override readonly name = 'AppleFailure';
+  readonly kind: AppleFailureKind;
+  readonly appleErrorNumber: number | undefined;
+  readonly httpStatus: number | undefined;
+  readonly retryAfter: number | undefined;
+  readonly failures: WriteFailure | undefined;
+
+  constructor(kind: AppleFailureKind, message: string, options: AppleFailureOptions = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.kind = kind;
+    this.appleErrorNumber = options.appleErrorNumber;
+    this.httpStatus = options.httpStatus;
+    this.retryAfter = options.retryAfter;
+    this.failures = options.failures;
+  }
+}
+
+/** What a storefront says of one app on one platform. Null where it does not say. */
+export interface MetadataVariant {
+  adamId: string;
+  /** `ios`, `osx` or `appletvos`. */
+  platform: string;
+  name: string | null;
+  bundleId: string | null;
+  /** An address with `{w}`, `{h}` and `{f}` to fill in. */
+  iconTemplate: string | null;
+  version: string | null;
+  externalVersionId: string | null;
+  minimumOsVersion: string | null;
+  deviceFamilies: string[];
+  artistName: string | null;
+  price: number | null;
+  priceFormatted: string | null;
+  currency: string | null;
+  storeUrl: string | null;
+  customApp: boolean;
+}
+
+/** Where names, icons and versions come from (fact sheet §16). */
+export interface MetadataSource {
+  /**
+   * Looks up apps in one storefront. Ids that it does not know are absent from the answer.
+   * `credential` opens custom and withdrawn apps of the library.
+   */
+  lookup(query: {
+    adamIds: string[];
+    /** ISO 3166-1 alpha-2, upper case. */
+    storefront: string;
+    accountType: 'BUSINESS' | 'EDUCATION';
+    credential: Credential;
+  }): Promise<MetadataVariant[]>;
+}

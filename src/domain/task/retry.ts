@@ -1,0 +1,62 @@
+import { sql, transaction, type Tx } from '../../db/transaction.ts';
+import { requireRight } from '../access/rights.ts';
+import { recordAudit } from '../audit/record.ts';
+import type { Context } from '../context.ts';
+import { TaskNotRetryableError } from '../errors.ts';
+import { startAssociation } from '../license/associate.ts';
+import { blockSize } from '../license/limits.ts';
+import { startRevoke } from '../license/revoke.ts';
+import { startSync } from '../sync/start.ts';
+import { findTask } from './find.ts';
+
+/**
+ * Makes a new task of the items that failed, were refused or were cancelled; `retryOf` leads back to the old one.
+ * Throws TASK_NOT_RETRYABLE, NOT_FOUND, and for a sync what starting one can throw.
+ */
+export async function retryTask(context: Context, input: { taskId: bigint }): Promise<bigint> {
+  requireRight(context, 'tasks:write');
+  return transaction(context, async (tx) => {
+    const task = await findTask(context, tx, input.taskId);
+    if (!task.finishedAt) throw new TaskNotRetryableError('The task is not over yet. Nothing was started. Wait for its end, or cancel it.');
+    if (task.kind === 'SYNC') return retrySync(context, tx, task.id, task.state);
+    return task.kind === 'ASSOCIATE' ? retryAssociation(context, tx, task) : retryRevoke(context, tx, task.id);
+  });
+}
+
+async function retrySync(context: Context, tx: Tx, taskId: bigint, state: string): Promise<bigint> {
+  requireRight(context, 'tokens:write');
+  if (state === 'SUCCEEDED') throw new TaskNotRetryableError('The sync succeeded; start a new one with syncLicenses.');
+  const link = await tx.taskToken.findFirstOrThrow({ where: { organizationId: context.actor.organizationId, taskId } });
+  const sync = await startSync(context, tx, link.tokenId, taskId);
+  await recordAudit(context, tx, { action: 'task.retry', subject: `task:${taskId}`, taskId: sync.taskId });
+  return sync.taskId;
+}
+
+const none = 'No item of the task failed, so there is nothing to try again. Nothing was started.';
+
+async function retryAssociation(context: Context, tx: Tx, task: { id: bigint; request: unknown }): Promise<bigint> {
+  requireRight(context, 'licenses:write');
+  const pairs = await tx.$queryRaw<{ appId: bigint; deviceId: bigint }[]>(sql`
+    SELECT DISTINCT app_id AS "appId", device_id AS "deviceId" FROM task_failure
+    WHERE organization_id = ${context.actor.organizationId} AND task_id = ${task.id} AND app_id IS NOT NULL AND device_id IS NOT NULL
+      AND code <> 'ALREADY_LICENSED' LIMIT ${blockSize + 1}`);
+  if (pairs.length === 0) throw new TaskNotRetryableError(none);
+  if (pairs.length > blockSize) throw new TaskNotRetryableError(`More than ${blockSize} items failed. Nothing was started. Associate them anew; what is licensed already stays as it is.`);
+  const { tokenId } = task.request as { tokenId?: string | null };
+  const request = {
+    appIds: [...new Set(pairs.map((pair) => pair.appId))],
+    target: { deviceIds: [...new Set(pairs.map((pair) => pair.deviceId))] },
+    tokenId: tokenId == null ? null : BigInt(tokenId),
+    onError: 'SKIP_FAILED' as const,
+  };
+  return startAssociation(context, tx, request, { retryOf: task.id, only: new Set(pairs.map((pair) => `${pair.appId}:${pair.deviceId}`)) });
+}
+
+async function retryRevoke(context: Context, tx: Tx, taskId: bigint): Promise<bigint> {
+  requireRight(context, 'licenses:write');
+  const failed = await tx.$queryRaw<{ id: bigint }[]>(sql`
+    SELECT DISTINCT license_id AS id FROM task_failure
+    WHERE organization_id = ${context.actor.organizationId} AND task_id = ${taskId} AND license_id IS NOT NULL LIMIT 10000`);
+  if (failed.length === 0) throw new TaskNotRetryableError(none);
+  return startRevoke(context, tx, { target: { licenseIds: failed.map((row) => row.id) }, onError: 'SKIP_FAILED' }, taskId);
+}

@@ -1,0 +1,35 @@
+/** The end of tasks whose work lies in license rows. @module */
+import { type Tx, ids, sql } from '../../db/transaction.ts';
+import { type TaskCause, endTask } from './change.ts';
+
+/** Locks tasks in the order of their ids, before any pool. */
+export async function lockTasks(tx: Tx, organizationId: bigint, taskIds: readonly bigint[]): Promise<void> {
+  if (taskIds.length === 0) return;
+  await tx.$queryRaw(sql`
+    SELECT 1 FROM task WHERE organization_id = ${organizationId} AND id = ANY (${ids(taskIds)}) ORDER BY id FOR UPDATE`);
+}
+
+/**
+ * Ends each of the tasks that has no license under way any more; the others stay as they are.
+ * A task that ends with nothing done because something stood in the way of all of it is FAILED with `cause`.
+ */
+export async function endSettledTasks(tx: Tx, organizationId: bigint, taskIds: readonly bigint[], now: Date, cause?: TaskCause): Promise<bigint[]> {
+  if (taskIds.length === 0) return [];
+  const settled = await tx.$queryRaw<{ id: bigint; cancelled: boolean }[]>(sql`
+    SELECT t.id, t.cancel_requested_at IS NOT NULL AS cancelled FROM task t
+    WHERE t.organization_id = ${organizationId} AND t.id = ANY (${ids(taskIds)})
+      AND t.kind IN ('ASSOCIATE', 'REVOKE') AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
+      AND (t.reserved_all OR t.cancel_requested_at IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
+                      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
+      AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.revoke_task_id = t.id
+                      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))
+    ORDER BY t.id`);
+  for (const task of settled) {
+    const key = { organizationId, taskId: task.id };
+    if (task.cancelled) await endTask(tx, key, { state: 'CANCELLED' }, now);
+    else if (cause) await endTask(tx, key, { state: 'FAILED', cause }, now);
+    else await endTask(tx, key, { state: 'SUCCEEDED' }, now);
+  }
+  return settled.map((task) => task.id);
+}

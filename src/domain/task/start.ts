@@ -1,0 +1,50 @@
+import { type Tx, ids, json, moment, sql } from '../../db/transaction.ts';
+import { actorLabel } from '../actor.ts';
+import type { Context } from '../context.ts';
+import { writeTaskEvent } from './events.ts';
+
+/** The kinds of background work. */
+export type TaskKind = 'SYNC' | 'ASSOCIATE' | 'REVOKE';
+
+/** A task to be. */
+export interface NewTask {
+  kind: TaskKind;
+  /** How many items it is about; 0 while that is not known. */
+  requested: number;
+  tokenIds: readonly bigint[];
+  /** What was asked, where the work needs it again. */
+  request?: unknown;
+  retryOf?: bigint;
+  /** False for one that reserves its licenses later, in blocks. */
+  reservedAll?: boolean;
+  /** When a job of its own has something to do; absent when the tokens' writers carry it. */
+  dueAt?: Date;
+}
+
+/** Inserts the task, QUEUED. Its first event is written by {@link announceTask} at the end of the transaction. */
+export async function startTask(context: Context, tx: Tx, task: NewTask): Promise<bigint> {
+  const organizationId = context.actor.organizationId;
+  const [row] = await tx.$queryRaw<{ id: bigint }[]>(sql`
+    INSERT INTO task (organization_id, kind, requested, request, actor, retry_of, reserved_all, due_at, created_at)
+    VALUES (${organizationId}, ${task.kind}::"TaskKind", ${task.requested}, ${task.request === undefined ? sql`NULL` : json(task.request)},
+            ${actorLabel(context.actor)}, ${task.retryOf ?? null}, ${task.reservedAll ?? true},
+            ${moment(task.dueAt ?? null)}, ${moment(context.clock.now())})
+    RETURNING id`);
+  const taskId = row!.id;
+  await addTaskTokens(tx, { organizationId, taskId }, task.tokenIds);
+  return taskId;
+}
+
+/** Ties tokens to a task; ones that are tied already stay. */
+export async function addTaskTokens(tx: Tx, task: { organizationId: bigint; taskId: bigint }, tokenIds: readonly bigint[]): Promise<void> {
+  if (tokenIds.length === 0) return;
+  await tx.$executeRaw(sql`
+    INSERT INTO task_token (organization_id, task_id, token_id)
+    SELECT ${task.organizationId}, ${task.taskId}, token_id FROM unnest(${ids(tokenIds)}) AS token_id
+    ON CONFLICT DO NOTHING`);
+}
+
+/** Tells that the task exists. */
+export function announceTask(context: Context, tx: Tx, taskId: bigint): Promise<void> {
+  return writeTaskEvent(tx, { organizationId: context.actor.organizationId, taskId }, context.clock.now());
+}

@@ -1,0 +1,14 @@
+import { AppleRefusedError, AppleUnavailableError, type DomainError } from '../errors.ts';
+import type { AppleFailure } from '../ports.ts';
+
+/** The typed failure of a mutation that had to ask Apple. */
+export function appleRefusal(failure: AppleFailure): DomainError {
+  switch (failure.kind) {
+    case 'RATE_LIMITED':
+    case 'UNAVAILABLE':
+    case 'UNKNOWN_OUTCOME':
+      return new AppleUnavailableError(failure.retryAfter ?? null);
+    default:
+      return new AppleRefusedError(failure.appleErrorNumber ?? null, failure.message);
+  }
+}

@@ -1,0 +1,21 @@
+import type { Tx } from '../../db/transaction.ts';
+import type { Token } from '../../generated/prisma/client.ts';
+import type { Context } from '../context.ts';
+import { NotFoundError } from '../errors.ts';
+
+/** The organization's token, or NOT_FOUND. Removed ones count as not found unless asked for. */
+export async function findToken(context: Context, db: Tx, tokenId: bigint, options: { removed?: boolean } = {}): Promise<Token> {
+  const token = await db.token.findUnique({
+    where: { organizationId_id: { organizationId: context.actor.organizationId, id: tokenId } },
+  });
+  if (!token || (token.removedAt && !options.removed)) throw new NotFoundError('token', [String(tokenId)], ['tokenId']);
+  return token;
+}
+
+/** The organization's tokens in their order, without the removed ones. */
+export function listTokens(context: Context, db: Tx): Promise<Token[]> {
+  return db.token.findMany({
+    where: { organizationId: context.actor.organizationId, removedAt: null },
+    orderBy: [{ position: 'asc' }, { id: 'asc' }],
+  });
+}

@@ -1,0 +1,62 @@
+/** What a token is good for, derived from what is stored and the clock. @module */
+import type { Settings } from '../context.ts';
+import { TokenExpiredError, TokenNotUsableError } from '../errors.ts';
+
+/** What people see of a token. Only ACTIVE and EXPIRING ones are used. */
+export type TokenState =
+  | 'ACTIVE'
+  | 'EXPIRING'
+  | 'READ_ONLY'
+  | 'EXPIRED'
+  | 'TAKEN_OVER'
+  | 'REVOKED'
+  | 'INVALID'
+  | 'INCOMPLETE'
+  | 'REMOVED';
+
+/** The stored facts that the state follows from. */
+export interface TokenFacts {
+  email: string | null;
+  condition: 'OK' | 'READ_ONLY' | 'TAKEN_OVER' | 'REVOKED' | 'INVALID';
+  expiresAt: Date;
+  removedAt: Date | null;
+}
+
+const day = 86_400_000;
+
+/** The worst of everything that holds, by a fixed order: what has to be mended first. */
+export function tokenState(token: TokenFacts, now: Date, settings: Pick<Settings, 'expiringDays'>): TokenState {
+  if (token.removedAt) return 'REMOVED';
+  if (token.email === null) return 'INCOMPLETE';
+  if (token.condition === 'INVALID' || token.condition === 'REVOKED' || token.condition === 'TAKEN_OVER') return token.condition;
+  if (token.expiresAt.getTime() <= now.getTime()) return 'EXPIRED';
+  if (token.condition === 'READ_ONLY') return 'READ_ONLY';
+  return token.expiresAt.getTime() - now.getTime() <= settings.expiringDays * day ? 'EXPIRING' : 'ACTIVE';
+}
+
+/** Whether licenses can be given and taken through it. */
+export const isUsable = (state: TokenState): boolean => state === 'ACTIVE' || state === 'EXPIRING';
+
+/** Whether its library can be read. */
+export const isReadable = (state: TokenState): boolean => isUsable(state) || state === 'READ_ONLY';
+
+/** Whole days until the expiry, rounded down; negative after it. */
+export const daysLeft = (expiresAt: Date, now: Date): number => Math.floor((expiresAt.getTime() - now.getTime()) / day);
+
+const advice: Record<TokenState, string> = {
+  ACTIVE: '',
+  EXPIRING: '',
+  READ_ONLY: 'It was made by an account that may only read; upload one of a content manager who may assign.',
+  EXPIRED: 'Upload a renewed token file.',
+  TAKEN_OVER: 'Another server claimed the library; take it back with claimToken if it is yours.',
+  REVOKED: 'Apple revoked it; download a new token file and upload it.',
+  INVALID: 'Apple does not accept it; download a new token file and upload it.',
+  INCOMPLETE: 'Complete it with updateToken: it lacks the e-mail address for notices.',
+  REMOVED: 'Upload it again to use it.',
+};
+
+/** The typed refusal for a token in a state that does not allow the work. */
+export function tokenRefusal(token: { id: bigint; label: string; expiresAt: Date }, state: TokenState): TokenExpiredError | TokenNotUsableError {
+  if (state === 'EXPIRED') return new TokenExpiredError(token.id, token.label, token.expiresAt);
+  return new TokenNotUsableError(token.id, token.label, state, advice[state]);
+}

@@ -1,0 +1,42 @@
+/** What there is to do right now, read from our own rows: the truth behind every job. @module */
+import { moment, sql } from '../../db/transaction.ts';
+import type { JobName } from '../../db/enqueue.ts';
+import type { Services } from '../context.ts';
+
+/** One piece of due work, as the job that does it. */
+export interface DueWork {
+  name: JobName;
+  payload: Record<string, string>;
+  key: string;
+}
+
+/** Most pieces in one answer. */
+const limit = 1_000;
+
+/** Everything due at the clock's time, oldest tokens and tasks first. */
+export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Promise<DueWork[]> {
+  const now = moment(services.clock.now());
+  const tasks = await services.prisma.$queryRaw<{ organizationId: bigint; id: bigint; kind: string }[]>(sql`
+    SELECT organization_id AS "organizationId", id, kind::text AS kind FROM task
+    WHERE due_at <= ${now} AND state IN ('QUEUED', 'RUNNING', 'WAITING') ORDER BY due_at, id LIMIT ${limit}`);
+  const tokens = await services.prisma.$queryRaw<{ organizationId: bigint; tokenId: bigint }[]>(sql`
+    SELECT g.organization_id AS "organizationId", g.token_id AS "tokenId" FROM token_gate g
+    WHERE g.suspended_until <= ${now} OR (g.suspended_until IS NULL AND (
+      EXISTS (SELECT 1 FROM license l WHERE l.organization_id = g.organization_id AND l.token_id = g.token_id
+              AND l.state IN ('REQUESTED', 'REVOKE_REQUESTED') AND l.call_id IS NULL)
+      OR EXISTS (SELECT 1 FROM apple_call c WHERE c.organization_id = g.organization_id AND c.token_id = g.token_id
+              AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN') AND (c.next_poll_at IS NULL OR c.next_poll_at <= ${now}))))
+    ORDER BY g.token_id LIMIT ${limit}`);
+  return [
+    ...tasks.map(({ organizationId, id, kind }) => ({
+      name: kind === 'SYNC' ? ('sync-token' as const) : ('reserve-licenses' as const),
+      payload: { organizationId: String(organizationId), taskId: String(id) },
+      key: `task:${organizationId}:${id}`,
+    })),
+    ...tokens.map(({ organizationId, tokenId }) => ({
+      name: 'write-licenses' as const,
+      payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
+      key: `write:${organizationId}:${tokenId}`,
+    })),
+  ];
+}

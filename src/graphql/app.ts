@@ -1,0 +1,265 @@
+import { type AppOrder, countListedApps } from '../domain/app/list.ts';
+import { InvalidInputError } from '../domain/errors.ts';
+import { appPage, type ListedApp } from './app-connection.ts';
+import { builder } from './builder.ts';
+import { AppStatusEnum, ProductTypeEnum } from './enums.ts';
+import { nodeKey, optionalRowId, rowId } from './ids.ts';
+import { LicenseCountsRef } from './license-counts.ts';
+
+/** The one token whose licenses an app of a list shows; null when all are. */
+const countedToken = (app: object): bigint | null => (app as Partial<ListedApp>).countsTokenId ?? null;
+
+const PriceRef = builder
+  .objectRef<{ price: { toFixed(digits: number): string }; currency: string | null; priceFormatted: string | null }>(
+    'Price',
+  )
+  .implement({
+    description: "What one license costs in the storefront of the app's first token.",
+    fields: (t) => ({
+      amount: t.string({ description: 'Decimal number with two digits.', resolve: ({ price }) => price.toFixed(2) }),
+      currency: t.exposeString('currency', { nullable: true, description: 'ISO 4217 code.' }),
+      formatted: t.exposeString('priceFormatted', { nullable: true, description: 'As the store shows it.' }),
+    }),
+  });
+
+const PlatformVariantRef = builder.prismaObject('AppMetadata', {
+  name: 'AppPlatformVariant',
+  description: 'What one storefront says of an app on one platform.',
+  select: { organizationId: true, appId: true, storefront: true, platform: true },
+  fields: (t) => ({
+    storefront: t.exposeString('storefront', { description: 'ISO 3166-1 alpha-2 country code.' }),
+    platform: t.exposeString('platform', { description: '`ios`, `osx` or `appletvos`.' }),
+    name: t.exposeString('name', { nullable: true, description: 'Name in that storefront.' }),
+    bundleId: t.exposeString('bundleId', { nullable: true, description: 'Bundle id.' }),
+    version: t.exposeString('version', { nullable: true, description: 'Version in the store.' }),
+    minimumOsVersion: t.exposeString('minimumOsVersion', {
+      nullable: true,
+      description: 'Lowest system version that runs it.',
+    }),
+    deviceFamilies: t.exposeStringList('deviceFamilies', { description: 'Device families that run it.' }),
+    fetchedAt: t.expose('fetchedAt', { type: 'DateTime', description: 'When the store said so.' }),
+  }),
+});
+
+export const AppRef = builder.prismaNode('App', {
+  description: "A store item of the organization's own app store: an app or a book that at least one token held.",
+  authScopes: { right: 'apps:read' },
+  select: { organizationId: true, id: true },
+  id: { resolve: (app) => String(app.id) },
+  findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
+  fields: (t) => ({
+    adamId: t.exposeString('adamId', { description: "Apple's id of the store item." }),
+    productType: t.expose('productType', { type: ProductTypeEnum, description: 'What it is.' }),
+    status: t.expose('status', {
+      type: AppStatusEnum,
+      description: "Where it stands in the organization's own store.",
+    }),
+    firstSeenAt: t.expose('firstSeenAt', { type: 'DateTime', description: 'When a sync met it first.' }),
+    name: t.exposeString('name', {
+      nullable: true,
+      description: 'Its name; null until the store was asked, or when it does not know it.',
+    }),
+    bundleId: t.exposeString('bundleId', { nullable: true, description: 'Its bundle id.' }),
+    artistName: t.exposeString('artistName', { nullable: true, description: 'Who makes it.' }),
+    version: t.exposeString('version', { nullable: true, description: 'Its version in the store.' }),
+    minimumOsVersion: t.exposeString('minimumOsVersion', {
+      nullable: true,
+      description: 'Lowest system version that runs it.',
+    }),
+    platforms: t.exposeStringList('platforms', {
+      description: 'Platforms on which it runs: `ios`, `osx`, `appletvos`.',
+    }),
+    deviceFamilies: t.exposeStringList('deviceFamilies', { description: 'Device families that run it.' }),
+    metadataAt: t.expose('metadataAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the store was last asked for name, version and price.',
+    }),
+    storeUrl: t.exposeString('storeUrl', { nullable: true, description: 'Its page in the public store.' }),
+    iconUrl: t.string({
+      nullable: true,
+      description: 'Its icon as a PNG image.',
+      args: { size: t.arg.int({ defaultValue: 128, description: 'Width and height in pixels, from 16 to 1024.' }) },
+      select: { iconUrl: true },
+      resolve: ({ iconUrl }, args) => iconUrl && fillIcon(iconUrl, args.size ?? 128),
+    }),
+    price: t.field({
+      type: PriceRef,
+      nullable: true,
+      description: 'What one license costs; null when it is not known.',
+      select: { price: true, currency: true, priceFormatted: true },
+      resolve: ({ price, ...rest }) => (price === null ? null : { price, ...rest }),
+    }),
+    platformVariants: t.relation('variants', {
+      type: PlatformVariantRef,
+      description: 'What each storefront says of it on each platform.',
+      query: { orderBy: [{ storefront: 'asc' }, { platform: 'asc' }] },
+    }),
+    deviceAssignable: t.boolean({
+      description: 'Apple licenses it to devices, in at least one of the tokens.',
+      resolve: async (app, _args, { loaders }) =>
+        (await loaders.counts.load({ appId: app.id, tokenId: countedToken(app) })).deviceAssignable,
+    }),
+    licenses: t.field({
+      type: LicenseCountsRef,
+      description: 'Its counts: those of one token under `apps(tokenId:)` or with `tokenId`, else over all tokens.',
+      args: { tokenId: t.arg.id({ description: 'Count the licenses of this token only.' }) },
+      resolve: (app, args, { loaders }) =>
+        loaders.counts.load({
+          appId: app.id,
+          tokenId: optionalRowId('Token', args.tokenId, ['tokenId']) ?? countedToken(app),
+        }),
+    }),
+    pools: t.relation('pools', {
+      description: 'Its licenses token by token, in the order in which tokens are tried.',
+      authScopes: { right: 'tokens:read' },
+      query: { where: { token: { removedAt: null } }, orderBy: [{ token: { position: 'asc' } }, { id: 'asc' }] },
+    }),
+    licenseDetails: t.prismaConnection({
+      type: 'License',
+      cursor: 'organizationId_id',
+      description: 'Who holds a license of it, through which token and since when; ended ones are left out.',
+      authScopes: { right: 'licenses:read' },
+      totalCount: (app, _args, { db }) => db.license.count({ where: heldOf(app) }),
+      resolve: (query, app, _args, { db }) =>
+        db.license.findMany({ ...query, where: heldOf(app), orderBy: { id: 'asc' } }),
+    }),
+    purchaseUrl: t.string({
+      nullable: true,
+      description: 'Where to buy licenses, by the account type of the first token that holds it; null when none does.',
+      select: {
+        pools: {
+          take: 1,
+          where: { token: { removedAt: null } },
+          orderBy: { token: { position: 'asc' } },
+          select: { token: { select: { accountType: true } } },
+        },
+      },
+      resolve: ({ pools }) => (pools[0] ? purchasePages[pools[0].token.accountType] : null),
+    }),
+    holderHasLicense: t.boolean({
+      description: 'Whether this device holds a license of it: then it may be installed at no further cost.',
+      authScopes: { right: 'licenses:read' },
+      args: { deviceId: t.arg.id({ required: true, description: 'Global id of the device.' }) },
+      resolve: (app, args, { loaders }) =>
+        loaders.holdings.load({ appId: app.id, deviceId: rowId('Device', args.deviceId, ['deviceId']) }),
+    }),
+  }),
+});
+
+const purchasePages = { BUSINESS: 'https://business.apple.com', EDUCATION: 'https://school.apple.com' } as const;
+
+const heldOf = (app: { id: bigint }) => {
+  const tokenId = countedToken(app);
+  return { appId: app.id, endedAt: null, ...(tokenId === null ? {} : { tokenId }) };
+};
+
+function fillIcon(template: string, wanted: number): string {
+  const size = String(Math.min(1024, Math.max(16, wanted)));
+  return template.replaceAll('{w}', size).replaceAll('{h}', size).replaceAll('{f}', 'png').replaceAll('{c}', '');
+}
+
+const AppOrderFieldEnum = builder.enumType('AppOrderField', {
+  description: 'What a list of apps can be ordered by.',
+  values: {
+    NAME: { description: 'Name, whatever the case.' },
+    ADAM_ID: { description: "Apple's id, as a number." },
+    STATUS: { description: 'DEVELOPMENT before REVIEW before RELEASE.' },
+    AVAILABLE: { description: 'Available licenses; unlimited ones count as more than any number.' },
+    USED: { description: 'Used licenses.' },
+  } as const,
+});
+
+const OrderDirectionEnum = builder.enumType('OrderDirection', {
+  description: 'Which end of an order comes first.',
+  values: { ASC: { description: 'The smallest.' }, DESC: { description: 'The largest.' } } as const,
+});
+
+const AppOrderInput = builder.inputType('AppOrder', {
+  description: 'An order of apps.',
+  fields: (t) => ({
+    field: t.field({ type: AppOrderFieldEnum, required: true, description: 'What to order by.' }),
+    direction: t.field({ type: OrderDirectionEnum, defaultValue: 'ASC', description: 'Which end comes first.' }),
+  }),
+});
+
+builder.queryField('apps', (t) =>
+  t.connection(
+    {
+      type: AppRef,
+      description: "The organization's app store: everything that was purchased.",
+      authScopes: { right: 'apps:read' },
+      args: {
+        tokenId: t.arg.id({ description: 'Only apps that this token holds, with the counts of this token.' }),
+        search: t.arg.string({ description: 'Part of the name or bundle id, whatever the case, or the whole adamId.' }),
+        statuses: t.arg({ type: [AppStatusEnum], description: 'Only these statuses.' }),
+        deviceAssignable: t.arg.boolean({
+          description: 'Only those that Apple licenses to devices, or only those that it does not.',
+        }),
+        orderBy: t.arg({ type: AppOrderInput, description: 'The order; by name when absent.' }),
+      },
+      resolve: async (_root, args, context, info) => {
+        const filter = filterOf(args, context.actor.organizationId);
+        const page = await appPage(context, info, filter, orderOf(args.orderBy), args);
+        return { ...page, count: () => countListedApps(context.domain.prisma, filter) };
+      },
+    },
+    {
+      fields: (fields) => ({
+        totalCount: fields.field({
+          type: 'Count',
+          description: 'How many there are in the whole list; counted only when asked for.',
+          resolve: (connection) => (connection as unknown as { count: () => Promise<bigint> }).count(),
+        }),
+      }),
+    },
+  ),
+);
+
+interface AppArguments {
+  tokenId?: string | null | undefined;
+  search?: string | null | undefined;
+  statuses?: readonly string[] | null | undefined;
+  deviceAssignable?: boolean | null | undefined;
+}
+
+function filterOf(args: AppArguments, organizationId: bigint) {
+  return {
+    organizationId,
+    tokenId: optionalRowId('Token', args.tokenId, ['tokenId']),
+    search: args.search?.trim() || null,
+    statuses: args.statuses ?? null,
+    deviceAssignable: args.deviceAssignable ?? null,
+  };
+}
+
+function orderOf(
+  order: { field: AppOrder['field']; direction?: 'ASC' | 'DESC' | null | undefined } | null | undefined,
+): AppOrder {
+  return { field: order?.field ?? 'NAME', descending: order?.direction === 'DESC' };
+}
+
+builder.queryField('app', (t) =>
+  t.prismaField({
+    type: 'App',
+    nullable: true,
+    description: "One store item by its global id or by Apple's; null when the organization has none such.",
+    authScopes: { right: 'apps:read' },
+    args: {
+      id: t.arg.id({ description: 'Global id of the app. One of `id` and `adamId` is needed.' }),
+      adamId: t.arg.string({ description: "Apple's id of the store item." }),
+    },
+    resolve: (query, _root, args, { db, actor }) => {
+      if ((args.id ?? null) === null) {
+        if ((args.adamId ?? null) === null)
+          throw new InvalidInputError([{ path: [], message: 'needs `id` or `adamId`' }]);
+        const key = { organizationId: actor.organizationId, adamId: args.adamId! };
+        return db.app.findUnique({ ...query, where: { organizationId_adamId: key } });
+      }
+      return db.app.findUnique({
+        ...query,
+        where: nodeKey(actor.organizationId, String(rowId('App', args.id!, ['id']))),
+      });
+    },
+  }),
+);

@@ -1,0 +1,145 @@
+/** Enums of the schema that more than one type uses. @module */
+import { type Scope, scopes } from '../domain/actor.ts';
+import { builder } from './builder.ts';
+
+/** Values with their descriptions, as Pothos takes them; the keys stay literal. */
+function described<const Values extends Record<string, string>>(values: Values) {
+  return Object.fromEntries(Object.entries(values).map(([name, description]) => [name, { description }])) as {
+    [Name in keyof Values]: { description: string };
+  };
+}
+
+export const RoleEnum = builder.enumType('Role', {
+  description: 'What the owner of a key is.',
+  values: described({
+    ADMINISTRATOR: 'May do everything.',
+    APPSTORE_MANAGER: 'May do everything about apps and licenses, which is all there is here.',
+    EMPLOYEE: 'Has no rights at all.',
+  }),
+});
+
+const scopeTexts: Record<Scope, string> = {
+  'organization:read': "Read the organization's settings.",
+  'organization:write': "Change the organization's settings.",
+  'tokens:read': 'Read tokens, never their secrets.',
+  'tokens:write': 'Upload, renew, change, reorder and remove tokens.',
+  'apps:read': 'Read apps and their counts.',
+  'apps:write': 'Change the status of apps.',
+  'licenses:read': 'Read licenses.',
+  'licenses:write': 'Associate and revoke licenses.',
+  'devices:read': 'Read devices.',
+  'devices:write': 'Add, change and remove devices.',
+  'tasks:read': 'Read and watch tasks.',
+  'tasks:write': 'Start syncs, cancel and retry tasks.',
+  'audit:read': 'Read the audit log.',
+  'keys:read': 'Read API keys, never their secrets.',
+  'keys:write': 'Make and revoke API keys.',
+};
+
+/** GraphQL names can't hold a colon: `tokens:read` is TOKENS_READ there. */
+export const ScopeEnum = builder.enumType('Scope', {
+  description: 'One right of an API key.',
+  values: Object.fromEntries(
+    scopes.map((scope) => [scope.replace(':', '_').toUpperCase(), { value: scope, description: scopeTexts[scope] }]),
+  ) as Record<string, { value: Scope; description: string }>,
+});
+
+export const AppStatusEnum = builder.enumType('AppStatus', {
+  description: "Where an app stands in the organization's own store.",
+  values: described({
+    DEVELOPMENT: 'Being tried out.',
+    REVIEW: 'Being looked at.',
+    RELEASE: 'Released to the organization.',
+  }),
+});
+
+export const TaskKindEnum = builder.enumType('TaskKind', {
+  description: 'What kind of work a task is.',
+  values: described({
+    SYNC: 'Reads the library of one token from Apple.',
+    ASSOCIATE: 'Gives licenses to devices.',
+    REVOKE: 'Takes licenses back.',
+  }),
+});
+
+export const TaskStateEnum = builder.enumType('TaskState', {
+  description: 'Where a task stands.',
+  values: described({
+    QUEUED: 'Nobody has begun with it.',
+    RUNNING: 'A worker is at it.',
+    WAITING: 'It waits; `waitsFor` and `waitsUntil` say for what and until when.',
+    SUCCEEDED: 'Everything was settled; `outcome` tells how much was granted.',
+    FAILED: 'It ended with work unsettled, or nothing could be tried; `cause` says why.',
+    CANCELLED: 'Somebody stopped it; what was already sent to Apple was settled.',
+  }),
+});
+
+export const TaskOutcomeEnum = builder.enumType('TaskOutcome', {
+  description: 'How much of what was asked for was granted.',
+  values: described({ ALL: 'All items.', SOME: 'Some items.', NONE: 'No item.' }),
+});
+
+export const LicenseStateEnum = builder.enumType('LicenseState', {
+  description: 'Where a license stands between Russet and Apple.',
+  values: described({
+    REQUESTED: 'Reserved; not yet sent to Apple.',
+    PENDING_AT_APPLE: 'Sent; Apple has not confirmed it.',
+    CONFIRMED: 'Held, as Apple confirms.',
+    REVOKE_REQUESTED: 'Shall be taken back; not yet sent to Apple.',
+    REVOKE_PENDING: 'Being taken back; Apple has not confirmed it.',
+    REVOKED: 'Ended: taken back.',
+    FAILED: 'Ended: Apple refused it.',
+    GONE_AT_APPLE: 'Ended: Apple no longer lists it.',
+    TOKEN_REMOVED: 'Ended for Russet: its token was removed. Apple may still list it.',
+  }),
+});
+
+export const LicenseSourceEnum = builder.enumType('LicenseSource', {
+  description: 'Who gave the license.',
+  values: described({ RUSSET: 'Russet did.', EXTERNAL: 'Somebody else did; it was met in a sync.' }),
+});
+
+export const AccountTypeEnum = builder.enumType('AccountType', {
+  description: 'Where a token was issued.',
+  values: described({ BUSINESS: 'Apple Business.', EDUCATION: 'Apple School Manager.' }),
+});
+
+export const TokenSourceEnum = builder.enumType('TokenSource', {
+  description: 'Whose token it is.',
+  values: described({ OWN: "The organization's own.", PROVIDED: 'Provided by somebody else, as a school authority.' }),
+});
+
+export const CompletenessEnum = builder.enumType('Completeness', {
+  description: 'How much of a library was read.',
+  values: described({
+    NEVER: 'Nothing yet.',
+    PARTIAL: 'A sync is under way; what it has read so far is shown.',
+    COMPLETE: 'All of it, as of the last sync.',
+  }),
+});
+
+export const ProductTypeEnum = builder.enumType('ProductType', {
+  description: 'What a store item is.',
+  values: described({ APP: 'An app.', BOOK: 'A book.' }),
+});
+
+export const DeviceFamilyEnum = builder.enumType('DeviceFamily', {
+  description: 'What kind of device it is.',
+  values: described({
+    IPAD: 'An iPad.',
+    IPHONE: 'An iPhone.',
+    IPOD: 'An iPod touch.',
+    MAC: 'A Mac.',
+    APPLE_TV: 'An Apple TV.',
+    VISION: 'An Apple Vision.',
+    UNKNOWN: 'Not known.',
+  }),
+});
+
+export const DeviceOriginEnum = builder.enumType('DeviceOrigin', {
+  description: 'How Russet came to know a device.',
+  values: described({
+    LIST: 'It was listed by `upsertDevices`.',
+    LICENSE: 'Only a license that Apple lists names it.',
+  }),
+});

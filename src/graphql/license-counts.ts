@@ -1,0 +1,81 @@
+import type { AppCounts } from '../domain/app/counts.ts';
+import { abortable } from './abortable.ts';
+import { builder } from './builder.ts';
+import { nodeKey, optionalRowId, rowIds } from './ids.ts';
+
+export const LicenseCountsRef = builder.objectRef<AppCounts>('LicenseCounts').implement({
+  description:
+    'The seats of one app, over all tokens or those of one. `total = available + used − overdrawn`, unless unlimited.',
+  authScopes: { right: 'apps:read' },
+  fields: (t) => ({
+    app: t.prismaField({
+      type: 'App',
+      description: 'The app.',
+      resolve: (query, { appId }, _args, { db, actor }) =>
+        db.app.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, String(appId)) }),
+    }),
+    token: t.prismaField({
+      type: 'Token',
+      nullable: true,
+      description: 'The one token that was counted; null when all were.',
+      authScopes: { right: 'tokens:read' },
+      resolve: (query, { tokenId }, _args, { db, actor }) =>
+        tokenId === null
+          ? null
+          : db.token.findUnique({ ...query, where: nodeKey(actor.organizationId, String(tokenId)) }),
+    }),
+    unlimited: t.exposeBoolean('unlimited', {
+      description: 'It never runs out; then `total` and `available` are null.',
+    }),
+    total: t.expose('total', {
+      type: 'Count',
+      nullable: true,
+      description: 'Licenses acquired, without retired ones.',
+    }),
+    available: t.expose('available', {
+      type: 'Count',
+      nullable: true,
+      description: 'Licenses that can be given out now; never negative.',
+    }),
+    used: t.expose('used', {
+      type: 'Count',
+      description: 'Held by a device or user, or reserved for one while Apple is asked.',
+    }),
+    pending: t.expose('pending', { type: 'Count', description: 'The reserved part of `used`.' }),
+    retired: t.expose('retired', { type: 'Count', description: 'Taken out of service by Apple; in no other number.' }),
+    overdrawn: t.expose('overdrawn', {
+      type: 'Count',
+      description: 'In use beyond the total, as after a refund; nothing is given out then.',
+    }),
+    drift: t.expose('drift', {
+      type: 'Count',
+      description: 'What Russet counts as held, less what Apple last counted; it is being read again when not 0.',
+    }),
+    asOf: t.expose('asOf', {
+      type: 'DateTime',
+      nullable: true,
+      description: "Age of the oldest of Apple's numbers in the sum; null without a token.",
+    }),
+  }),
+});
+
+builder.subscriptionField('licenseCounts', (t) =>
+  t.field({
+    type: LicenseCountsRef,
+    description:
+      'The counts of apps now, and again whenever they move. A slow reader gets the newest of each app, not every change.',
+    authScopes: { right: 'apps:read' },
+    args: {
+      appIds: t.arg.idList({ description: 'Global ids of the apps, at most 1,000; all apps when absent.' }),
+      tokenId: t.arg.id({ description: 'Count the licenses of this token only.' }),
+    },
+    subscribe: (_root, args, { streams, actor }) => {
+      const appIds = rowIds('App', args.appIds, ['appIds']);
+      const tokenId = optionalRowId('Token', args.tokenId, ['tokenId']);
+      return abortable((signal) =>
+        streams.licenseCounts({ organizationId: actor.organizationId, appIds, tokenId, signal }),
+      );
+    },
+    resolve: (counts) => counts,
+  }),
+);

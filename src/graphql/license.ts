@@ -1,0 +1,149 @@
+import { builder } from './builder.ts';
+import { DeviceRef } from './device.ts';
+import { LicenseSourceEnum, LicenseStateEnum } from './enums.ts';
+import { globalId, nodeKey, optionalRowId } from './ids.ts';
+import { VppUserRef } from './vpp-user.ts';
+
+/** Why a license came from its token, as it is stored. */
+interface Allocation {
+  reason: string;
+  skipped?: { tokenId: string; reason: string }[];
+}
+
+const LicenseSkippedRef = builder.objectRef<{ tokenId: string; reason: string }>('AllocationSkipped').implement({
+  description: 'A token that was passed over for a license.',
+  fields: (t) => ({
+    tokenId: t.id({
+      description: 'Global id of the token.',
+      resolve: ({ tokenId }) => globalId('Token', BigInt(tokenId)),
+    }),
+    reason: t.exposeString('reason', {
+      description: 'A token state, `NO_SEATS`, `APP_NOT_HELD` or `NOT_DEVICE_ASSIGNABLE`.',
+    }),
+  }),
+});
+
+const AllocationRef = builder.objectRef<Allocation>('LicenseAllocation').implement({
+  description: 'Why a license came from its token.',
+  fields: (t) => ({
+    reason: t.exposeString('reason', { description: 'Why this token.' }),
+    skipped: t.field({
+      type: [LicenseSkippedRef],
+      description: 'Tokens before it that were passed over.',
+      resolve: ({ skipped }) => skipped ?? [],
+    }),
+  }),
+});
+
+const LicenseHolder = builder.unionType('LicenseHolder', {
+  description: 'Who holds a license: a device, or a person.',
+  types: [DeviceRef, VppUserRef],
+  resolveType: (holder) => ('serialNumber' in holder ? DeviceRef : VppUserRef),
+});
+
+builder.prismaNode('License', {
+  description: 'One seat of an app, held by one device or person over one period.',
+  authScopes: { right: 'licenses:read' },
+  select: { organizationId: true, id: true },
+  id: { resolve: (license) => String(license.id) },
+  findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
+  fields: (t) => ({
+    app: t.relation('app', { description: 'The app.' }),
+    token: t.relation('token', {
+      description: 'The token that it was taken from.',
+      authScopes: { right: 'tokens:read' },
+    }),
+    serialNumber: t.exposeString('serialNumber', {
+      nullable: true,
+      description: 'Serial number of the device that holds it.',
+    }),
+    clientUserId: t.exposeString('clientUserId', {
+      nullable: true,
+      description: 'Id of the person who holds it, as the library knows them.',
+    }),
+    state: t.expose('state', { type: LicenseStateEnum, description: 'Where it stands.' }),
+    source: t.expose('source', { type: LicenseSourceEnum, description: 'Who gave it.' }),
+    since: t.expose('startedAt', { type: 'DateTime', description: 'Since when; see `sinceIsFirstSeen`.' }),
+    sinceIsFirstSeen: t.exposeBoolean('opening', {
+      description: 'It was met in a sync: Apple has no dates, so `since` is when Russet saw it first.',
+    }),
+    changedAt: t.expose('changedAt', { type: 'DateTime', description: 'When its state last changed.' }),
+    endedAt: t.expose('endedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it ended; null while it is held or on its way.',
+    }),
+    endReason: t.exposeString('endReason', { nullable: true, description: 'Why it ended, for programs.' }),
+    allocation: t.field({
+      type: AllocationRef,
+      nullable: true,
+      description: 'Why it came from this token; null when Russet did not choose.',
+      select: { allocation: true },
+      resolve: (license) => license.allocation as unknown as Allocation | null,
+    }),
+    holder: t.field({
+      type: LicenseHolder,
+      nullable: true,
+      description: 'Who holds it; null when Russet has no record of them.',
+      select: { device: true, vppUser: true },
+      resolve: (license) => license.device ?? license.vppUser ?? null,
+    }),
+    task: t.prismaField({
+      type: 'Task',
+      nullable: true,
+      description: 'The task that asked for it.',
+      authScopes: { right: 'tasks:read' },
+      select: { taskId: true },
+      resolve: (query, { taskId }, _args, { db, actor }) =>
+        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, String(taskId)) }),
+    }),
+  }),
+});
+
+builder.queryField('licenses', (t) =>
+  t.prismaConnection({
+    type: 'License',
+    cursor: 'organizationId_id',
+    description: 'The licenses of the organization, oldest first; ended ones only when asked for.',
+    authScopes: { right: 'licenses:read' },
+    args: {
+      appId: t.arg.id({ description: 'Only those of this app.' }),
+      tokenId: t.arg.id({ description: 'Only those of this token.' }),
+      deviceId: t.arg.id({ description: 'Only those of this device.' }),
+      serialNumber: t.arg.string({
+        description: 'Only those of the device with this serial number, whatever the case.',
+      }),
+      states: t.arg({
+        type: [LicenseStateEnum],
+        description: 'Only these states; those that have not ended when absent.',
+      }),
+      sources: t.arg({ type: [LicenseSourceEnum], description: 'Only those given by these.' }),
+    },
+    totalCount: (_root, args, { db }) => db.license.count({ where: licensesLike(args) }),
+    resolve: (query, _root, args, { db }) =>
+      db.license.findMany({ ...query, where: licensesLike(args), orderBy: { id: 'asc' } }),
+  }),
+);
+
+interface LicenseArguments {
+  appId?: string | null | undefined;
+  tokenId?: string | null | undefined;
+  deviceId?: string | null | undefined;
+  serialNumber?: string | null | undefined;
+  states?: readonly (typeof LicenseStateEnum.$inferType)[] | null | undefined;
+  sources?: readonly (typeof LicenseSourceEnum.$inferType)[] | null | undefined;
+}
+
+function licensesLike(args: LicenseArguments) {
+  const appId = optionalRowId('App', args.appId, ['appId']);
+  const tokenId = optionalRowId('Token', args.tokenId, ['tokenId']);
+  const deviceId = optionalRowId('Device', args.deviceId, ['deviceId']);
+  return {
+    ...(appId === null ? {} : { appId }),
+    ...(tokenId === null ? {} : { tokenId }),
+    ...(deviceId === null ? {} : { deviceId }),
+    ...(args.serialNumber ? { serialNumber: args.serialNumber.trim().toUpperCase() } : {}),
+    ...(args.states ? { state: { in: [...args.states] } } : { endedAt: null }),
+    ...(args.sources ? { source: { in: [...args.sources] } } : {}),
+  };
+}

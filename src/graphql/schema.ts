@@ -1,0 +1,36 @@
+/** The whole schema: every type file registers what it defines when it is imported. @module */
+import { type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql';
+import './scalars.ts';
+import './user-errors.ts';
+import './viewer.ts';
+import './organization.ts';
+import './api-key.ts';
+import './audit-entry.ts';
+import './token.ts';
+import './app.ts';
+import './license-counts.ts';
+import './license-pool.ts';
+import './license.ts';
+import './device.ts';
+import './vpp-user.ts';
+import './task.ts';
+import './task-progress.ts';
+import { builder } from './builder.ts';
+
+/** Descriptions of fields that plugins add without one. */
+const generatedFields: Record<string, string> = {
+  totalCount: 'How many there are in the whole list; counted only when asked for.',
+  edges: 'The objects of this page, each with its cursor.',
+  node: 'The object.',
+  cursor: 'Opaque position in the list.',
+};
+
+/** Builds the schema. Costly: once for each process. */
+export function buildSchema(): GraphQLSchema {
+  const schema = builder.toSchema({ sortSchema: true });
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type) && !isInterfaceType(type)) continue;
+    for (const field of Object.values(type.getFields())) field.description ??= generatedFields[field.name];
+  }
+  return schema;
+}

@@ -1,0 +1,285 @@
+/** The expected failures of mutations: one object type for each error class of the domain, all of them `UserError`s. @module */
+import * as failures from '../domain/errors.ts';
+import { builder } from './builder.ts';
+import { errorCodes } from './error-codes.ts';
+import { globalId } from './ids.ts';
+
+const ErrorCodeEnum = builder.enumType('ErrorCode', {
+  description: 'What went wrong, for programs. A code never changes its meaning; new ones may come.',
+  values: Object.fromEntries(Object.entries(errorCodes).map(([code, description]) => [code, { description }])),
+});
+
+const UserErrorRef = builder.interfaceRef<failures.DomainError>('UserError').implement({
+  description: 'An expected failure: nothing was changed unless the message says so.',
+  fields: (t) => ({
+    code: t.field({
+      type: ErrorCodeEnum,
+      description: 'What went wrong, for programs.',
+      resolve: (error) => error.code,
+    }),
+    message: t.exposeString('message', { description: 'What happened, what was not done and what to do, for people.' }),
+    path: t.stringList({
+      description: 'Leads from `input` to the value that caused it; empty when no single value did.',
+      resolve: (error) => error.inputPath,
+    }),
+  }),
+});
+
+const plain = { interfaces: [UserErrorRef] };
+
+const SkippedTokenRef = builder.objectRef<failures.SkippedToken>('SkippedToken').implement({
+  description: 'A token that was passed over when one was looked for.',
+  fields: (t) => ({
+    tokenId: t.id({ description: 'Global id of the token.', resolve: (skipped) => globalId('Token', skipped.tokenId) }),
+    label: t.exposeString('label', { description: 'What the organization calls the token.' }),
+    reason: t.exposeString('reason', {
+      description: 'A token state, `NO_SEATS`, `APP_NOT_HELD` or `NOT_DEVICE_ASSIGNABLE`.',
+    }),
+  }),
+});
+
+const InputIssueRef = builder.objectRef<failures.InputIssue>('InputIssue').implement({
+  description: 'One thing wrong with an input.',
+  fields: (t) => ({
+    path: t.exposeStringList('path', { description: 'Leads from `input` to the value.' }),
+    message: t.exposeString('message', { description: 'What the value must be.' }),
+  }),
+});
+
+builder.objectType(failures.InvalidInputError, {
+  name: 'InvalidInputError',
+  description: 'The input does not have the wanted shape or range. All problems are listed.',
+  ...plain,
+  fields: (t) => ({
+    issues: t.field({
+      type: [InputIssueRef],
+      description: 'Everything that is wrong.',
+      resolve: (error) => error.issues,
+    }),
+  }),
+});
+
+builder.objectType(failures.NotFoundError, {
+  name: 'NotFoundError',
+  description: 'The organization has no such thing.',
+  ...plain,
+  fields: (t) => ({ kind: t.exposeString('kind', { description: 'What was looked for, e.g. `token`.' }) }),
+});
+
+builder.objectType(failures.ScopeExceededError, {
+  name: 'ScopeExceededError',
+  description: "A key can't make a key that may do more than itself.",
+  ...plain,
+  fields: (t) => ({ scopes: t.exposeStringList('scopes', { description: 'The rights that the key itself lacks.' }) }),
+});
+
+builder.objectType(failures.IdempotencyKeyReusedError, {
+  name: 'IdempotencyKeyReusedError',
+  description: 'The idempotency key came before with another input.',
+  ...plain,
+});
+
+builder.objectType(failures.InvalidTokenFileError, {
+  name: 'InvalidTokenFileError',
+  description: 'The uploaded text is not a usable content token. Nothing was stored.',
+  ...plain,
+  fields: (t) => ({
+    reason: t.exposeString('reason', { description: 'The precise cause, one of a closed list.' }),
+    appleErrorNumber: t.exposeInt('appleErrorNumber', {
+      nullable: true,
+      description: "Apple's number, when Apple refused it.",
+    }),
+  }),
+});
+
+builder.objectType(failures.DifferentLibraryError, {
+  name: 'DifferentLibraryError',
+  description: 'The file for a renewal opens another library. Nothing was stored.',
+  ...plain,
+  fields: (t) => ({
+    libraryName: t.exposeString('libraryName', {
+      nullable: true,
+      description: 'Name of the library that the file opens.',
+    }),
+  }),
+});
+
+builder.objectType(failures.OlderTokenFileError, {
+  name: 'OlderTokenFileError',
+  description: 'The file expires before the one in use. Nothing was stored.',
+  ...plain,
+  fields: (t) => ({
+    currentExpiresAt: t.expose('currentExpiresAt', { type: 'DateTime', description: 'When the file in use expires.' }),
+  }),
+});
+
+builder.objectType(failures.TokenExpiredError, {
+  name: 'TokenExpiredError',
+  description: 'The token is past its date. Nothing was sent to Apple.',
+  ...plain,
+  fields: (t) => ({
+    tokenId: t.id({ description: 'Global id of the token.', resolve: (error) => globalId('Token', error.tokenId) }),
+    expiredAt: t.expose('expiredAt', { type: 'DateTime', description: 'When it expired.' }),
+  }),
+});
+
+builder.objectType(failures.TokenNotUsableError, {
+  name: 'TokenNotUsableError',
+  description: "The token can't be used in its present state. Nothing was sent to Apple.",
+  ...plain,
+  fields: (t) => ({
+    tokenId: t.id({ description: 'Global id of the token.', resolve: (error) => globalId('Token', error.tokenId) }),
+    state: t.exposeString('state', { description: 'The state of the token.' }),
+  }),
+});
+
+builder.objectType(failures.TokenHoldsLicensesError, {
+  name: 'TokenHoldsLicensesError',
+  description: 'The token still holds licenses and was not removed.',
+  ...plain,
+  fields: (t) => ({ licenses: t.expose('licenses', { type: 'Count', description: 'How many it holds.' }) }),
+});
+
+builder.objectType(failures.AppleUnavailableError, {
+  name: 'AppleUnavailableError',
+  description: 'Apple did not answer. Nothing was changed; try again.',
+  ...plain,
+  fields: (t) => ({
+    retryAfter: t.exposeInt('retryAfter', { nullable: true, description: 'Seconds that Apple asked to wait.' }),
+  }),
+});
+
+builder.objectType(failures.AppleRefusedError, {
+  name: 'AppleRefusedError',
+  description: 'Apple answered with an error. Nothing was changed.',
+  ...plain,
+  fields: (t) => ({
+    appleErrorNumber: t.exposeInt('appleErrorNumber', { nullable: true, description: "Apple's number of the error." }),
+  }),
+});
+
+builder.objectType(failures.NoTokenForAppError, {
+  name: 'NoTokenForAppError',
+  description: 'No usable token holds the app.',
+  ...plain,
+  fields: (t) => ({
+    skipped: t.field({
+      type: [SkippedTokenRef],
+      description: 'Tokens that were passed over.',
+      resolve: (error) => error.skipped,
+    }),
+  }),
+});
+
+builder.objectType(failures.NoLicensesAvailableError, {
+  name: 'NoLicensesAvailableError',
+  description: 'Fewer licenses are free than were asked for. Nothing was associated.',
+  ...plain,
+  fields: (t) => ({
+    requested: t.exposeInt('requested', { description: 'How many were asked for.' }),
+    available: t.expose('available', { type: 'Count', description: 'How many are free.' }),
+    asOf: t.expose('asOf', {
+      type: 'DateTime',
+      description: "Age of Apple's numbers behind it; they are being read again.",
+    }),
+    skipped: t.field({
+      type: [SkippedTokenRef],
+      description: 'Tokens that were passed over.',
+      resolve: (error) => error.skipped,
+    }),
+  }),
+});
+
+builder.objectType(failures.NotDeviceAssignableError, {
+  name: 'NotDeviceAssignableError',
+  description: 'Apple does not license this item to devices.',
+  ...plain,
+});
+
+builder.objectType(failures.NotRevocableError, {
+  name: 'NotRevocableError',
+  description: 'Apple sells this item as irrevocable. Nothing was revoked.',
+  ...plain,
+});
+
+builder.objectType(failures.NotLicensedError, {
+  name: 'NotLicensedError',
+  description: 'There is no license to take back.',
+  ...plain,
+});
+
+builder.objectType(failures.AlreadyLicensedError, {
+  name: 'AlreadyLicensedError',
+  description: 'The license is held already; no second one was taken.',
+  ...plain,
+  fields: (t) => ({
+    tokenId: t.id({
+      description: 'Global id of the token that serves it.',
+      resolve: (error) => globalId('Token', error.tokenId),
+    }),
+  }),
+});
+
+builder.objectType(failures.RevokeInProgressError, {
+  name: 'RevokeInProgressError',
+  description: 'The license is just being taken back; try again when that is done.',
+  ...plain,
+});
+
+builder.objectType(failures.UnknownDeviceError, {
+  name: 'UnknownDeviceError',
+  description: 'Devices that the organization does not have. Nothing was sent to Apple.',
+  ...plain,
+  fields: (t) => ({
+    devices: t.exposeStringList('devices', { description: 'Up to 100 of them, as they were given.' }),
+    count: t.exposeInt('count', { description: 'How many there are.' }),
+  }),
+});
+
+builder.objectType(failures.OsTooOldError, {
+  name: 'OsTooOldError',
+  description: "The device runs a system that can't hold device licenses.",
+  ...plain,
+  fields: (t) => ({
+    required: t.exposeString('required', { description: 'Lowest version that can.' }),
+    actual: t.exposeString('actual', { description: 'Version that the device runs.' }),
+  }),
+});
+
+builder.objectType(failures.PlatformNotSupportedError, {
+  name: 'PlatformNotSupportedError',
+  description: "The app does not run on the device's platform.",
+  ...plain,
+  fields: (t) => ({ platforms: t.exposeStringList('platforms', { description: 'Platforms on which it runs.' }) }),
+});
+
+builder.objectType(failures.DeviceHoldsLicensesError, {
+  name: 'DeviceHoldsLicensesError',
+  description: 'Devices that still hold licenses were not removed.',
+  ...plain,
+  fields: (t) => ({
+    licenses: t.expose('licenses', { type: 'Count', description: 'How many they hold.' }),
+    devices: t.exposeStringList('devices', { description: 'Serial numbers of up to 100 of them.' }),
+  }),
+});
+
+builder.objectType(failures.RemovalNotConfirmedError, {
+  name: 'RemovalNotConfirmedError',
+  description: 'Replacing the list would remove devices, and nobody confirmed how many.',
+  ...plain,
+  fields: (t) => ({
+    wouldRemove: t.exposeInt('wouldRemove', { description: 'How many would go; send it as `confirmRemovals`.' }),
+  }),
+});
+
+builder.objectType(failures.TaskFinishedError, {
+  name: 'TaskFinishedError',
+  description: 'The task is over.',
+  ...plain,
+});
+
+builder.objectType(failures.TaskNotRetryableError, {
+  name: 'TaskNotRetryableError',
+  description: 'Nothing in the task can be tried again.',
+  ...plain,
+});

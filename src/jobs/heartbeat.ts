@@ -1,0 +1,83 @@
+/**
+ * Dead and frozen workers. graphile-worker keeps a job locked for hours when its process dies, so every worker beats on
+ * a connection of its own, and whoever sees another's beat stop gives that one's jobs to the others.
+ * @module
+ */
+import { hostname } from 'node:os';
+import pg from 'pg';
+import type { Logger } from '../lib/logger.ts';
+
+/** Options of {@link startHeartbeat}. */
+export interface HeartbeatOptions {
+  url: string;
+  /** graphile-worker's id of this process, which its locks carry. */
+  poolId: string;
+  logger: Logger;
+  /** Milliseconds between two beats. */
+  every: number;
+  /** Milliseconds without a beat after which a worker counts as dead. */
+  deadAfter: number;
+}
+
+/** A beating worker. */
+export interface Heartbeat {
+  /** One beat and one look at the others, at once. */
+  beat(): Promise<void>;
+  /** Stops beating and takes the row away. */
+  stop(): Promise<void>;
+}
+
+/** Starts beating. All times are the database's, so that the clocks of the machines do not matter. */
+export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbeat> {
+  let client: pg.Client | null = null;
+  let running: Promise<void> = Promise.resolve();
+
+  async function connected(): Promise<pg.Client> {
+    if (client) return client;
+    const fresh = new pg.Client({ connectionString: options.url, application_name: 'russet heartbeat', keepAlive: true });
+    fresh.on('error', () => {
+      client = null;
+    });
+    await fresh.connect();
+    client = fresh;
+    return fresh;
+  }
+
+  async function beat(): Promise<void> {
+    try {
+      const db = await connected();
+      await db.query(beatSql, [options.poolId, process.pid, hostname()]);
+      const { rows } = await db.query<{ pool_id: string }>(deadSql, [options.poolId, options.deadAfter / 1000]);
+      if (rows.length === 0) return;
+      const poolIds = rows.map((row) => row.pool_id);
+      await db.query('SELECT graphile_worker.force_unlock_workers($1::text[])', [poolIds]);
+      options.logger.warn({ poolIds }, 'workers stopped beating; their jobs go to others');
+    } catch (error) {
+      client = null;
+      options.logger.warn({ error }, 'the heartbeat did not reach the database');
+    }
+  }
+
+  const tick = () => {
+    running = running.then(beat);
+    return running;
+  };
+  await tick();
+  const timer = setInterval(tick, options.every);
+  return {
+    beat: tick,
+    stop: async () => {
+      clearInterval(timer);
+      await running;
+      await client?.query('DELETE FROM worker_process WHERE pool_id = $1', [options.poolId]).catch(() => {});
+      await client?.end().catch(() => {});
+    },
+  };
+}
+
+const beatSql = `
+  INSERT INTO worker_process (pool_id, pid, host, started_at, beat_at) VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp())
+  ON CONFLICT (pool_id) DO UPDATE SET beat_at = clock_timestamp()`;
+
+const deadSql = `
+  DELETE FROM worker_process WHERE pool_id <> $1 AND beat_at < clock_timestamp() - make_interval(secs => $2) RETURNING pool_id`;

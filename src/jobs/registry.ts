@@ -1,0 +1,32 @@
+/** The jobs: each parses its ids and calls one verb. They may come twice; the verbs' claims see to that. @module */
+import { z } from 'zod';
+import type { JobName } from '../db/enqueue.ts';
+import { refreshMetadata } from '../domain/app/refresh-metadata.ts';
+import { type Services, systemContext } from '../domain/context.ts';
+import { reserveBlocks } from '../domain/license/reserve-blocks.ts';
+import { writeLicenses } from '../domain/license/write-licenses.ts';
+import { refreshAsset } from '../domain/sync/refresh-asset.ts';
+import { runSync } from '../domain/sync/run.ts';
+
+/** Does one job. `correlationId` ties its log lines together. */
+export type JobHandler = (services: Services, payload: unknown, correlationId: string) => Promise<void>;
+
+const id = z.string().regex(/^\d+$/).transform(BigInt);
+const taskKey = z.object({ organizationId: id, taskId: id });
+const tokenKey = z.object({ organizationId: id, tokenId: id });
+const assetKey = tokenKey.extend({ adamId: z.string().min(1) });
+
+/** Every job there is. */
+export const jobs: Record<JobName, JobHandler> = {
+  'sync-token': (services, payload, correlationId) => runSync(services, taskKey.parse(payload), correlationId),
+  'reserve-licenses': (services, payload, correlationId) => reserveBlocks(services, taskKey.parse(payload), correlationId),
+  'write-licenses': (services, payload, correlationId) => writeLicenses(services, tokenKey.parse(payload), correlationId),
+  'refresh-asset': (services, payload, correlationId) => {
+    const { adamId, ...token } = assetKey.parse(payload);
+    return refreshAsset(services, token, adamId, correlationId);
+  },
+  'refresh-metadata': (services, payload, correlationId) => {
+    const token = tokenKey.parse(payload);
+    return refreshMetadata(systemContext(services, token.organizationId, 'metadata', correlationId), token);
+  },
+};

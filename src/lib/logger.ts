@@ -1,0 +1,44 @@
+/** Structured logs. What may hold a secret never reaches a log line. @module */
+import { pino } from 'pino';
+
+/** The logger that every part gets handed; `child` adds fields to each of its lines. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  child(fields: object): Logger;
+}
+
+/** Field names whose values are secrets, at the top or one level down. */
+const secretFields = ['authorization', 'cookie', 'apiKey', 'token', 'sToken', 'secret', 'password', 'bearer', 'connectionString'];
+
+/** Options of {@link createLogger}. */
+export interface LoggerOptions {
+  /** Lowest level that is written: `debug`, `info`, `warn`, `error` or `silent`. */
+  level: string;
+  /** Which process writes, e.g. `api` or `worker`. */
+  name: string;
+}
+
+/** A logger that writes one JSON object a line to standard output. */
+export function createLogger(options: LoggerOptions): Logger {
+  return pino({
+    level: options.level,
+    name: options.name,
+    base: undefined,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: '[secret]' },
+    serializers: { error: pino.stdSerializers.err },
+  });
+}
+
+/** A logger that writes nothing. */
+export const silentLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLogger,
+};

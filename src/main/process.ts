@@ -1,0 +1,35 @@
+/** The life of a program: start, say so, stop once and in order. @module */
+
+/** What a program that runs until it is told to stop offers. */
+export interface Program {
+  /** What is told to the parent process when it is ready. */
+  ready: Record<string, unknown>;
+  /** Ends what is under way and lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/** Runs a program until SIGTERM, SIGINT, or the end of the parent process. A failed start is one line and exit code 1. */
+export async function runProgram(start: () => Promise<Program>): Promise<void> {
+  let program: Program;
+  try {
+    program = await start();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  }
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    program.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
+  process.on('disconnect', stop);
+  process.send?.({ type: 'ready', ...program.ready });
+}

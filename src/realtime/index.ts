@@ -1,0 +1,96 @@
+/** Live news for subscribers of one process: one doorbell, the tables behind it. @module */
+import type { Database } from '../db/client.ts';
+import { listen } from '../db/listen.ts';
+import { channel, parseRing } from '../db/notify.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { type CountNews, createCountStream } from './count-stream.ts';
+import { createDoorbell } from './doorbell.ts';
+import { createSharedReads } from './shared-reads.ts';
+import { createStreams } from './streams.ts';
+import { createTaskList, type TaskList } from './task-list.ts';
+import { createTaskProgress } from './task-progress.ts';
+
+/** Choices of {@link createRealtime}, each with a default. */
+export interface RealtimeLimits {
+  /** Most events of a task that one read fetches and that wait for one reader; default 100. */
+  eventPage: number;
+  /** Most tasks that wait for one reader of the task list; default 1,000. */
+  taskSlots: number;
+  /** Least milliseconds between two reads of an organization's counts or task list; default 100. */
+  pace: number;
+  /** Most answers kept for readers who ask the same a little later; default 32. */
+  sharedAnswers: number;
+}
+
+/** Options of {@link createRealtime}. */
+export interface RealtimeOptions {
+  database: Pick<Database, 'url' | 'pool' | 'prisma'>;
+  /** Real time also where the domain's is virtual: it only paces. */
+  clock: Clock;
+  logger: Logger;
+  limits?: Partial<RealtimeLimits>;
+}
+
+/** Numbers for metrics and tests. */
+export interface RealtimeStats {
+  /** Open streams. */
+  streams: number;
+  /** Bells that are armed. */
+  watchers: number;
+  /** Organizations whose task lists are followed. */
+  taskLists: number;
+  /** Reads of task events since the start. */
+  eventReads: number;
+  /** Reads of counts since the start. */
+  countReads: number;
+  /** How often the listening connection was lost and came back. */
+  reconnects: number;
+}
+
+/** The streams of one process. */
+export interface Realtime {
+  tasks: Pick<TaskList, 'tasks'> & { taskProgress: ReturnType<typeof createTaskProgress> };
+  counts: Pick<CountNews, 'licenseCounts'>;
+  stats(): RealtimeStats;
+  /** Ends every stream and the listening connection. */
+  close(): Promise<void>;
+}
+
+const defaults: RealtimeLimits = { eventPage: 100, taskSlots: 1_000, pace: 100, sharedAnswers: 32 };
+
+/** Starts listening. The pool stays its owner's: close it after this. */
+export async function createRealtime(options: RealtimeOptions): Promise<Realtime> {
+  const { database, clock, logger } = options;
+  const limits = { ...defaults, ...options.limits };
+  const closing = new AbortController();
+  const doorbell = createDoorbell();
+  const streams = createStreams();
+  const reads = createSharedReads({ kept: limits.sharedAnswers, clock, signal: closing.signal });
+  const parts = { pool: database.pool, doorbell, reads, streams, clock, logger, pace: limits.pace };
+  const taskProgress = createTaskProgress({ ...parts, pageSize: limits.eventPage });
+  const list = createTaskList({ ...parts, slots: limits.taskSlots, pageSize: limits.taskSlots });
+  const counts = createCountStream({ ...parts, database: database.prisma });
+  const onNotify = (text: string) => {
+    const ring = parseRing(text);
+    if (ring) doorbell.ring(ring);
+  };
+  const listener = await listen({ url: database.url, channel, onNotify, onReconnect: doorbell.ringAll, logger, clock });
+  return {
+    tasks: { taskProgress, tasks: list.tasks },
+    counts: { licenseCounts: counts.licenseCounts },
+    stats: () => ({
+      streams: streams.size,
+      watchers: doorbell.size,
+      taskLists: list.following,
+      eventReads: reads.reads,
+      countReads: counts.reads,
+      reconnects: listener.reconnects,
+    }),
+    close: async () => {
+      closing.abort();
+      streams.close();
+      await listener.close();
+    },
+  };
+}

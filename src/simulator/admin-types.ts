@@ -1,0 +1,161 @@
+/** The verbs that control a simulator, the same in process and over HTTP. @module */
+import type { EventType } from './apple/events.ts';
+import type { Fault, FaultMatch, OrderedFault } from './apple/faults.ts';
+import type { TokenState } from './apple/tokens.ts';
+import type { JournalEntry } from './journal.ts';
+import type { OptionsPatch, SimulatorOptions } from './options.ts';
+import type {
+  AssetSpec,
+  AssignmentSpec,
+  CatalogItem,
+  CatalogVariant,
+  DeviceSpec,
+  MdmInfo,
+  PricingParam,
+  Scenario,
+  UserSpec,
+} from './scenarios/types.ts';
+
+/** A content token. `text` is the whole file and stays out of logs. */
+export interface TokenInfo {
+  name: string;
+  /** What its manager may do. */
+  kind: 'full' | 'readOnly';
+  uId: string;
+  orgName: string;
+  /** The opaque inner `token`, which is not what a client sends. */
+  innerToken: string;
+  /** As in the file: `YYYY-MM-DDThh:mm:ss+0000`. */
+  expDate: string;
+  state: TokenState;
+  text: string;
+}
+
+/** What {@link SimulatorAdmin.issueToken} takes: a library, or a token to renew (the library stays). */
+export interface TokenOrder {
+  uId?: string;
+  /** The token that is renewed. */
+  name?: string;
+  /** `valid` unless said. */
+  kind?: 'valid' | 'expired' | 'readOnly';
+  /** ISO time or Apple's form; 335 days ahead (or one day back for `expired`) unless said. */
+  expDate?: string;
+  /** Name of the new token; made up unless said. */
+  as?: string;
+  /** Revokes every other token of the library, as a download in the portal does. */
+  revokeOlder?: boolean;
+}
+
+/** Names one asset of a library; `pricingParam` is STDQ unless said. */
+export interface AssetKey {
+  uId: string;
+  adamId: string;
+  pricingParam?: PricingParam;
+}
+
+/** What can be said of an asset afterwards. */
+export interface AssetChange extends AssetKey {
+  total?: number;
+  unlimited?: boolean;
+  retired?: number;
+  deviceAssignable?: boolean;
+  revocable?: boolean;
+  supportedPlatforms?: AssetSpec['supportedPlatforms'];
+}
+
+/** The true counts of an asset, whatever lag is published. */
+export interface AssetTruth {
+  adamId: string;
+  pricingParam: PricingParam;
+  productType: 'App' | 'Book';
+  unlimited: boolean;
+  total: number;
+  assigned: number;
+  available: number;
+  retired: number;
+  deviceAssignable: boolean;
+  revocable: boolean;
+}
+
+/** An event as the simulator knows it. */
+export interface EventTruth {
+  eventId: string;
+  type: EventType;
+  numRequested: number;
+  processed: number;
+  succeeded: number;
+  finished: boolean;
+}
+
+/** Everything that is true of a library now. */
+export interface UnitTruth {
+  uId: string;
+  name: string;
+  mdmInfo: MdmInfo | null;
+  notificationUrl: string | null;
+  versions: { assets: string; assignments: string; users: string };
+  assets: AssetTruth[];
+  assignments: (AssignmentSpec & { pricingParam: PricingParam })[];
+  events: EventTruth[];
+}
+
+/** What {@link SimulatorAdmin.loadScenario} takes: a scenario as data, or a name with sizes. */
+export interface ScenarioOrder {
+  scenario?: Scenario | string;
+  licenses?: number;
+  devices?: number;
+  seed?: number;
+}
+
+/** A change of a store item: a new version, another name, withdrawn from sale. */
+export interface MetadataChange extends Partial<Omit<CatalogItem, 'adamId' | 'variants'>> {
+  adamId: string;
+  /** Changes one platform of it; all of them unless `platform` is given. */
+  variant?: Partial<CatalogVariant>;
+}
+
+/** Control of a running simulator. Every verb first does the event work that is due. Wrong names throw. */
+export interface SimulatorAdmin {
+  /** Replaces the whole world. */
+  loadScenario(order: ScenarioOrder): { name: string };
+  /** Starts the current scenario again and clears faults and journal; options stay. */
+  reset(): void;
+  tokens(): TokenInfo[];
+  /** The text of a token's file. */
+  tokenFile(name: string): string;
+  issueToken(order: TokenOrder): TokenInfo;
+  revokeToken(name: string): TokenInfo;
+  /** Buys seats, or takes them away with a negative count (refund, transfer). Unknown assets are added. */
+  purchase(order: AssetKey & { count: number }): AssetTruth;
+  setAsset(change: AssetChange): AssetTruth;
+  /** Adds an asset, and its store item when `item` says what it is. */
+  addAsset(order: AssetSpec & { uId: string; item?: CatalogItem }): AssetTruth;
+  /** Takes an asset away with all its seats. */
+  removeAsset(key: AssetKey): void;
+  /** Gives a seat as somebody outside the client would. */
+  assign(order: AssetKey & { serialNumber?: string; clientUserId?: string }): AssetTruth;
+  /** Takes a seat back as somebody outside the client would; books too. */
+  unassign(order: AssetKey & { serialNumber?: string; clientUserId?: string }): AssetTruth;
+  /** Claims a library for somebody, or frees it with null. */
+  setMdmInfo(order: { uId: string; mdmInfo: MdmInfo | null }): void;
+  setMetadata(change: MetadataChange): CatalogItem;
+  options(): SimulatorOptions;
+  setOptions(patch: OptionsPatch): SimulatorOptions;
+  faults: {
+    add(order: { match?: FaultMatch; fault: Fault }): OrderedFault;
+    list(): OrderedFault[];
+    /** Takes back one fault, or all. */
+    clear(id?: string): void;
+  };
+  journal(query?: { since?: number; operation?: string; limit?: number }): JournalEntry[];
+  clearJournal(): void;
+  /** Moves a virtual clock; throws with any other. */
+  advance(milliseconds: number): Promise<void>;
+  truth(order: { uId: string }): UnitTruth;
+  devices(): DeviceSpec[];
+  /** Adds a user, or replaces what is said of one. */
+  setUser(order: UserSpec & { uId: string }): UserSpec;
+  users(order?: { uId?: string }): (UserSpec & { uId: string })[];
+  /** Every store item. */
+  catalog(): CatalogItem[];
+}

@@ -1,0 +1,69 @@
+/** The verbs of {@link SimulatorAdmin}, over the memory of a simulator. @module */
+import type { VirtualClock } from '../lib/clock.ts';
+import { licenseVerbs } from './admin-licenses.ts';
+import { tokenVerbs } from './admin-tokens.ts';
+import type { MetadataChange, ScenarioOrder, SimulatorAdmin } from './admin-types.ts';
+import type { World } from './apple/world.ts';
+import { buildScenario } from './scenarios/index.ts';
+import type { CatalogItem, Scenario } from './scenarios/types.ts';
+
+/** Makes the verbs. */
+export function createAdmin(world: World): SimulatorAdmin {
+  return {
+    loadScenario: (order) => {
+      world.load(scenarioOf(world, order));
+      return { name: world.scenario.name };
+    },
+    reset: () => {
+      world.load(world.scenario);
+      world.journal.clear();
+    },
+    ...tokenVerbs(world),
+    ...licenseVerbs(world),
+    setMetadata: (change) => changeItem(world, change),
+    options: () => world.options,
+    setOptions: (patch) => {
+      world.setOptions(patch);
+      return world.options;
+    },
+    faults: {
+      add: ({ match, fault }) => world.faults.add(match ?? {}, fault),
+      list: () => world.faults.list(),
+      clear: (id) => world.faults.clear(id),
+    },
+    journal: (query) => world.journal.list(query),
+    clearJournal: () => world.journal.clear(),
+    advance: async (milliseconds) => {
+      await virtualClockOf(world).advance(milliseconds);
+      world.settle();
+    },
+    devices: () => world.devices,
+    users: (order) =>
+      [...world.units.values()]
+        .filter((unit) => (order?.uId ?? unit.uId) === unit.uId)
+        .flatMap((unit) => [...unit.users.values()].map(({ version: _, ...user }) => ({ uId: unit.uId, ...user }))),
+    catalog: () => [...world.catalog.values()],
+  };
+}
+
+function scenarioOf(world: World, { scenario, licenses, devices, seed }: ScenarioOrder): Scenario {
+  if (typeof scenario === 'object') return scenario;
+  return buildScenario(scenario ?? 'school-district', seed ?? world.seed, { licenses, devices });
+}
+
+function changeItem(world: World, { adamId, variant, ...change }: MetadataChange): CatalogItem {
+  const item = world.catalog.get(adamId);
+  if (!item) throw new Error(`no store item ${adamId}`);
+  const variants = item.variants.map((one) =>
+    variant && (variant.platform ?? one.platform) === one.platform ? { ...one, ...variant } : one,
+  );
+  const changed = { ...item, ...change, variants };
+  world.catalog.set(adamId, changed);
+  world.changes++;
+  return changed;
+}
+
+function virtualClockOf(world: World): VirtualClock {
+  if (!('advance' in world.clock)) throw new Error('advance needs a virtual clock');
+  return world.clock as VirtualClock;
+}

@@ -1,0 +1,74 @@
+/** The writes that become events, and `GET /status`. @module */
+import { type Answer, type Call, unitOf } from './call.ts';
+import { enveloped } from './envelope.ts';
+import { errorBody } from './errors.ts';
+import type { AppleEvent, EventPlan, EventTask, EventType } from './events.ts';
+import { assetsOf, targetsOf } from './request-body.ts';
+
+/** Takes `POST /assets/associate`, `/disassociate` or `/revoke` in as an event. */
+export function startEvent(call: Call, type: EventType, plan?: EventPlan): Answer {
+  const event = type === 'REVOKE' ? revokeEvent(call) : assetEvent(call, type);
+  if (plan) event.plan = plan;
+  call.world.engine.accept(event);
+  call.world.changes++;
+  return enveloped(call, { eventId: event.id });
+}
+
+/** Answers with how far an event is. */
+export function readStatus(call: Call): Answer {
+  const event = call.world.engine.get(call.query.get('eventId')!)!;
+  return enveloped(call, describeEvent(event, call));
+}
+
+function describeEvent(event: AppleEvent, { world: { options } }: Call): object {
+  const failures = Object.entries(event.failures).map(([errorNumber, info]) => ({
+    ...errorBody(Number(errorNumber)),
+    errorInfo: Object.fromEntries(Object.entries(info).filter(([, list]) => list.length > 0)),
+  }));
+  return {
+    eventStatus: statusOf(event, options.partialFailureStatus),
+    eventType: event.type,
+    numRequested: event.numRequested,
+    numCompleted: options.numCompletedCounts === 'all' ? event.processed : event.succeeded,
+    ...(failures.length > 0 ? { failures } : {}),
+  };
+}
+
+function statusOf(event: AppleEvent, partial: 'FAILED' | 'COMPLETE'): 'PENDING' | 'FAILED' | 'COMPLETE' {
+  if (event.finishedAt === undefined) return 'PENDING';
+  if (event.succeeded === event.numRequested) return 'COMPLETE';
+  return event.succeeded === 0 ? 'FAILED' : partial;
+}
+
+function assetEvent(call: Call, type: EventType): AppleEvent {
+  const assets = assetsOf(call);
+  const targets = targetsOf(call);
+  return { ...emptyEvent(call, type), assets, targets, numRequested: assets.length * targets.length };
+}
+
+/** A revoke touches what its targets hold when it is accepted, and of that only what can be taken back. */
+function revokeEvent(call: Call): AppleEvent {
+  const unit = unitOf(call);
+  const pairs = targetsOf(call).flatMap((target): EventTask[] =>
+    unit
+      .heldBy(target)
+      .filter((asset) => asset.revocable)
+      .map(({ adamId, pricingParam }) => ({ asset: { adamId, pricingParam }, target })),
+  );
+  return { ...emptyEvent(call, 'REVOKE'), pairs, numRequested: pairs.length };
+}
+
+function emptyEvent(call: Call, type: EventType): AppleEvent {
+  return {
+    id: call.world.random.uuid(),
+    uId: unitOf(call).uId,
+    type,
+    assets: [],
+    targets: [],
+    acceptedAt: call.now,
+    numRequested: 0,
+    processed: 0,
+    succeeded: 0,
+    failures: {},
+  };
+}

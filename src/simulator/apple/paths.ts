@@ -1,0 +1,28 @@
+/** Where things are, below the simulator's own address. @module */
+
+/** Root of the service. */
+export const serviceRoot = '/mdm/v2';
+
+/** Paths by their key in `urls`. */
+export const paths = {
+  clientConfig: `${serviceRoot}/client/config`,
+  getAssets: `${serviceRoot}/assets`,
+  getAssignments: `${serviceRoot}/assignments`,
+  getUsers: `${serviceRoot}/users`,
+  associateAssets: `${serviceRoot}/assets/associate`,
+  disassociateAssets: `${serviceRoot}/assets/disassociate`,
+  revokeAssets: `${serviceRoot}/assets/revoke`,
+  eventStatus: `${serviceRoot}/status`,
+} as const;
+
+/** The one call that needs no token. */
+export const serviceConfigPath = `${serviceRoot}/service/config`;
+
+/** The legacy metadata lookup. */
+export const lookupPath = '/WebObjects/MZStorePlatform.woa/wa/lookup';
+
+/** Icons that the simulator draws. */
+export const iconsPath = '/icons';
+
+/** Control of the simulator; Apple has nothing there. */
+export const adminPath = '/_admin';

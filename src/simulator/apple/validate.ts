@@ -1,0 +1,176 @@
+/**
+ * The order in which a request is checked, as one table: the first hit wins and nothing is changed. Apple publishes no
+ * order; this one is ours. @module
+ */
+import type { Call, Operation } from './call.ts';
+import { paged, readPageIndex, readVersion } from './paging.ts';
+import { assetsOf, fieldsOf, isWellFormed, mdmInfoOf, serialsOf, textOf, usersOf } from './request-body.ts';
+
+/** One line of the table. */
+export interface Check {
+  /** What is wrong when it hits; the rights and the login check take theirs from the options. */
+  errorNumber: number | ((call: Call) => number);
+  /** Operations that it concerns; absent means all. */
+  only?: readonly Operation[];
+  /** Whether the request is wrong in this way. */
+  fails(call: Call): boolean;
+}
+
+const assign: readonly Operation[] = ['associateAssets', 'disassociateAssets'];
+const revoke: readonly Operation[] = ['revokeAssets'];
+const manage: readonly Operation[] = [...assign, ...revoke];
+const configure: readonly Operation[] = ['setClientConfig'];
+const writes: readonly Operation[] = [...manage, ...configure];
+
+/** The table, in order. */
+export const checks: readonly Check[] = [
+  { errorNumber: 9726, fails: (call) => !call.allowedMethods.includes(call.method) },
+  {
+    errorNumber: (call) => call.world.options.missingHeaderNumber,
+    fails: (call) => needsToken(call) && !call.headers.authorization,
+  },
+  { errorNumber: 9722, fails: (call) => needsToken(call) && bearerOf(call.headers.authorization) === undefined },
+  { errorNumber: 9622, fails: (call) => needsToken(call) && !call.token },
+  { errorNumber: 9621, fails: (call) => needsToken(call) && call.now >= call.token!.expiresAt },
+  { errorNumber: 9625, fails: (call) => needsToken(call) && call.token!.revoked },
+  {
+    errorNumber: (call) => call.world.options.readOnlyNumber,
+    only: writes,
+    fails: (call) => call.token!.readOnly,
+  },
+  { errorNumber: 9646, fails: (call) => needsToken(call) && !withinRate(call) },
+  { errorNumber: 9727, only: writes, fails: (call) => !isJson(call.headers['content-type']) },
+  { errorNumber: 9602, only: writes, fails: (call) => !isWellFormed(call) },
+  { errorNumber: 9718, only: assign, fails: (call) => assetsOf(call).length === 0 },
+  { errorNumber: 9719, only: manage, fails: (call) => serialsOf(call).length + usersOf(call).length === 0 },
+  { errorNumber: 9723, only: configure, fails: (call) => mdmInfoOf(call) !== undefined && !isComplete(call) },
+  { errorNumber: 9710, only: configure, fails: hasHalfOfNotification },
+  { errorNumber: 9700, only: assign, fails: (call) => new Set(assetKeys(call)).size > limits(call).maxAssets },
+  { errorNumber: 9701, only: assign, fails: (call) => new Set(usersOf(call)).size > limits(call).maxClientUserIds },
+  { errorNumber: 9702, only: assign, fails: (call) => new Set(serialsOf(call)).size > limits(call).maxSerialNumbers },
+  { errorNumber: 9701, only: revoke, fails: (call) => usersOf(call).length > limits(call).maxRevokeClientUserIds },
+  { errorNumber: 9702, only: revoke, fails: (call) => serialsOf(call).length > limits(call).maxRevokeSerialNumbers },
+  { errorNumber: 9711, only: configure, fails: hasLongNotification },
+  {
+    errorNumber: 9713,
+    only: configure,
+    fails: (call) => tooLong(mdmInfoOf(call)?.metadata, limits(call).maxMdmMetadataLength),
+  },
+  { errorNumber: 9724, only: configure, fails: (call) => tooLong(mdmInfoOf(call)?.id, limits(call).maxMdmIdLength) },
+  {
+    errorNumber: 9725,
+    only: configure,
+    fails: (call) => tooLong(mdmInfoOf(call)?.name, limits(call).maxMdmNameLength),
+  },
+  { errorNumber: 9703, only: assign, fails: (call) => hasTwice(assetKeys(call)) },
+  { errorNumber: 9704, only: manage, fails: (call) => hasTwice(usersOf(call)) },
+  { errorNumber: 9705, only: manage, fails: (call) => hasTwice(serialsOf(call)) },
+  { errorNumber: 9712, only: configure, fails: hasBadUrl },
+  {
+    errorNumber: 9706,
+    only: ['disassociateAssets'],
+    fails: (call) => ownedAssets(call).some((asset) => !asset.revocable),
+  },
+  {
+    errorNumber: 9707,
+    only: ['associateAssets'],
+    fails: (call) => serialsOf(call).length > 0 && ownedAssets(call).some((asset) => !asset.deviceAssignable),
+  },
+  { errorNumber: 9708, only: ['eventStatus'], fails: (call) => !knowsEvent(call) },
+  { errorNumber: 9602, only: paged, fails: hasBadFilter },
+  { errorNumber: 9721, only: ['getAssignments', 'getUsers'], fails: (call) => readVersion(call) === 'bad' },
+  { errorNumber: 9650, only: paged, fails: (call) => readPageIndex(call) === undefined },
+];
+
+/** The first error number that applies, or undefined when the request may go on. */
+export function validate(call: Call): number | undefined {
+  const hit = checks.find((check) => (!check.only || check.only.includes(call.operation)) && check.fails(call));
+  return typeof hit?.errorNumber === 'function' ? hit.errorNumber(call) : hit?.errorNumber;
+}
+
+/** The bearer in a header, or undefined when it is not of that form. */
+export function bearerOf(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+)$/.exec(authorization ?? '')?.[1];
+}
+
+function needsToken(call: Call): boolean {
+  return call.operation !== 'serviceConfig' && call.operation !== 'contentMetadataLookup';
+}
+
+function withinRate({ world, unit, now }: Call): boolean {
+  const { enforceRate, rateBurst, limits: published } = world.options;
+  return !enforceRate || world.rate.admit(unit!.uId, now, published.maxRequestPerSecond + rateBurst);
+}
+
+function isJson(contentType: string | undefined): boolean {
+  return /^application\/json\s*(;|$)/i.test(contentType ?? '');
+}
+
+function limits(call: Call) {
+  return call.world.options.limits;
+}
+
+function assetKeys(call: Call): string[] {
+  return assetsOf(call).map((asset) => `${asset.adamId}:${asset.pricingParam}`);
+}
+
+function ownedAssets(call: Call) {
+  return assetsOf(call).flatMap((asset) => call.unit?.asset(asset.adamId, asset.pricingParam) ?? []);
+}
+
+function hasTwice(values: readonly string[]): boolean {
+  return new Set(values).size < values.length;
+}
+
+function tooLong(value: unknown, limit: number): boolean {
+  return String(value ?? '').length > limit;
+}
+
+function isComplete(call: Call): boolean {
+  const info = mdmInfoOf(call) ?? {};
+  return [info.id, info.name, info.metadata].every((value) => typeof value === 'string' && value !== '');
+}
+
+function hasHalfOfNotification(call: Call): boolean {
+  return !textOf(call, 'notificationUrl') !== !textOf(call, 'notificationAuthToken');
+}
+
+function hasLongNotification(call: Call): boolean {
+  const limit = limits(call).maxNotificationLength;
+  return ['notificationUrl', 'notificationAuthToken'].some((field) => tooLong(fieldsOf(call)[field], limit));
+}
+
+function hasBadUrl(call: Call): boolean {
+  const text = textOf(call, 'notificationUrl');
+  if (!text) return false;
+  if (!URL.canParse(text)) return true;
+  const { protocol, search, hash } = new URL(text);
+  const schemes = call.world.options.allowHttpNotificationUrl ? ['https:', 'http:'] : ['https:'];
+  return !schemes.includes(protocol) || search !== '' || hash !== '';
+}
+
+function knowsEvent({ world, query, unit }: Call): boolean {
+  return world.engine.get(query.get('eventId') ?? '')?.uId === unit?.uId;
+}
+
+const booleanFilters = [
+  'revocable',
+  'deviceAssignable',
+  'unlimited',
+  'activeOnly',
+  'retiredOnly',
+  'includeUserState',
+  'excludeInactiveUsers',
+];
+const numberFilters = ['minAvailableCount', 'maxAvailableCount', 'minAssignedCount', 'maxAssignedCount'];
+
+function hasBadFilter({ query }: Call): boolean {
+  const wrong = (names: readonly string[], pattern: RegExp) =>
+    names.some((name) => query.has(name) && !pattern.test(query.get(name)!));
+  return (
+    wrong(booleanFilters, /^(true|false)$/) ||
+    wrong(numberFilters, /^\d{1,10}$/) ||
+    wrong(['productType'], /^(App|Book)$/) ||
+    wrong(['pricingParam'], /^(STDQ|PLUS)$/)
+  );
+}

@@ -1,0 +1,129 @@
+/** Everything the simulator remembers, in one place: options, libraries, tokens, events, faults, journal. @module */
+import type { Clock } from '../../lib/clock.ts';
+import { Journal } from '../journal.ts';
+import { applyOptions, type OptionsPatch, type SimulatorOptions } from '../options.ts';
+import { createRandom, type Random } from '../random.ts';
+import type { CatalogItem, DeviceSpec, OrganizationalUnitSpec, Scenario, TokenSpec } from '../scenarios/types.ts';
+import { runTask } from './event-tasks.ts';
+import { EventEngine } from './events.ts';
+import { FaultRegistry } from './faults.ts';
+import { OrganizationalUnit } from './organizational-unit.ts';
+import { RateMeter } from './rate-meter.ts';
+import { type ContentToken, daysAfter, mintToken } from './tokens.ts';
+
+/** The memory of one simulator. */
+export class World {
+  readonly clock: Clock;
+  readonly seed: number;
+  options: SimulatorOptions;
+  /** Where this simulator is reached; set when it listens. */
+  baseUrl = '';
+  readonly journal = new Journal();
+  faults: FaultRegistry;
+  random: Random;
+  engine: EventEngine;
+  rate = new RateMeter();
+  scenario: Scenario;
+  catalog = new Map<string, CatalogItem>();
+  units = new Map<string, OrganizationalUnit>();
+  tokens: ContentToken[] = [];
+  devices: DeviceSpec[] = [];
+  /** Rises with every change that a state file should hold. */
+  changes = 0;
+
+  constructor(clock: Clock, seed: number, options: SimulatorOptions, scenario: Scenario) {
+    this.clock = clock;
+    this.seed = seed;
+    this.options = options;
+    this.random = createRandom(seed);
+    this.faults = new FaultRegistry(createRandom(seed + 1));
+    this.engine = this.#createEngine();
+    this.scenario = scenario;
+    this.load(scenario);
+  }
+
+  /** The present in milliseconds. */
+  now(): number {
+    return this.clock.now().getTime();
+  }
+
+  /** Forgets everything but options and journal, and starts the scenario. */
+  load(scenario: Scenario): void {
+    this.empty(scenario);
+    for (const spec of scenario.organizationalUnits) this.addUnit(spec);
+    for (const token of scenario.tokens) this.#addToken(token);
+  }
+
+  /** An empty world that belongs to a scenario: no library and no token yet. */
+  empty(scenario: Scenario): void {
+    this.scenario = scenario;
+    this.random.restore(this.seed);
+    this.faults.clear();
+    this.engine = this.#createEngine();
+    this.rate = new RateMeter();
+    this.catalog = new Map(scenario.catalog.map((item) => [item.adamId, { ...item }]));
+    this.units = new Map();
+    this.tokens = [];
+    this.devices = [...scenario.devices];
+    this.changes++;
+  }
+
+  /** Adds a library with everything it holds. */
+  addUnit(spec: OrganizationalUnitSpec): OrganizationalUnit {
+    const unit = new OrganizationalUnit(spec);
+    unit.history.lagMs = this.options.countLagSeconds * 1000;
+    for (const asset of spec.assets) unit.putAsset(asset);
+    for (const user of spec.users) unit.putUser(user);
+    const now = this.now();
+    for (const { adamId, pricingParam, serialNumber, clientUserId } of spec.assignments) {
+      const target = serialNumber === undefined ? userTarget(clientUserId) : deviceTarget(serialNumber);
+      const outcome = unit.associate(adamId, pricingParam ?? 'STDQ', target, now);
+      if (outcome !== 'done') throw new Error(`scenario: ${adamId} for ${target.id} in ${spec.uId}: ${outcome}`);
+    }
+    this.units.set(spec.uId, unit);
+    return unit;
+  }
+
+  /** Changes options for everything that follows. */
+  setOptions(patch: OptionsPatch): void {
+    this.settle();
+    this.options = applyOptions(this.options, patch);
+    for (const unit of this.units.values()) unit.history.lagMs = this.options.countLagSeconds * 1000;
+  }
+
+  /** Does all event work that is due by now. */
+  settle(): void {
+    this.engine.settle(this.now());
+  }
+
+  #addToken(spec: TokenSpec): void {
+    const expiresAt = daysAfter(this.now(), spec.expiresInDays);
+    this.tokens.push(mintToken({ ...spec, expiresAt }, this.random));
+  }
+
+  #createEngine(): EventEngine {
+    return new EventEngine(
+      (event, task, at) => {
+        this.changes++;
+        return runTask(this.units.get(event.uId)!, this.options, event, task, at);
+      },
+      () => ({
+        batchMs: this.options.eventBatchMs,
+        batchSize: this.options.eventBatchSize,
+        order: this.options.eventOrder,
+        retentionMs: this.options.eventRetentionMs,
+      }),
+    );
+  }
+}
+
+/** A device as a target. */
+export function deviceTarget(serialNumber: string): { kind: 'serialNumber'; id: string } {
+  return { kind: 'serialNumber', id: serialNumber };
+}
+
+/** A user as a target. */
+export function userTarget(clientUserId: string | undefined): { kind: 'clientUserId'; id: string } {
+  if (clientUserId === undefined) throw new Error('an assignment needs a serialNumber or a clientUserId');
+  return { kind: 'clientUserId', id: clientUserId };
+}

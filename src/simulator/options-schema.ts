@@ -1,0 +1,62 @@
+/** What `setOptions` accepts as JSON: every option by name, none besides. @module */
+import { z } from 'zod';
+import type { Limits, OptionsPatch, SimulatorOptions } from './options.ts';
+
+const count = z.number().int().min(0);
+const errorNumber = z.number().int().min(9000).max(9999);
+
+const limit = {
+  maxAssets: count,
+  maxClientUserIds: count,
+  maxSerialNumbers: count,
+  maxRevokeClientUserIds: count,
+  maxRevokeSerialNumbers: count,
+  maxUsers: count,
+  maxNotificationLength: count,
+  maxMdmIdLength: count,
+  maxMdmNameLength: count,
+  maxMdmMetadataLength: count,
+  maxRequestPerSecond: count,
+} satisfies Record<keyof Limits, z.ZodType>;
+
+/** Single limits. */
+export const limitsPatch = z.strictObject(limit).partial();
+
+const option = {
+  pageSize: count.min(1),
+  emptyTotalPages: count.max(1),
+  enforceRate: z.boolean(),
+  rateBurst: count,
+  retryAfterOn429: count.nullable(),
+  latencyMs: count,
+  mdmInfoWhenUnset: z.enum(['omit', 'null']),
+  envelopeOnErrors: z.boolean(),
+  bearerMatch: z.enum(['decoded', 'exact']),
+  invalidTokenStatus: z.union([z.literal(200), z.literal(401)]),
+  missingHeaderNumber: errorNumber,
+  readOnlyNumber: errorNumber,
+  clientConfigOmitted: z.enum(['keep', 'clear']),
+  allowHttpNotificationUrl: z.boolean(),
+  serviceConfigUrls: z.enum(['all', 'invitation']),
+  repeatAssociate: z.enum(['success', 'failure']),
+  disassociateUnassigned: z.enum(['success', 'failure']),
+  unknownAssetNumber: errorNumber,
+  unknownUserNumber: errorNumber,
+  normalizeSerialNumbers: z.boolean(),
+  eventBatchMs: count,
+  eventBatchSize: count.min(1),
+  eventOrder: z.enum(['serial', 'parallel']),
+  numCompletedCounts: z.enum(['successes', 'all']),
+  partialFailureStatus: z.enum(['FAILED', 'COMPLETE']),
+  eventRetentionMs: count,
+  countLagSeconds: count,
+  unlimitedAvailable: z.enum(['minus-assigned', 'constant']),
+  unlimitedListing: z.enum(['apart', 'both']),
+  lookupIds: z.enum(['first', 'all']),
+  artworkShape: z.enum(['template', 'list']),
+} satisfies Record<Exclude<keyof SimulatorOptions, 'limits'>, z.ZodType>;
+
+/** A change of options. */
+export const optionsPatch = z
+  .strictObject({ ...option, limits: limitsPatch })
+  .partial() satisfies z.ZodType<OptionsPatch>;

@@ -1,0 +1,152 @@
+/**
+ * Every behavior that Apple's text leaves open, as a named option: when a live check settles a question, one default
+ * changes here and nothing else. Durations are in milliseconds unless the name says otherwise.
+ * @module
+ */
+
+/** The numbers that `GET /service/config` publishes and that requests are held to. */
+export interface Limits {
+  maxAssets: number;
+  maxClientUserIds: number;
+  maxSerialNumbers: number;
+  maxRevokeClientUserIds: number;
+  maxRevokeSerialNumbers: number;
+  maxUsers: number;
+  maxNotificationLength: number;
+  maxMdmIdLength: number;
+  maxMdmNameLength: number;
+  maxMdmMetadataLength: number;
+  maxRequestPerSecond: number;
+}
+
+/** How the simulator behaves. All of it can change while it runs (`setOptions`). */
+export interface SimulatorOptions {
+  /** The published limits; they are enforced as published. */
+  limits: Limits;
+  /** Rows on a page of assets, assignments and users. Apple says "several hundred"; samples show up to 1000. */
+  pageSize: number;
+  /** `totalPages` of an empty result: 0 or 1. */
+  emptyTotalPages: number;
+  /** Whether more than `maxRequestPerSecond` calls of one library in one second meet 429 with 9646. */
+  enforceRate: boolean;
+  /** How many calls above the published number are forgiven in any one second. */
+  rateBurst: number;
+  /** `Retry-After` in seconds on 429; null leaves the header out. Apple's text is silent. */
+  retryAfterOn429: number | null;
+  /** Time that every answer of Apple's takes at least. */
+  latencyMs: number;
+  /** What an answer shows while no device management service has claimed the library. */
+  mdmInfoWhenUnset: 'omit' | 'null';
+  /** Whether errors of a known token carry `uId`, `tokenExpirationDate` and `mdmInfo` too. */
+  envelopeOnErrors: boolean;
+  /** How a bearer is compared: by the inner `token` after decoding, or as text with the issued file. */
+  bearerMatch: 'decoded' | 'exact';
+  /** HTTP status of 9622 (token invalid): 200 was seen on the live service, 401 in one fixture. */
+  invalidTokenStatus: 200 | 401;
+  /** Error number when the Authorization header is missing. */
+  missingHeaderNumber: number;
+  /** Error number when a read-only token writes; the status goes with the number. */
+  readOnlyNumber: number;
+  /** Whether fields absent from `POST /client/config` stay as they were or are cleared. */
+  clientConfigOmitted: 'keep' | 'clear';
+  /** Whether an `http:` notification URL is accepted; Apple demands `https:`, a sandbox on one machine has none. */
+  allowHttpNotificationUrl: boolean;
+  /** Whether `service/config` publishes all `urls` or, as some samples, the invitation alone. */
+  serviceConfigUrls: 'all' | 'invitation';
+  /** Associating what is associated already: success without a seat, or failure 9616. */
+  repeatAssociate: 'success' | 'failure';
+  /** Disassociating what is not associated: success, or failure 9619. */
+  disassociateUnassigned: 'success' | 'failure';
+  /** Asynchronous error number of an adamId that the library does not own. */
+  unknownAssetNumber: number;
+  /** Asynchronous error number of a user that the library does not know (or that is retired). */
+  unknownUserNumber: number;
+  /** Whether serial numbers are trimmed and put in capitals before anything else. */
+  normalizeSerialNumbers: boolean;
+  /** Time between two batches of one event. 0 finishes an event as soon as anybody looks. */
+  eventBatchMs: number;
+  /** Tasks (asset × target) in one batch. */
+  eventBatchSize: number;
+  /** Whether events of one library run one after another (seats go in request order) or side by side. */
+  eventOrder: 'serial' | 'parallel';
+  /** Which tasks `numCompleted` counts. */
+  numCompletedCounts: 'successes' | 'all';
+  /** Final status of an event of which a part failed. */
+  partialFailureStatus: 'FAILED' | 'COMPLETE';
+  /** How long a finished event can be asked for; afterwards it is 9708. */
+  eventRetentionMs: number;
+  /** Seconds by which the counts in `GET /assets` lag behind the truth. */
+  countLagSeconds: number;
+  /** `availableCount` of an unlimited asset: what is left of 2147483647, or 2147483647 itself. */
+  unlimitedAvailable: 'minus-assigned' | 'constant';
+  /** Where unlimited assets are with `unlimited=true`: only in `unlimitedAssets`, or in `assets` as well. */
+  unlimitedListing: 'apart' | 'both';
+  /** How many comma-separated ids of one legacy lookup are answered. */
+  lookupIds: 'first' | 'all';
+  /** Shape of `artwork` in the legacy lookup: one object with a template, or a list of sized images. */
+  artworkShape: 'template' | 'list';
+}
+
+/** A change of options; `limits` may name single limits. */
+export type OptionsPatch = Partial<Omit<SimulatorOptions, 'limits'>> & { limits?: Partial<Limits> };
+
+/** The limits of Apple's samples. */
+export const defaultLimits: Limits = {
+  maxAssets: 25,
+  maxClientUserIds: 1000,
+  maxSerialNumbers: 1000,
+  maxRevokeClientUserIds: 100,
+  maxRevokeSerialNumbers: 100,
+  maxUsers: 100,
+  maxNotificationLength: 512,
+  maxMdmIdLength: 100,
+  maxMdmNameLength: 100,
+  maxMdmMetadataLength: 255,
+  maxRequestPerSecond: 15,
+};
+
+/** What holds until somebody says otherwise. */
+export const defaultOptions: SimulatorOptions = {
+  limits: defaultLimits,
+  pageSize: 1000,
+  emptyTotalPages: 1,
+  enforceRate: true,
+  rateBurst: 5,
+  retryAfterOn429: null,
+  latencyMs: 0,
+  mdmInfoWhenUnset: 'omit',
+  envelopeOnErrors: false,
+  bearerMatch: 'decoded',
+  invalidTokenStatus: 200,
+  missingHeaderNumber: 9601,
+  readOnlyNumber: 9637,
+  clientConfigOmitted: 'keep',
+  allowHttpNotificationUrl: false,
+  serviceConfigUrls: 'all',
+  repeatAssociate: 'success',
+  disassociateUnassigned: 'success',
+  unknownAssetNumber: 9709,
+  unknownUserNumber: 9609,
+  normalizeSerialNumbers: false,
+  eventBatchMs: 100,
+  eventBatchSize: 100,
+  eventOrder: 'serial',
+  numCompletedCounts: 'successes',
+  partialFailureStatus: 'FAILED',
+  eventRetentionMs: 24 * 60 * 60 * 1000,
+  countLagSeconds: 0,
+  unlimitedAvailable: 'minus-assigned',
+  unlimitedListing: 'apart',
+  lookupIds: 'first',
+  artworkShape: 'template',
+};
+
+/** The options that result when `patch` is laid over `current`; undefined values change nothing. */
+export function applyOptions(current: SimulatorOptions, patch: OptionsPatch): SimulatorOptions {
+  const { limits, ...rest } = patch;
+  return { ...current, ...defined(rest), limits: { ...current.limits, ...defined(limits ?? {}) } };
+}
+
+function defined<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

@@ -1,0 +1,127 @@
+/** The whole memory of a simulator as JSON and back, so that it survives a restart. @module */
+import type { AppleEvent } from './apple/events.ts';
+import {
+  type Asset,
+  type ClientConfig,
+  OrganizationalUnit,
+  type Target,
+  type User,
+} from './apple/organizational-unit.ts';
+import type { ContentToken } from './apple/tokens.ts';
+import type { DataSet } from './apple/versions.ts';
+import type { World } from './apple/world.ts';
+import type { CatalogItem, DeviceSpec, OrganizationalUnitSpec } from './scenarios/types.ts';
+
+/** Raised when the shape changes; a file of another shape is set aside. */
+const shape = 1;
+
+interface UnitSnapshot {
+  spec: Pick<OrganizationalUnitSpec, 'uId' | 'name' | 'country' | 'platform'>;
+  config: ClientConfig;
+  assets: Asset[];
+  users: User[];
+  versions: Record<DataSet, number>;
+  /** Targets that hold seats: `s` or `u` and the id. */
+  targets: string[];
+  /** Columns as Base64 of 32-bit numbers: asset, place in `targets`, version. */
+  rows: { asset: string; target: string; version: string };
+}
+
+/** A state file. */
+export interface Snapshot {
+  shape: number;
+  scenario: string;
+  seed: number;
+  random: number;
+  catalog: CatalogItem[];
+  devices: DeviceSpec[];
+  tokens: ContentToken[];
+  units: UnitSnapshot[];
+  events: AppleEvent[];
+}
+
+/** Everything worth keeping; options, faults and the journal are not. */
+export function takeSnapshot(world: World): Snapshot {
+  world.settle();
+  return {
+    shape,
+    scenario: world.scenario.name,
+    seed: world.seed,
+    random: world.random.state(),
+    catalog: [...world.catalog.values()],
+    devices: world.devices,
+    tokens: world.tokens,
+    units: [...world.units.values()].map(snapshotUnit),
+    events: world.engine.all().map(shorten),
+  };
+}
+
+/** Whether a snapshot was taken of a world that started like this one. */
+export function belongsTo(snapshot: Snapshot, world: World): boolean {
+  return snapshot.shape === shape && snapshot.scenario === world.scenario.name && snapshot.seed === world.seed;
+}
+
+/** Puts a world back as it was. */
+export function restoreSnapshot(world: World, snapshot: Snapshot): void {
+  world.empty(world.scenario);
+  world.random.restore(snapshot.random);
+  world.catalog = new Map(snapshot.catalog.map((item) => [item.adamId, item]));
+  world.devices = snapshot.devices;
+  world.tokens = snapshot.tokens;
+  for (const unit of snapshot.units) world.units.set(unit.spec.uId, restoreUnit(unit));
+  for (const event of snapshot.events) world.engine.accept(event);
+  world.setOptions({});
+}
+
+function snapshotUnit(unit: OrganizationalUnit): UnitSnapshot {
+  const columns = unit.table.columns();
+  const places = new Map<number, number>();
+  const target = columns.target.map((no) => {
+    if (!places.has(no)) places.set(no, places.size);
+    return places.get(no)!;
+  });
+  const { uId, name, country, platform, config, versions } = unit;
+  return {
+    spec: { uId, name, country, platform },
+    config,
+    assets: unit.allAssets(),
+    users: [...unit.users.values()],
+    versions,
+    targets: [...places.keys()].map((no) => encodeTarget(unit.targetAt(no))),
+    rows: { asset: encode(columns.asset), target: encode(target), version: encode(columns.version) },
+  };
+}
+
+function restoreUnit(snapshot: UnitSnapshot): OrganizationalUnit {
+  const unit = new OrganizationalUnit(snapshot.spec);
+  unit.config = snapshot.config;
+  unit.restoreAssets(snapshot.assets);
+  for (const user of snapshot.users) unit.users.set(user.clientUserId, user);
+  const [asset, target, version] = [snapshot.rows.asset, snapshot.rows.target, snapshot.rows.version].map(decode);
+  const targets = snapshot.targets.map(decodeTarget);
+  for (let row = 0; row < asset!.length; row++) unit.restoreRow(asset![row]!, targets[target![row]!]!, version![row]!);
+  Object.assign(unit.versions, snapshot.versions);
+  return unit;
+}
+
+/** A finished event is only asked for its numbers. */
+function shorten(event: AppleEvent): AppleEvent {
+  return event.finishedAt === undefined ? event : { ...event, assets: [], targets: [], pairs: [] };
+}
+
+function encodeTarget(target: Target): string {
+  return `${target.kind === 'serialNumber' ? 's' : 'u'}${target.id}`;
+}
+
+function decodeTarget(text: string): Target {
+  return { kind: text.startsWith('s') ? 'serialNumber' : 'clientUserId', id: text.slice(1) };
+}
+
+function encode(column: Int32Array): string {
+  return Buffer.from(column.buffer, column.byteOffset, column.byteLength).toString('base64');
+}
+
+function decode(text: string): Int32Array {
+  const bytes = new Uint8Array(Buffer.from(text, 'base64'));
+  return new Int32Array(bytes.buffer);
+}

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startApi, type TestApi } from '../http/support/api.ts';
+import { openSocket } from '../http/support/socket.ts';
+
+let api: TestApi;
+let key: string;
+const secret = 'postgres://user:password@database.internal';
+
+beforeAll(async () => {
+  api = await startApi({
+    streams: {
+      tasks: () => {
+        throw new Error(secret);
+      },
+      licenseCounts: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error(secret)) }) }),
+    },
+  });
+  key = await api.key(await api.organization());
+});
+afterAll(() => api.close());
+
+const logged = (id: unknown) => api.log.filter((line) => line.level === 'error' && line.fields.correlationId === id);
+
+test('G2 a bug is masked and logged under the correlation id of the request', async () => {
+  api.services.prisma.$queryRaw = (() => Promise.reject(new Error(secret))) as never;
+  const response = await api.send({
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ query: '{ apps(first: 1) { totalCount } }' }),
+  });
+  const text = await response.text();
+  Reflect.deleteProperty(api.services.prisma, '$queryRaw');
+  const [error] = (
+    JSON.parse(text) as { errors: { message: string; path: string[]; extensions: Record<string, unknown> }[] }
+  ).errors;
+  expect(text).not.toContain('password');
+  expect(error!.extensions).toEqual({
+    code: 'INTERNAL_SERVER_ERROR',
+    correlationId: response.headers.get('x-correlation-id'),
+  });
+  expect(error!.path).toEqual(['apps']);
+  expect((logged(error!.extensions.correlationId)[0]!.fields.error as Error).message).toBe(secret);
+});
+
+test.each(['tasks { id }', 'licenseCounts { used }'])(
+  'G2 a bug in the stream of %s is masked over WebSocket',
+  async (field) => {
+    const socket = await openSocket(api, key);
+    const [answer] = await socket.collect(`subscription { ${field} }`);
+    expect(JSON.stringify(answer)).not.toContain('password');
+    expect(answer?.errors?.[0]?.extensions.code).toBe('INTERNAL_SERVER_ERROR');
+    expect(logged(answer!.errors![0]!.extensions.correlationId)).toHaveLength(1);
+    await socket.close();
+  },
+);
+
+test.each([
+  ['a syntax error', '{', {}, 'GRAPHQL_PARSE_FAILED'],
+  ['an unknown field', '{ nothing }', {}, 'GRAPHQL_VALIDATION_FAILED'],
+  [
+    'a variable of the wrong type',
+    'query($n: Int!) { apps(first: $n) { totalCount } }',
+    { n: 'many' },
+    'BAD_USER_INPUT',
+  ],
+  ['a text that is no global id', '{ node(id: "nonsense") { id } }', {}, 'BAD_USER_INPUT'],
+  ['the id of another type', '{ token(id: "QXBwOjE=") { id } }', {}, 'INVALID_INPUT'],
+  ['two devices in a oneOf', '{ device(by: { id: "x", serialNumber: "y" }) { id } }', {}, 'GRAPHQL_VALIDATION_FAILED'],
+  ['a foreign cursor', '{ apps(first: 1, after: "bm9uc2Vuc2U") { totalCount } }', {}, 'INVALID_INPUT'],
+])('G2 %s has a code of its own, the same on both transports', async (_name, query, variables, code) => {
+  const socket = await openSocket(api, key);
+  const [overSocket] = await socket.collect(query, variables);
+  await socket.close();
+  for (const answer of [await api.ask(key, query, variables), overSocket!]) {
+    expect(answer.errors?.map((error) => error.extensions.code)).toEqual([code]);
+  }
+});
+
+test('G2 the expected failure of a mutation is data: a code, a path and what a client needs', async () => {
+  const answer = await api.ask(
+    key,
+    `mutation($input: UpdateOrganizationInput!) {
+      updateOrganization(input: $input) {
+        ... on UserError { __typename code message path }
+        ... on InvalidInputError { issues { path message } }
+      }
+    }`,
+    { input: { timeZone: 'Mars/Olympus', name: ' ' } },
+  );
+  expect(answer.errors).toBeUndefined();
+  expect(answer.data.updateOrganization).toMatchObject({
+    __typename: 'InvalidInputError',
+    code: 'INVALID_INPUT',
+    path: ['name'],
+  });
+  expect(answer.data.updateOrganization.issues.map((issue: { path: string[] }) => issue.path)).toEqual([
+    ['name'],
+    ['timeZone'],
+  ]);
+});

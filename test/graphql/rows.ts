@@ -1,0 +1,122 @@
+/** Rows as the domain writes them, for tests that only read. @module */
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Services } from '../../src/domain/context.ts';
+
+type Prisma = Services['prisma'];
+const at = new Date('2026-03-01T11:00:00.000Z');
+
+export async function addToken(
+  prisma: Prisma,
+  organizationId: bigint,
+  fields: { label?: string; position?: number; accountType?: 'BUSINESS' | 'EDUCATION' } = {},
+) {
+  const id = randomUUID();
+  return prisma.token.create({
+    data: {
+      organizationId,
+      uId: String(randomInt(2 ** 40)),
+      mdmId: id,
+      label: 'Main',
+      email: 'it@example.org',
+      region: 'DE',
+      accountType: 'EDUCATION',
+      organizationName: 'Example',
+      position: 1,
+      expiresAt: new Date('2027-01-01T00:00:00Z'),
+      createdAt: at,
+      ...fields,
+    },
+  });
+}
+
+export async function addApp(
+  prisma: Prisma,
+  organizationId: bigint,
+  fields: { adamId?: string; name?: string; status?: 'DEVELOPMENT' | 'REVIEW' | 'RELEASE' } = {},
+) {
+  return prisma.app.create({
+    data: {
+      organizationId,
+      adamId: String(randomInt(2 ** 40)),
+      productType: 'APP',
+      status: 'RELEASE',
+      firstSeenAt: at,
+      ...fields,
+    },
+  });
+}
+
+export async function addPool(
+  prisma: Prisma,
+  row: { organizationId: bigint; tokenId: bigint; appId: bigint },
+  numbers: {
+    total?: bigint;
+    held?: bigint;
+    reserved?: bigint;
+    retired?: bigint;
+    unlimited?: boolean;
+    deviceAssignable?: boolean;
+  } = {},
+) {
+  const { adamId } = await prisma.app.findFirstOrThrow({ where: { id: row.appId } });
+  return prisma.licensePool.create({
+    data: {
+      ...row,
+      adamId,
+      pricingParam: 'STDQ',
+      total: 10n,
+      held: 0n,
+      reserved: 0n,
+      retired: 0n,
+      unlimited: false,
+      deviceAssignable: true,
+      revocable: true,
+      supportedPlatforms: ['iOS'],
+      appleAssigned: numbers.held ?? 0n,
+      appleAsOf: at,
+      ...numbers,
+    },
+  });
+}
+
+export async function addDevice(prisma: Prisma, organizationId: bigint, serialNumber: string) {
+  return prisma.device.create({
+    data: {
+      organizationId,
+      serialNumber,
+      serialOriginal: serialNumber,
+      family: 'IPAD',
+      osVersion: '18.0',
+      createdAt: at,
+      updatedAt: at,
+    },
+  });
+}
+
+export async function addLicense(
+  prisma: Prisma,
+  pool: { organizationId: bigint; id: bigint; tokenId: bigint; appId: bigint; adamId: string; pricingParam: string },
+  device: { id: bigint; serialNumber: string },
+) {
+  const { organizationId, tokenId, appId, adamId, pricingParam } = pool;
+  return prisma.license.create({
+    data: {
+      organizationId,
+      poolId: pool.id,
+      tokenId,
+      appId,
+      adamId,
+      pricingParam,
+      serialNumber: device.serialNumber,
+      deviceId: device.id,
+      state: 'CONFIRMED',
+      source: 'RUSSET',
+      startedAt: at,
+      changedAt: at,
+    },
+  });
+}
+
+export async function addTask(prisma: Prisma, organizationId: bigint) {
+  return prisma.task.create({ data: { organizationId, kind: 'SYNC', actor: 'key:1', createdAt: at } });
+}

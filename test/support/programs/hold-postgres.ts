@@ -1,0 +1,8 @@
+/** Starts an embedded PostgreSQL, tells its parent about it, and waits to be killed. */
+import { startEmbeddedPostgres } from '../../../src/db/embedded/start.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
+
+const [dataDirectory = '', durable] = process.argv.slice(2);
+const postgres = await startEmbeddedPostgres({ dataDirectory, durable: durable === 'durable', logger: silentLogger });
+process.send?.({ home: postgres.home, adminUrl: postgres.adminUrl });
+setInterval(() => {}, 60_000);
