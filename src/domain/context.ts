@@ -7,7 +7,15 @@ import type { AppleLibrary, MetadataSource } from './ports.ts';
 import type { SecretBox } from './token/secret-box.ts';
 
 /** Named points where a test can end the process, to prove that nothing is lost there. */
-export type Failpoint = 'claimed' | 'reserved' | 'before-call' | 'after-call' | 'polling' | 'settling' | 'done' | 'sync-block';
+export type Failpoint =
+  | 'claimed'
+  | 'reserved'
+  | 'before-call'
+  | 'after-call'
+  | 'polling'
+  | 'settling'
+  | 'done'
+  | 'sync-block';
 
 /** Choices of the installation, all named and with units. */
 export interface Settings {
@@ -56,6 +64,11 @@ export interface Context extends Services {
 }
 
 /** A context for Russet's own work in one organization. */
-export function systemContext(services: Services, organizationId: bigint, name: string, correlationId: string): Context {
+export function systemContext(
+  services: Services,
+  organizationId: bigint,
+  name: string,
+  correlationId: string,
+): Context {
   return { ...services, actor: { kind: 'SYSTEM', organizationId, name }, correlationId };
 }

@@ -56,7 +56,9 @@ export class ForbiddenError extends DomainError {
   readonly code = 'FORBIDDEN';
   readonly required: string;
   constructor(required: string) {
-    super(`Not allowed: this needs the right "${required}". Nothing was read or changed. Ask an administrator for a key that has it.`);
+    super(
+      `Not allowed: this needs the right "${required}". Nothing was read or changed. Ask an administrator for a key that has it.`,
+    );
     this.required = required;
   }
 }
@@ -86,7 +88,10 @@ export class NotFoundError extends DomainError {
   readonly kind: string;
   readonly missing: string[];
   constructor(kind: string, missing: string[], path: string[] = []) {
-    super(`No ${kind} with this id in the organization (${missing.slice(0, 5).join(', ')}). Nothing was changed.`, path);
+    super(
+      `No ${kind} with this id in the organization (${missing.slice(0, 5).join(', ')}). Nothing was changed.`,
+      path,
+    );
     this.kind = kind;
     this.missing = missing;
   }
@@ -97,7 +102,10 @@ export class ScopeExceededError extends DomainError {
   readonly code = 'SCOPE_EXCEEDED';
   readonly scopes: string[];
   constructor(scopes: string[], path: string[] = []) {
-    super(`No key was made: the key you sign in with lacks ${scopes.join(', ')} and can't hand out more than it has.`, path);
+    super(
+      `No key was made: the key you sign in with lacks ${scopes.join(', ')} and can't hand out more than it has.`,
+      path,
+    );
     this.scopes = scopes;
   }
 }
@@ -106,7 +114,10 @@ export class ScopeExceededError extends DomainError {
 export class IdempotencyKeyReusedError extends DomainError {
   readonly code = 'IDEMPOTENCY_KEY_REUSED';
   constructor() {
-    super('This idempotency key was used before with another input. Nothing was done. Use a new key for a new request.', ['idempotencyKey']);
+    super(
+      'This idempotency key was used before with another input. Nothing was done. Use a new key for a new request.',
+      ['idempotencyKey'],
+    );
   }
 }
 
@@ -154,7 +165,10 @@ export class TokenExpiredError extends DomainError {
   readonly tokenId: bigint;
   readonly expiredAt: Date;
   constructor(tokenId: bigint, label: string, expiredAt: Date) {
-    super(`The token "${label}" expired at ${expiredAt.toISOString()}. Nothing was sent to Apple. Upload a renewed token file.`, ['tokenId']);
+    super(
+      `The token "${label}" expired at ${expiredAt.toISOString()}. Nothing was sent to Apple. Upload a renewed token file.`,
+      ['tokenId'],
+    );
     this.tokenId = tokenId;
     this.expiredAt = expiredAt;
   }
@@ -200,7 +214,9 @@ export class AppleRefusedError extends DomainError {
   readonly code = 'APPLE_REFUSED';
   readonly appleErrorNumber: number | null;
   constructor(appleErrorNumber: number | null, what: string) {
-    super(`Apple refused${appleErrorNumber === null ? '' : ` with error ${appleErrorNumber}`}: ${what}. Nothing was changed.`);
+    super(
+      `Apple refused${appleErrorNumber === null ? '' : ` with error ${appleErrorNumber}`}: ${what}. Nothing was changed.`,
+    );
     this.appleErrorNumber = appleErrorNumber;
   }
 }
@@ -249,7 +265,10 @@ export class NoLicensesAvailableError extends DomainError {
 export class NotDeviceAssignableError extends DomainError {
   readonly code = 'NOT_DEVICE_ASSIGNABLE';
   constructor(app: string) {
-    super(`"${app}" can't be licensed to devices; its developer or Apple allows user licenses only. Nothing was associated.`, ['appIds']);
+    super(
+      `"${app}" can't be licensed to devices; its developer or Apple allows user licenses only. Nothing was associated.`,
+      ['appIds'],
+    );
   }
 }
 
@@ -257,7 +276,9 @@ export class NotDeviceAssignableError extends DomainError {
 export class NotRevocableError extends DomainError {
   readonly code = 'NOT_REVOCABLE';
   constructor(app: string) {
-    super(`Licenses of "${app}" can't be taken back once given; Apple sells it as irrevocable. Nothing was revoked.`, ['appIds']);
+    super(`Licenses of "${app}" can't be taken back once given; Apple sells it as irrevocable. Nothing was revoked.`, [
+      'appIds',
+    ]);
   }
 }
 
@@ -274,7 +295,9 @@ export class AlreadyLicensedError extends DomainError {
   readonly code = 'ALREADY_LICENSED';
   readonly tokenId: bigint;
   constructor(app: string, tokenId: bigint) {
-    super(`The device already holds a license of "${app}". Nothing was needed and no second license was taken.`, ['target']);
+    super(`The device already holds a license of "${app}". Nothing was needed and no second license was taken.`, [
+      'target',
+    ]);
     this.tokenId = tokenId;
   }
 }
@@ -283,7 +306,10 @@ export class AlreadyLicensedError extends DomainError {
 export class RevokeInProgressError extends DomainError {
   readonly code = 'REVOKE_IN_PROGRESS';
   constructor(app: string) {
-    super(`The device's license of "${app}" is just being taken back. Nothing was associated. Try again when the revoke is done.`, ['target']);
+    super(
+      `The device's license of "${app}" is just being taken back. Nothing was associated. Try again when the revoke is done.`,
+      ['target'],
+    );
   }
 }
 
@@ -308,7 +334,10 @@ export class OsTooOldError extends DomainError {
   readonly required: string;
   readonly actual: string;
   constructor(serialNumber: string, required: string, actual: string) {
-    super(`Device ${serialNumber} runs ${actual}; device licenses need ${required} or newer. Nothing was associated. Update the device.`, ['target']);
+    super(
+      `Device ${serialNumber} runs ${actual}; device licenses need ${required} or newer. Nothing was associated. Update the device.`,
+      ['target'],
+    );
     this.required = required;
     this.actual = actual;
   }
@@ -319,7 +348,10 @@ export class PlatformNotSupportedError extends DomainError {
   readonly code = 'PLATFORM_NOT_SUPPORTED';
   readonly platforms: string[];
   constructor(app: string, serialNumber: string, platforms: string[]) {
-    super(`"${app}" runs on ${platforms.join(', ') || 'no known platform'} and not on device ${serialNumber}. Nothing was associated.`, ['target']);
+    super(
+      `"${app}" runs on ${platforms.join(', ') || 'no known platform'} and not on device ${serialNumber}. Nothing was associated.`,
+      ['target'],
+    );
     this.platforms = platforms;
   }
 }
@@ -330,7 +362,9 @@ export class DeviceHoldsLicensesError extends DomainError {
   readonly licenses: bigint;
   readonly devices: string[];
   constructor(licenses: bigint, devices: string[]) {
-    super(`No device was removed: ${licenses} licenses are still held by ${devices.slice(0, 5).join(', ')}. Revoke them first, or send revoke: true.`);
+    super(
+      `No device was removed: ${licenses} licenses are still held by ${devices.slice(0, 5).join(', ')}. Revoke them first, or send revoke: true.`,
+    );
     this.licenses = licenses;
     this.devices = devices.slice(0, 100);
   }

@@ -1,6 +1,6 @@
 /** A write that spends is done once, however often its request arrives. @module */
 import { createHash } from 'node:crypto';
-import { type Tx, ids, moment, sql } from '../db/transaction.ts';
+import { ids, moment, sql, type Tx } from '../db/transaction.ts';
 import type { Context } from './context.ts';
 import { IdempotencyKeyReusedError } from './errors.ts';
 
@@ -26,7 +26,12 @@ const day = 86_400_000;
  * Runs `work` unless the key was used before: then the earlier tasks are the answer. Equal requests that arrive
  * together wait for the first. A refusal rolls the key back with everything else, so it is not kept.
  */
-export async function once(context: Context, tx: Tx, request: KeyedRequest, work: () => Promise<bigint[]>): Promise<KeyedResult> {
+export async function once(
+  context: Context,
+  tx: Tx,
+  request: KeyedRequest,
+  work: () => Promise<bigint[]>,
+): Promise<KeyedResult> {
   const { actor } = context;
   if (!request.key || actor.kind !== 'API_KEY') return { taskIds: await work(), replayed: false };
   const now = context.clock.now();
@@ -39,7 +44,9 @@ export async function once(context: Context, tx: Tx, request: KeyedRequest, work
     VALUES (${actor.organizationId}, ${actor.apiKeyId}, ${request.operation}, ${request.key}, ${hash}, ${moment(now)})
     ON CONFLICT DO NOTHING`);
   if (inserted === 0) {
-    const [row] = await tx.$queryRaw<{ input_hash: string; task_ids: bigint[] }[]>(sql`SELECT input_hash, task_ids FROM idempotency_key WHERE ${where}`);
+    const [row] = await tx.$queryRaw<{ input_hash: string; task_ids: bigint[] }[]>(
+      sql`SELECT input_hash, task_ids FROM idempotency_key WHERE ${where}`,
+    );
     if (row!.input_hash !== hash) throw new IdempotencyKeyReusedError();
     return { taskIds: row!.task_ids, replayed: true };
   }
@@ -50,7 +57,9 @@ export async function once(context: Context, tx: Tx, request: KeyedRequest, work
 
 /** Equal for inputs that mean the same: keys in any order, lists as sets, absent and null alike. */
 export function inputHash(input: unknown): string {
-  return createHash('sha256').update(JSON.stringify(canonical(input)) ?? 'null').digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify(canonical(input)) ?? 'null')
+    .digest('hex');
 }
 
 function canonical(value: unknown): unknown {

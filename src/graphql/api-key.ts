@@ -4,12 +4,14 @@ import { isScope } from '../domain/access/rights.ts';
 import { NotFoundError, ScopeExceededError } from '../domain/errors.ts';
 import { builder } from './builder.ts';
 import { RoleEnum, ScopeEnum } from './enums.ts';
+import { readableBy } from './granted.ts';
 import { nodeKey, rowId } from './ids.ts';
 import { mutation } from './mutation.ts';
 
 builder.prismaNode('ApiKey', {
+  nullable: true,
   description: 'A key of the API. Only a hash of it is kept.',
-  authScopes: { right: 'keys:read' },
+  authScopes: readableBy('keys:read'),
   select: { organizationId: true, id: true },
   id: { resolve: (key) => String(key.id) },
   findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
@@ -71,7 +73,7 @@ const CreateApiKeyPayload = builder.objectRef<{ apiKeyId: bigint; key: string }>
       type: 'ApiKey',
       description: 'What is kept of it.',
       resolve: (query, { apiKeyId }, _args, { db, actor }) =>
-        db.apiKey.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, String(apiKeyId)) }),
+        db.apiKey.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, apiKeyId) }),
     }),
   }),
 });
@@ -97,7 +99,7 @@ const RevokeApiKeyPayload = builder.objectRef<{ apiKeyId: bigint }>('RevokeApiKe
       type: 'ApiKey',
       description: 'The key.',
       resolve: (query, { apiKeyId }, _args, { db, actor }) =>
-        db.apiKey.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, String(apiKeyId)) }),
+        db.apiKey.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, apiKeyId) }),
     }),
   }),
 });

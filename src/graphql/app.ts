@@ -3,6 +3,7 @@ import { InvalidInputError } from '../domain/errors.ts';
 import { appPage, type ListedApp } from './app-connection.ts';
 import { builder } from './builder.ts';
 import { AppStatusEnum, ProductTypeEnum } from './enums.ts';
+import { readableBy } from './granted.ts';
 import { nodeKey, optionalRowId, rowId } from './ids.ts';
 import { LicenseCountsRef } from './license-counts.ts';
 
@@ -42,8 +43,9 @@ const PlatformVariantRef = builder.prismaObject('AppMetadata', {
 });
 
 export const AppRef = builder.prismaNode('App', {
+  nullable: true,
   description: "A store item of the organization's own app store: an app or a book that at least one token held.",
-  authScopes: { right: 'apps:read' },
+  authScopes: readableBy('apps:read'),
   select: { organizationId: true, id: true },
   id: { resolve: (app) => String(app.id) },
   findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
@@ -258,7 +260,7 @@ builder.queryField('app', (t) =>
       }
       return db.app.findUnique({
         ...query,
-        where: nodeKey(actor.organizationId, String(rowId('App', args.id!, ['id']))),
+        where: nodeKey(actor.organizationId, rowId('App', args.id!, ['id'])),
       });
     },
   }),

@@ -2,6 +2,7 @@ import { builder } from './builder.ts';
 import { nodeKey } from './ids.ts';
 
 builder.prismaNode('AuditEntry', {
+  nullable: true,
   description: 'What one actor did once. Written in the same transaction as the change itself.',
   authScopes: { right: 'audit:read' },
   select: { organizationId: true, id: true },
@@ -33,7 +34,7 @@ builder.prismaNode('AuditEntry', {
       resolve: (query, entry, _args, { db, actor }) =>
         entry.taskId === null
           ? null
-          : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, String(entry.taskId)) }),
+          : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, entry.taskId) }),
     }),
   }),
 });

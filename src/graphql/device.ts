@@ -1,10 +1,12 @@
 import { builder } from './builder.ts';
 import { DeviceFamilyEnum, DeviceOriginEnum } from './enums.ts';
+import { readableBy } from './granted.ts';
 import { nodeKey, rowId } from './ids.ts';
 
 export const DeviceRef = builder.prismaNode('Device', {
+  nullable: true,
   description: 'A device, known by its serial number.',
-  authScopes: { right: 'devices:read' },
+  authScopes: readableBy('devices:read'),
   select: { organizationId: true, id: true },
   id: { resolve: (device) => String(device.id) },
   findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
@@ -58,7 +60,7 @@ builder.queryField('device', (t) =>
       if (typeof by.id === 'string')
         return db.device.findUnique({
           ...query,
-          where: nodeKey(organizationId, String(rowId('Device', by.id, ['by', 'id']))),
+          where: nodeKey(organizationId, rowId('Device', by.id, ['by', 'id'])),
         });
       const serialNumber = by.serialNumber!.trim().toUpperCase();
       return db.device.findUnique({

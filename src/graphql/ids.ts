@@ -61,10 +61,10 @@ export function bareId(text: string): bigint | null {
   return id <= largest ? id : null;
 }
 
-/** The key of a row that `node(id:)` asks for; one that no row has for a text that can't be an id. */
+/** The key of a row; for a text that can't be an id, one that no row has. */
 export function nodeKey(
   organizationId: bigint,
-  text: string,
+  id: bigint | string,
 ): { organizationId_id: { organizationId: bigint; id: bigint } } {
-  return { organizationId_id: { organizationId, id: bareId(text) ?? -1n } };
+  return { organizationId_id: { organizationId, id: typeof id === 'bigint' ? id : (bareId(id) ?? -1n) } };
 }

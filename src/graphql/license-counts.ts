@@ -1,4 +1,5 @@
 import type { AppCounts } from '../domain/app/counts.ts';
+import { InvalidInputError } from '../domain/errors.ts';
 import { abortable } from './abortable.ts';
 import { builder } from './builder.ts';
 import { nodeKey, optionalRowId, rowIds } from './ids.ts';
@@ -12,7 +13,7 @@ export const LicenseCountsRef = builder.objectRef<AppCounts>('LicenseCounts').im
       type: 'App',
       description: 'The app.',
       resolve: (query, { appId }, _args, { db, actor }) =>
-        db.app.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, String(appId)) }),
+        db.app.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, appId) }),
     }),
     token: t.prismaField({
       type: 'Token',
@@ -20,9 +21,7 @@ export const LicenseCountsRef = builder.objectRef<AppCounts>('LicenseCounts').im
       description: 'The one token that was counted; null when all were.',
       authScopes: { right: 'tokens:read' },
       resolve: (query, { tokenId }, _args, { db, actor }) =>
-        tokenId === null
-          ? null
-          : db.token.findUnique({ ...query, where: nodeKey(actor.organizationId, String(tokenId)) }),
+        tokenId === null ? null : db.token.findUnique({ ...query, where: nodeKey(actor.organizationId, tokenId) }),
     }),
     unlimited: t.exposeBoolean('unlimited', {
       description: 'It never runs out; then `total` and `available` are null.',
@@ -59,6 +58,9 @@ export const LicenseCountsRef = builder.objectRef<AppCounts>('LicenseCounts').im
   }),
 });
 
+/** Most apps that one subscription names. */
+const mostApps = 1000;
+
 builder.subscriptionField('licenseCounts', (t) =>
   t.field({
     type: LicenseCountsRef,
@@ -71,6 +73,9 @@ builder.subscriptionField('licenseCounts', (t) =>
     },
     subscribe: (_root, args, { streams, actor }) => {
       const appIds = rowIds('App', args.appIds, ['appIds']);
+      if (appIds && appIds.length > mostApps) {
+        throw new InvalidInputError([{ path: ['appIds'], message: `must name at most ${mostApps} apps` }]);
+      }
       const tokenId = optionalRowId('Token', args.tokenId, ['tokenId']);
       return abortable((signal) =>
         streams.licenseCounts({ organizationId: actor.organizationId, appIds, tokenId, signal }),

@@ -2,6 +2,7 @@ import { builder } from './builder.ts';
 import { nodeKey } from './ids.ts';
 
 builder.prismaNode('LicensePool', {
+  nullable: true,
   description: 'The licenses of one app in one token.',
   authScopes: { right: 'apps:read' },
   select: { organizationId: true, id: true },

@@ -1,6 +1,7 @@
 import { builder } from './builder.ts';
 import { DeviceRef } from './device.ts';
 import { LicenseSourceEnum, LicenseStateEnum } from './enums.ts';
+import { readableBy } from './granted.ts';
 import { globalId, nodeKey, optionalRowId } from './ids.ts';
 import { VppUserRef } from './vpp-user.ts';
 
@@ -42,8 +43,9 @@ const LicenseHolder = builder.unionType('LicenseHolder', {
 });
 
 builder.prismaNode('License', {
+  nullable: true,
   description: 'One seat of an app, held by one device or person over one period.',
-  authScopes: { right: 'licenses:read' },
+  authScopes: readableBy('licenses:read'),
   select: { organizationId: true, id: true },
   id: { resolve: (license) => String(license.id) },
   findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
@@ -95,7 +97,7 @@ builder.prismaNode('License', {
       authScopes: { right: 'tasks:read' },
       select: { taskId: true },
       resolve: (query, { taskId }, _args, { db, actor }) =>
-        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, String(taskId)) }),
+        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
     }),
   }),
 });

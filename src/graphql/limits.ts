@@ -14,7 +14,7 @@ export interface OperationLimits {
   characters: number;
   /** Lexical tokens of the document; TOO_MANY_TOKENS. */
   tokens: number;
-  /** Nesting of fields and fragments; QUERY_TOO_DEEP. */
+  /** Nesting of fields, through fragments too; QUERY_TOO_DEEP. */
   depth: number;
   /** Aliases; TOO_MANY_ALIASES. */
   aliases: number;
@@ -56,7 +56,11 @@ export function limitPlugins(limits: OperationLimits): Plugin[] {
       },
     },
     maxTokensPlugin({ n: limits.tokens, onReject: tooMany('TOO_MANY_TOKENS', limits.tokens, 'tokens') }) as Plugin,
-    maxDepthPlugin({ n: limits.depth, onReject: tooMany('QUERY_TOO_DEEP', limits.depth, 'levels') }) as Plugin,
+    maxDepthPlugin({
+      n: limits.depth,
+      flattenFragments: true,
+      onReject: tooMany('QUERY_TOO_DEEP', limits.depth, 'levels'),
+    }) as Plugin,
     maxAliasesPlugin({ n: limits.aliases, onReject: tooMany('TOO_MANY_ALIASES', limits.aliases, 'aliases') }) as Plugin,
     maxDirectivesPlugin({
       n: limits.directives,

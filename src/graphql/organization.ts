@@ -1,18 +1,17 @@
 import { updateOrganization } from '../domain/organization/update.ts';
 import { builder } from './builder.ts';
 import { AppStatusEnum } from './enums.ts';
+import { readableBy } from './granted.ts';
 import { bareId } from './ids.ts';
 import { mutation, withoutNulls } from './mutation.ts';
 
 builder.prismaNode('Organization', {
+  nullable: true,
   description: 'A customer with its own tokens, apps, devices and tasks.',
-  authScopes: { right: 'organization:read' },
+  authScopes: readableBy('organization:read'),
   select: { id: true },
   id: { resolve: (organization) => String(organization.id) },
-  // Any other organization's id leads to a row that nobody has.
-  findUnique: (id, context) => ({
-    id: bareId(id) === context.actor.organizationId ? context.actor.organizationId : -1n,
-  }),
+  findUnique: (id) => ({ id: bareId(id) ?? -1n }),
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name.' }),
     timeZone: t.exposeString('timeZone', {

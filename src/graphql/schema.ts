@@ -7,13 +7,18 @@ import './organization.ts';
 import './api-key.ts';
 import './audit-entry.ts';
 import './token.ts';
+import './token-mutations.ts';
 import './app.ts';
+import './app-mutations.ts';
 import './license-counts.ts';
 import './license-pool.ts';
 import './license.ts';
+import './license-mutations.ts';
 import './device.ts';
+import './device-mutations.ts';
 import './vpp-user.ts';
 import './task.ts';
+import './task-mutations.ts';
 import './task-progress.ts';
 import { builder } from './builder.ts';
 

@@ -104,6 +104,6 @@ builder.subscriptionField('tasks', (t) =>
       return abortable((signal) => streams.tasks({ organizationId: actor.organizationId, filter, signal }));
     },
     resolve: (query, taskId, _args, { db, actor }) =>
-      db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, String(taskId)) }),
+      db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
   }),
 );

@@ -1,6 +1,7 @@
 import type { TaskCause } from '../domain/task/change.ts';
 import { builder } from './builder.ts';
 import { TaskKindEnum, TaskOutcomeEnum, TaskStateEnum } from './enums.ts';
+import { readableBy } from './granted.ts';
 import { globalId, nodeKey, optionalRowId, rowId } from './ids.ts';
 
 export const TaskCauseRef = builder.objectRef<TaskCause>('TaskCause').implement({
@@ -45,8 +46,9 @@ const TaskFailureRef = builder.prismaObject('TaskFailure', {
 });
 
 builder.prismaNode('Task', {
+  nullable: true,
   description: 'A piece of background work that people watch.',
-  authScopes: { right: 'tasks:read' },
+  authScopes: readableBy('tasks:read'),
   select: { organizationId: true, id: true },
   id: { resolve: (task) => String(task.id) },
   findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
@@ -106,9 +108,7 @@ builder.prismaNode('Task', {
       description: 'The task whose failed items it tries again.',
       select: { retryOf: true },
       resolve: (query, { retryOf }, _args, { db, actor }) =>
-        retryOf === null
-          ? null
-          : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, String(retryOf)) }),
+        retryOf === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, retryOf) }),
     }),
     tokens: t.prismaField({
       type: ['Token'],
@@ -136,7 +136,7 @@ builder.queryField('task', (t) =>
     authScopes: { right: 'tasks:read' },
     args: { id: t.arg.id({ required: true, description: 'Global id of the task.' }) },
     resolve: (query, _root, args, { db, actor }) =>
-      db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, String(rowId('Task', args.id, ['id']))) }),
+      db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, rowId('Task', args.id, ['id'])) }),
   }),
 );
 

@@ -1,9 +1,10 @@
 import { daysLeft, tokenState } from '../domain/token/state.ts';
 import { builder } from './builder.ts';
 import { AccountTypeEnum, CompletenessEnum, TokenSourceEnum } from './enums.ts';
+import { readableBy } from './granted.ts';
 import { nodeKey, rowId } from './ids.ts';
 
-const TokenStateEnum = builder.enumType('TokenState', {
+export const TokenStateEnum = builder.enumType('TokenState', {
   description: 'What a token is good for: the worst of everything that holds, which has to be mended first.',
   values: {
     ACTIVE: { description: 'In use.' },
@@ -30,8 +31,9 @@ const ForeignServerRef = builder.objectRef<{ id: string; name: string; metadata:
 });
 
 builder.prismaNode('Token', {
+  nullable: true,
   description: 'An uploaded content token and the library of licenses that it opens. Its secret is never given out.',
-  authScopes: { right: 'tokens:read' },
+  authScopes: readableBy('tokens:read'),
   select: { organizationId: true, id: true },
   id: { resolve: (token) => String(token.id) },
   findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
@@ -122,6 +124,6 @@ builder.queryField('token', (t) =>
     authScopes: { right: 'tokens:read' },
     args: { id: t.arg.id({ required: true, description: 'Global id of the token.' }) },
     resolve: (query, _root, args, { db, actor }) =>
-      db.token.findUnique({ ...query, where: nodeKey(actor.organizationId, String(rowId('Token', args.id, ['id']))) }),
+      db.token.findUnique({ ...query, where: nodeKey(actor.organizationId, rowId('Token', args.id, ['id'])) }),
   }),
 );

@@ -2,6 +2,7 @@ import { builder } from './builder.ts';
 import { nodeKey } from './ids.ts';
 
 export const VppUserRef = builder.prismaNode('VppUser', {
+  nullable: true,
   description: "A person in a token's library.",
   authScopes: { right: 'licenses:read' },
   select: { organizationId: true, id: true },

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { execute, type GraphQLSchema, subscribe } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { createContext, type Installation, type SignedIn } from './context.ts';
@@ -20,7 +21,7 @@ export type GraphQLEngine = YogaServerInstance<SignedIn, object>;
 export function createGraphQLEngine({ schema, installation, limits, maxBodyBytes }: EngineOptions): GraphQLEngine {
   const { logger } = installation.services;
   // One safety net below `useWireErrors`: for what fails outside of an operation.
-  const maskError = (error: unknown) => toWireError(error, { logger, correlationId: 'none' });
+  const maskError = (error: unknown) => toWireError(error, { logger, correlationId: randomUUID() });
   return createYoga<SignedIn>({
     schema,
     context: (initial) => createContext(installation, { actor: initial.actor, correlationId: initial.correlationId }),

@@ -52,8 +52,12 @@ export function attachSocket(
 function send(socket: WebSocket, message: string, maxBufferedBytes: number): Promise<void> {
   return new Promise((resolve, reject) => {
     if (socket.readyState !== socket.OPEN) return resolve();
+    // Each operation waits for its own bytes, so this much can only pile up from many of them at once.
+    if (socket.bufferedAmount > maxBufferedBytes) {
+      socket.terminate();
+      return resolve();
+    }
     socket.send(message, (error) => (error ? reject(error) : resolve()));
-    if (socket.bufferedAmount > maxBufferedBytes) socket.terminate();
   });
 }
 

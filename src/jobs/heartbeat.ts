@@ -34,7 +34,11 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
 
   async function connected(): Promise<pg.Client> {
     if (client) return client;
-    const fresh = new pg.Client({ connectionString: options.url, application_name: 'russet heartbeat', keepAlive: true });
+    const fresh = new pg.Client({
+      connectionString: options.url,
+      application_name: 'russet heartbeat',
+      keepAlive: true,
+    });
     fresh.on('error', () => {
       client = null;
     });
@@ -47,11 +51,12 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
     try {
       const db = await connected();
       await db.query(beatSql, [options.poolId, process.pid, hostname()]);
-      const { rows } = await db.query<{ pool_id: string }>(deadSql, [options.poolId, options.deadAfter / 1000]);
-      if (rows.length === 0) return;
-      const poolIds = rows.map((row) => row.pool_id);
-      await db.query('SELECT graphile_worker.force_unlock_workers($1::text[])', [poolIds]);
-      options.logger.warn({ poolIds }, 'workers stopped beating; their jobs go to others');
+      const { rows } = await db.query<{ pool_ids: string[] | null }>(rescueSql, [
+        options.poolId,
+        options.deadAfter / 1000,
+      ]);
+      const poolIds = rows[0]?.pool_ids;
+      if (poolIds) options.logger.warn({ poolIds }, 'workers stopped beating; their jobs go to others');
     } catch (error) {
       client = null;
       options.logger.warn({ error }, 'the heartbeat did not reach the database');
@@ -79,5 +84,16 @@ const beatSql = `
   INSERT INTO worker_process (pool_id, pid, host, started_at, beat_at) VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp())
   ON CONFLICT (pool_id) DO UPDATE SET beat_at = clock_timestamp()`;
 
-const deadSql = `
-  DELETE FROM worker_process WHERE pool_id <> $1 AND beat_at < clock_timestamp() - make_interval(secs => $2) RETURNING pool_id`;
+// One statement, so that nobody dies between striking a worker off and freeing its jobs. A worker can also die before its
+// first beat; then only its locks tell of it.
+const rescueSql = `
+  WITH silent AS (
+    DELETE FROM worker_process WHERE pool_id <> $1 AND beat_at < clock_timestamp() - make_interval(secs => $2) RETURNING pool_id
+  ), unheard AS (
+    SELECT DISTINCT j.locked_by AS pool_id FROM graphile_worker.jobs j
+    WHERE j.locked_by <> $1 AND j.locked_at < clock_timestamp() - make_interval(secs => $2)
+      AND NOT EXISTS (SELECT 1 FROM worker_process w WHERE w.pool_id = j.locked_by)
+  ), dead AS (
+    SELECT array_agg(pool_id) AS pool_ids FROM (SELECT pool_id FROM silent UNION SELECT pool_id FROM unheard) d
+  )
+  SELECT pool_ids, graphile_worker.force_unlock_workers(pool_ids) FROM dead`;

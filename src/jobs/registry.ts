@@ -19,8 +19,10 @@ const assetKey = tokenKey.extend({ adamId: z.string().min(1) });
 /** Every job there is. */
 export const jobs: Record<JobName, JobHandler> = {
   'sync-token': (services, payload, correlationId) => runSync(services, taskKey.parse(payload), correlationId),
-  'reserve-licenses': (services, payload, correlationId) => reserveBlocks(services, taskKey.parse(payload), correlationId),
-  'write-licenses': (services, payload, correlationId) => writeLicenses(services, tokenKey.parse(payload), correlationId),
+  'reserve-licenses': (services, payload, correlationId) =>
+    reserveBlocks(services, taskKey.parse(payload), correlationId),
+  'write-licenses': (services, payload, correlationId) =>
+    writeLicenses(services, tokenKey.parse(payload), correlationId),
   'refresh-asset': (services, payload, correlationId) => {
     const { adamId, ...token } = assetKey.parse(payload);
     return refreshAsset(services, token, adamId, correlationId);

@@ -9,7 +9,9 @@ export async function sweep(services: Services): Promise<number> {
   if (due.length === 0) return 0;
   return transaction(services, async (tx) => {
     const keys = due.map((work) => work.key);
-    const waiting = await tx.$queryRaw<{ key: string }[]>(sql`SELECT key FROM graphile_worker.jobs WHERE key = ANY (${keys}::text[])`);
+    const waiting = await tx.$queryRaw<{ key: string }[]>(
+      sql`SELECT key FROM graphile_worker.jobs WHERE key = ANY (${keys}::text[])`,
+    );
     const known = new Set(waiting.map((job) => job.key));
     const missing = due.filter((work) => !known.has(work.key));
     for (const work of missing) await enqueue(tx, work);

@@ -1,7 +1,7 @@
 /** A worker: graphile-worker with our jobs, a heartbeat, and a sweep for work that lost its job. @module */
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { Logger as GraphileLogger, type TaskList, type WorkerEvents, run } from 'graphile-worker';
+import { Logger as GraphileLogger, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { Database } from '../db/client.ts';
 import type { Services } from '../domain/context.ts';
 import { prune } from '../domain/work/prune.ts';
@@ -80,7 +80,12 @@ function taskList(services: Services): TaskList {
       name,
       async (payload, helpers) => {
         const correlationId = randomUUID();
-        const logger = services.logger.child({ job: name, jobId: helpers.job.id, attempt: helpers.job.attempts, correlationId });
+        const logger = services.logger.child({
+          job: name,
+          jobId: helpers.job.id,
+          attempt: helpers.job.attempts,
+          correlationId,
+        });
         await handle({ ...services, logger }, payload, correlationId);
       },
     ]),
@@ -90,7 +95,9 @@ function taskList(services: Services): TaskList {
 function sweepEvery(services: Services, milliseconds: number): () => Promise<void> {
   let running: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
-    running = sweep(services).catch((error) => services.logger.warn({ error }, 'the sweep for lost work failed; it comes again'));
+    running = sweep(services).catch((error) =>
+      services.logger.warn({ error }, 'the sweep for lost work failed; it comes again'),
+    );
   }, milliseconds);
   return async () => {
     clearInterval(timer);

@@ -11,7 +11,17 @@ export interface Logger {
 }
 
 /** Field names whose values are secrets, at the top or one level down. */
-const secretFields = ['authorization', 'cookie', 'apiKey', 'token', 'sToken', 'secret', 'password', 'bearer', 'connectionString'];
+const secretFields = [
+  'authorization',
+  'cookie',
+  'apiKey',
+  'token',
+  'sToken',
+  'secret',
+  'password',
+  'bearer',
+  'connectionString',
+];
 
 /** Options of {@link createLogger}. */
 export interface LoggerOptions {

@@ -1,40 +1,43 @@
 /** `npm start`: a sandbox with everything it needs, as one command. @module */
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ConfigError, readStartConfig } from './config.ts';
 import { prepareSandbox } from './sandbox.ts';
 import { stopOnSignals } from './supervisor/signals.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 import { terminalLogger } from './supervisor/terminal-logger.ts';
 
-const { env } = process;
-const logLevel = env.LOG_LEVEL ?? 'info';
+/** The programs stand beside this one, built or not. */
+const extension = extname(fileURLToPath(import.meta.url));
 const print = (text: string) => console.log(text);
 
-const supervisor = new Supervisor(
-  {
-    dataDirectory: env.RUSSET_DATA ?? '.data',
-    migrations: pathOf('../../prisma/migrations'),
-    host: env.HOST ?? '127.0.0.1',
-    port: Number(env.PORT ?? 4000),
-    databaseUrl: env.DATABASE_URL,
-    postgresPort: 15_432,
-    simulatorPort: 14_000,
-    logLevel,
-  },
-  {
-    programs: {
-      simulator: pathOf('../simulator/main.js'),
-      worker: pathOf('./worker.js'),
-      api: pathOf('./api.js'),
-    },
-    prepareSandbox,
-    logger: terminalLogger('start', print),
-    print,
-  },
-);
-
-stopOnSignals(supervisor, print);
-process.exitCode = await supervisor.run();
+process.exitCode = await start();
 if (process.exitCode === 0) print('Stopped.');
+
+async function start(): Promise<number> {
+  const config = readConfigOrExplain();
+  if (!config) return 1;
+  const options = { ...config, migrations: pathOf('../../prisma/migrations') };
+  const programs = {
+    simulator: pathOf(`../simulator/main${extension}`),
+    worker: pathOf(`./worker${extension}`),
+    api: pathOf(`./api${extension}`),
+  };
+  const logger = terminalLogger('start', print);
+  const supervisor = new Supervisor(options, { programs, prepareSandbox, logger, print });
+  stopOnSignals(supervisor, print);
+  return supervisor.run();
+}
+
+function readConfigOrExplain() {
+  try {
+    return readStartConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    print(error.message);
+    return undefined;
+  }
+}
 
 function pathOf(relative: string): string {
   return fileURLToPath(new URL(relative, import.meta.url));

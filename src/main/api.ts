@@ -20,8 +20,8 @@ await runProgram(async () => {
   return {
     ready: { url },
     stop: async () => {
-      await realtime.close();
       await server.close();
+      await realtime.close();
       await database.close();
     },
   };

@@ -1,5 +1,6 @@
 /** Configuration: the one place that reads the environment. Every problem is told at once. @module */
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { z } from 'zod';
 import type { Failpoint, Settings } from '../domain/context.ts';
 import type { EncryptionKey } from '../domain/token/secret-box.ts';
@@ -9,7 +10,9 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: string[];
   constructor(problems: string[]) {
-    super(`The configuration can't be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each value means.`);
+    super(
+      `The configuration can't be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each value means.`,
+    );
     this.problems = problems;
   }
 }
@@ -24,10 +27,22 @@ export interface Config {
   appleBaseUrl: string;
   encryptionKeys: EncryptionKey[];
   logLevel: string;
-  workerConcurrency: number;
+  worker: WorkerConfig;
   settings: Settings;
   /** Where the process ends itself, in crash tests. */
   failpoint: { point: Failpoint; hits: number } | null;
+}
+
+/** How a worker works; times in milliseconds. */
+export interface WorkerConfig {
+  /** Jobs side by side. */
+  concurrency: number;
+  /** How often it shows that it lives. */
+  heartbeatEvery: number;
+  /** Without a sign of life for so long, a worker's jobs go to others. */
+  deadAfter: number;
+  /** How often it looks for due work that lost its job. */
+  sweepEvery: number;
 }
 
 /** What `npm start` is started with. */
@@ -46,24 +61,38 @@ type Environment = Record<string, string | undefined>;
 const appleUrl = 'https://vpp.itunes.apple.com/mdm/v2';
 
 const whole = (least: number, most: number, fallback: number) =>
-  z.preprocess((value) => (value === undefined || value === '' ? fallback : Number(value)), z.number(`must be a number from ${least} to ${most}`).int().min(least).max(most));
+  z.preprocess(
+    (value) => (value === undefined || value === '' ? fallback : Number(value)),
+    z.number(`must be a number from ${least} to ${most}`).int().min(least).max(most),
+  );
+const seconds = (least: number, most: number, fallback: number) =>
+  z.preprocess(
+    (value) => (value === undefined ? fallback : Number(value)),
+    z.number(`must be a number of seconds from ${least} to ${most}`).min(least).max(most),
+  );
 const logLevel = z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info');
 const port = (fallback: number) => whole(1, 65_535, fallback);
-const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must be an address such as postgresql://user:password@host:5432/russet');
+const postgresUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, 'must be an address such as postgresql://user:password@host:5432/russet');
 
 const services = z.object({
   RUSSET_MODE: z.enum(['sandbox', 'production']).default('production'),
   DATABASE_URL: postgresUrl,
   DATABASE_CONNECTIONS: whole(2, 200, 12),
   HOST: z.string().min(1).default('127.0.0.1'),
-  PORT: port(4000),
+  // 0 is any free port; what it is, the process says when it is ready.
+  PORT: whole(0, 65_535, 4000),
   APPLE_BASE_URL: z.url('must be an address').optional(),
   ENCRYPTION_KEYS: z.string().optional(),
   ENCRYPTION_KEYS_FILE: z.string().optional(),
   LOG_LEVEL: logLevel,
   WORKER_CONCURRENCY: whole(1, 100, 8),
+  WORKER_HEARTBEAT_SECONDS: seconds(0.1, 60, 5),
+  WORKER_DEAD_SECONDS: seconds(1, 600, 20),
+  WORKER_SWEEP_SECONDS: seconds(0.1, 60, 5),
   HOLDER_NAME: z.string().trim().min(1).max(100).default('Russet'),
-  HOLDER_METADATA: z.string().trim().max(255).default(''),
+  HOLDER_METADATA: z.string().trim().min(1).max(255).default(hostname()),
   FIRST_POLL_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
   POLL_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
   UNKNOWN_OUTCOME_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
@@ -72,7 +101,10 @@ const services = z.object({
   TOKEN_EXPIRING_DAYS: whole(1, 365, 30),
   RUSSET_FAILPOINT: z
     .string()
-    .regex(/^(claimed|reserved|before-call|after-call|polling|settling|done|sync-block)(:\d+)?$/, 'must be a failpoint such as before-call or before-call:3')
+    .regex(
+      /^(claimed|reserved|before-call|after-call|polling|settling|done|sync-block)(:\d+)?$/,
+      'must be a failpoint such as before-call or before-call:3',
+    )
     .optional(),
 });
 
@@ -95,7 +127,12 @@ export function readConfig(env: Environment): Config {
     appleBaseUrl: values.APPLE_BASE_URL ?? appleUrl,
     encryptionKeys: keys,
     logLevel: values.LOG_LEVEL,
-    workerConcurrency: values.WORKER_CONCURRENCY,
+    worker: {
+      concurrency: values.WORKER_CONCURRENCY,
+      heartbeatEvery: values.WORKER_HEARTBEAT_SECONDS * 1000,
+      deadAfter: values.WORKER_DEAD_SECONDS * 1000,
+      sweepEvery: values.WORKER_SWEEP_SECONDS * 1000,
+    },
     settings: settingsOf(mode, values),
     failpoint: readFailpoint(values.RUSSET_FAILPOINT),
   };
@@ -109,7 +146,9 @@ const start = z.object({
   POSTGRES_PORT: port(15_432),
   SIMULATOR_PORT: port(14_000),
   LOG_LEVEL: logLevel,
-  RUSSET_MODE: z.literal('sandbox', 'must be sandbox or absent for npm start; see docs/operations.md for production').optional(),
+  RUSSET_MODE: z
+    .literal('sandbox', 'must be sandbox or absent for npm start; see docs/operations.md for production')
+    .optional(),
 });
 
 /** Reads what `npm start` needs. Throws {@link ConfigError}. */
@@ -131,7 +170,8 @@ export function readStartConfig(env: Environment): StartConfig {
 const withoutBlanks = (env: Environment) => Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 
 function describe(issue: z.core.$ZodIssue): string {
-  const missing = issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message);
+  const missing =
+    issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message);
   return `${issue.path.join('.')} ${missing ? 'is missing' : issue.message}`;
 }
 
@@ -143,13 +183,19 @@ function readKeys(env: Environment, problems: string[]): EncryptionKey[] {
     return [];
   }
   const keys: EncryptionKey[] = [];
-  for (const [index, part] of text.split(/[,\n]/).map((piece) => piece.trim()).filter(Boolean).entries()) {
+  for (const [index, part] of text
+    .split(/[,\n]/)
+    .map((piece) => piece.trim())
+    .filter(Boolean)
+    .entries()) {
     const [id, base64, ...rest] = part.split(':');
     const bytes = Buffer.from(base64 ?? '', 'base64');
-    if (!id || rest.length > 0 || bytes.length !== 32) problems.push(`ENCRYPTION_KEYS: key number ${index + 1} must be name:base64 of 32 bytes`);
+    if (!id || rest.length > 0 || bytes.length !== 32)
+      problems.push(`ENCRYPTION_KEYS: key number ${index + 1} must be name:base64 of 32 bytes`);
     else keys.push({ id, bytes });
   }
-  if (new Set(keys.map((key) => key.id)).size < keys.length) problems.push('ENCRYPTION_KEYS: two keys have the same name');
+  if (new Set(keys.map((key) => key.id)).size < keys.length)
+    problems.push('ENCRYPTION_KEYS: two keys have the same name');
   return keys;
 }
 
@@ -170,7 +216,8 @@ function checkApple(address: string | undefined, mode: Config['mode'], problems:
     else if (URL.canParse(address) && !['127.0.0.1', 'localhost', '[::1]'].includes(new URL(address).hostname)) {
       problems.push('APPLE_BASE_URL must be on this machine in the sandbox, which never calls Apple');
     }
-  } else if (address && !address.startsWith('https://')) problems.push('APPLE_BASE_URL must begin with https:// in production');
+  } else if (address && !address.startsWith('https://'))
+    problems.push('APPLE_BASE_URL must begin with https:// in production');
 }
 
 function settingsOf(mode: Config['mode'], values: z.output<typeof services>): Settings {

@@ -1,4 +1,4 @@
-import { type Database } from '../db/client.ts';
+import type { Database } from '../db/client.ts';
 import { moment, sql, transaction } from '../db/transaction.ts';
 import type { Services } from '../domain/context.ts';
 
@@ -6,12 +6,17 @@ import type { Services } from '../domain/context.ts';
 export class WrongKeyError extends Error {
   override readonly name = 'WrongKeyError';
   constructor() {
-    super('The encryption key does not belong to this database: its secrets could not be opened. Configure the key that was used before (ENCRYPTION_KEYS), or the database that belongs to this key (DATABASE_URL).');
+    super(
+      'The encryption key does not belong to this database: its secrets could not be opened. Configure the key that was used before (ENCRYPTION_KEYS), or the database that belongs to this key (DATABASE_URL).',
+    );
   }
 }
 
 /** Ties the key to the database at the first start, and refuses another one ever after. */
-export async function checkKey(database: Pick<Database, 'prisma'>, services: Pick<Services, 'secrets' | 'clock'>): Promise<void> {
+export async function checkKey(
+  database: Pick<Database, 'prisma'>,
+  services: Pick<Services, 'secrets' | 'clock'>,
+): Promise<void> {
   const fingerprint = services.secrets.fingerprint;
   const stored = await transaction(database, async (tx) => {
     await tx.$executeRaw(sql`

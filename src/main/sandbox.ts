@@ -3,21 +3,26 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openDatabase } from '../db/client.ts';
-import { createFirstKey } from '../domain/access/first-key.ts';
 import { authenticate } from '../domain/access/authenticate.ts';
+import { createFirstKey } from '../domain/access/first-key.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { PrepareSandbox } from './supervisor/options.ts';
 
 /** Makes what is missing; what an earlier start made is found again. */
 export const prepareSandbox: PrepareSandbox = async ({ databaseUrl, dataDirectory, simulatorUrl, logger }) => {
   mkdirSync(dataDirectory, { recursive: true });
-  const keyFile = ensureFile(join(dataDirectory, 'encryption.key'), () => `sandbox:${randomBytes(32).toString('base64')}\n`);
+  const keyFile = ensureFile(
+    join(dataDirectory, 'encryption.key'),
+    () => `sandbox:${randomBytes(32).toString('base64')}\n`,
+  );
   const database = openDatabase({ url: databaseUrl, connections: 2, logger, name: 'russet start' });
   try {
     const services = { prisma: database.prisma, clock: systemClock };
     const known = readApiKey(join(dataDirectory, 'sandbox.json'));
     const usable = known !== null && (await authenticate(services, known)) !== null;
-    const apiKey = usable ? known : await createFirstKey(services, { organization: 'Sandbox School District', name: 'first administrator' });
+    const apiKey = usable
+      ? known
+      : await createFirstKey(services, { organization: 'Sandbox School District', name: 'first administrator' });
     return {
       apiKey,
       created: !usable,

@@ -1,6 +1,7 @@
 /** Builds what a process owns. The only place that chooses drivers. @module */
-import { createLegacyLookup } from '../apple/metadata/legacy-lookup.ts';
+
 import { createAppleLibrary } from '../apple/library.ts';
+import { createLegacyLookup } from '../apple/metadata/legacy-lookup.ts';
 import { type Database, openDatabase } from '../db/client.ts';
 import type { Failpoint, Services } from '../domain/context.ts';
 import { createSecretBox } from '../domain/token/secret-box.ts';
@@ -17,7 +18,12 @@ export interface Built {
 /** Opens the database and builds the drivers. `name` is the process's, in logs and in the database. */
 export function buildServices(config: Config, name: string): Built {
   const logger = createLogger({ level: config.logLevel, name });
-  const database = openDatabase({ url: config.databaseUrl, connections: config.databaseConnections, logger, name: `russet ${name}` });
+  const database = openDatabase({
+    url: config.databaseUrl,
+    connections: config.databaseConnections,
+    logger,
+    name: `russet ${name}`,
+  });
   const apple = createAppleLibrary({ baseUrl: config.appleBaseUrl, clock: systemClock, logger });
   const services: Services = {
     prisma: database.prisma,

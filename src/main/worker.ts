@@ -12,11 +12,8 @@ await runProgram(async () => {
   const worker = await startWorker({
     database,
     services,
-    concurrency: config.workerConcurrency,
+    ...config.worker,
     pollInterval: 1_000,
-    heartbeatEvery: 5_000,
-    deadAfter: 20_000,
-    sweepEvery: 5_000,
   });
   services.logger.info({ poolId: worker.poolId }, 'the worker works');
   return {

@@ -23,7 +23,7 @@ export interface SharedReadsOptions {
   signal: AbortSignal;
 }
 
-/** How often a read is repeated while the database can't be reached; together about 13 s. */
+/** How often a read is repeated while the database can't be reached; together about 9 s. */
 const attempts = 8;
 const retry = { base: 100, factor: 2, cap: 3_000 };
 

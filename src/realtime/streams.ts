@@ -34,6 +34,7 @@ export function createStreams(): Streams {
     const end = () => {
       release();
       ending.abort();
+      generator.return().catch(() => {});
     };
     const next = async () => {
       const result = await generator.next().catch((error: unknown) => {

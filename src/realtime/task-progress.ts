@@ -6,7 +6,7 @@ import { isOver } from '../domain/task/progress-payload.ts';
 import type { Doorbell, Watcher } from './doorbell.ts';
 import type { SharedReads } from './shared-reads.ts';
 import type { Streams } from './streams.ts';
-import { type EventPage, readEvents, readSnapshot, type TaskKey, type TaskProgressEvent } from './task-events.ts';
+import { readEvents, readSnapshot, type TaskKey, type TaskProgressEvent } from './task-events.ts';
 
 /** What {@link createTaskProgress} works with. */
 export interface TaskProgressParts {
@@ -76,9 +76,11 @@ export function createTaskProgress(
     const page = await reads.share(key, watcher.stamp, () => readEvents(pool, task, position, pageSize));
     if (!page) throw new NotFoundError('task', [String(task.taskId)]);
     if (page.newest < position) throw new CursorInvalidError('AHEAD');
-    if (isCut(page, position)) return snapshot(task, watcher, true);
-    const reached = page.events.at(-1)?.seq ?? position;
-    return { events: page.events, last: page.over && reached === page.newest, more: page.events.length === pageSize };
+    const events = unbroken(page.events, position);
+    if (events.length === 0 && page.newest > position) return snapshot(task, watcher, true);
+    const reached = events.at(-1)?.seq ?? position;
+    const more = page.events.length === pageSize || events.length < page.events.length;
+    return { events, last: page.over && reached === page.newest, more };
   }
 
   return ({ organizationId, taskId, after, signal }) => {
@@ -87,8 +89,8 @@ export function createTaskProgress(
   };
 }
 
-/** The events right behind the position are no longer kept. */
-function isCut(page: EventPage, position: bigint): boolean {
-  const [next] = page.events;
-  return next ? next.seq > position + 1n : page.newest > position;
+/** Those up to the first one that is missing: retention deletes in blocks, and a reader may come between two. */
+function unbroken(events: readonly TaskProgressEvent[], position: bigint): readonly TaskProgressEvent[] {
+  const gap = events.findIndex((event, index) => event.seq !== position + BigInt(index) + 1n);
+  return gap === -1 ? events : events.slice(0, gap);
 }

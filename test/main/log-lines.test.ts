@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { banner } from '../../src/main/supervisor/banner.ts';
 import { forPerson, openLogFile } from '../../src/main/supervisor/log-lines.ts';
@@ -32,14 +31,28 @@ describe('a log file', () => {
     const path = join(folder, 'logs', 'api.log');
     const shown: string[] = [];
     const log = openLogFile(path, 'api', (text) => shown.push(text));
-    const stream = new PassThrough();
-    log.follow(stream);
-    stream.end('{"level":"info","msg":"one"}\n{"level":"warn","msg":"two"}\n');
-    expect(await eventually(() => statSync(path, { throwIfNoEntry: false })?.size === 57)).toBe(true);
+    const lines = '{"level":"info","msg":"one"}\n{"level":"warn","msg":"zwölf"}\n';
+    const bytes = Buffer.from(lines);
+    const middle = bytes.indexOf('ö') + 1;
+    writeSync(log.descriptor, bytes.subarray(0, middle));
+    log.flush();
+    expect(shown).toEqual([]);
+    writeSync(log.descriptor, bytes.subarray(middle));
+    expect(await eventually(() => shown.length > 0)).toBe(true);
+    writeSync(log.descriptor, 'Error: last words\n');
     log.close();
     log.close();
-    expect(shown).toEqual(['  api warn: two']);
+    expect(shown).toEqual(['  api warn: zwölf', '  api: Error: last words']);
+    expect(readFileSync(path, 'utf8')).toBe(`${lines}Error: last words\n`);
     expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test('shows nothing of an earlier run', () => {
+    const path = join(folder, 'api.log');
+    writeFileSync(path, 'Error: yesterday\n');
+    const shown: string[] = [];
+    openLogFile(path, 'api', (text) => shown.push(text)).close();
+    expect(shown).toEqual([]);
   });
 
   test('is put aside when it has grown too large', () => {

@@ -84,6 +84,7 @@ describe('a start', () => {
     const run = world.start({ FAKE_API: 'fail' });
     expect(await run.exit()).toBe(1);
     expect(run.output()).toContain('api ended before it was ready (exit code 3)');
+    expect(existsSync(join(world.data, 'sandbox.json'))).toBe(true);
     expect(await allGone(everything())).toBe(true);
   });
 

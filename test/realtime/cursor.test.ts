@@ -23,7 +23,7 @@ test(`F1 any other text is refused with a typed error (FUZZ_SEED=${seed})`, () =
       expect(writeCursor(1n, readCursor(cursor, 1n))).toBe(cursor);
     } catch (error) {
       expect(error).toBeInstanceOf(CursorInvalidError);
-      expect(error).toMatchObject({ code: 'CURSOR_INVALID', path: ['after'] });
+      expect(error).toMatchObject({ code: 'CURSOR_INVALID', inputPath: ['after'] });
     }
   });
   fc.assert(property, { seed });

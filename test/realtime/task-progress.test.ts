@@ -119,6 +119,15 @@ test('F1 a cursor older than what is kept is answered by a snapshot that says so
   expect((await reader.next()).done).toBe(true);
 });
 
+test('F1 a hole in what is kept is never stepped over in silence', async () => {
+  const task = await newTask();
+  await publish(world.pool, task, 8);
+  await world.pool.query('DELETE FROM task_event WHERE task_id = $1 AND seq IN (4, 5)', [task.taskId]);
+  const events = await takeMany(iterate(watch(task, 1n)), 3);
+  expect(numbers(events)).toEqual([2n, 3n, 8n]);
+  expect(events.map((event) => event.expired)).toEqual([false, false, true]);
+});
+
 test('F1 of a task that is over and whose events are all gone the end is still told', async () => {
   const task = await newTask();
   await publish(world.pool, task, 2, end);

@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readPostmasterFile } from '../../src/db/embedded/postmaster-file.ts';
 import { identifyProcess } from '../../src/db/embedded/process-identity.ts';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 
 const program = new URL('./programs/run-supervisor.ts', import.meta.url).pathname;
 
@@ -82,13 +82,4 @@ function startSupervisor(data: string, port: number, environment: Record<string,
   }
   const prints = (text: string) => eventually(() => output.includes(text), 15_000);
   return { child, output: () => output, prints, exit: () => exited };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

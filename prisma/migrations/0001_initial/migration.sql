@@ -483,6 +483,9 @@ CREATE INDEX "task_organization_id_state_id_idx" ON "task"("organization_id", "s
 CREATE INDEX "task_token_organization_id_token_id_task_id_idx" ON "task_token"("organization_id", "token_id", "task_id");
 
 -- CreateIndex
+CREATE INDEX "task_event_organization_id_org_seq_idx" ON "task_event"("organization_id", "org_seq");
+
+-- CreateIndex
 CREATE INDEX "task_event_at_idx" ON "task_event"("at");
 
 -- CreateIndex
@@ -603,4 +606,4 @@ CREATE UNLOGGED TABLE "sync_seen" (
   "task_id" BIGINT NOT NULL,
   "license_id" BIGINT NOT NULL
 );
-CREATE INDEX "sync_seen_sweep" ON "sync_seen" ("organization_id", "token_id");
+CREATE INDEX "sync_seen_sweep" ON "sync_seen" ("organization_id", "token_id", "license_id");

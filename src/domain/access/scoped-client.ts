@@ -45,9 +45,10 @@ function bind(model: string, operation: string, args: ReadArguments, organizatio
   const own = ownFilter(model, organizationId);
   if (boundByFilter.has(operation)) return { ...withSelection(model, args), where: { AND: [own, args.where ?? {}] } };
   if (boundByKey.has(operation)) {
-    if (!keyBelongs(args.where ?? {}, model, organizationId))
-      throw new UnscopedQueryError(`${model}.${operation} names no key of this organization`);
-    return withSelection(model, args);
+    const where = args.where ?? {};
+    if (model === 'Organization') return { ...withSelection(model, args), where: { ...where, AND: [own] } };
+    if (keyBelongs(where, organizationId)) return withSelection(model, args);
+    throw new UnscopedQueryError(`${model}.${operation} names no key of this organization`);
   }
   throw new UnscopedQueryError(`${model}.${operation} is not a read`);
 }
@@ -60,12 +61,11 @@ function ownFilter(model: string, organizationId: bigint): object {
 }
 
 /** A unique key is left as it is, so that Prisma can still answer many of them with one statement. */
-function keyBelongs(where: object, model: string, organizationId: bigint): boolean {
-  if (model === 'Organization') return 'id' in where && where.id === organizationId;
-  return Object.values(where).some(
-    (key) =>
-      typeof key === 'object' && key !== null && 'organizationId' in key && key.organizationId === organizationId,
-  );
+function keyBelongs(where: object, organizationId: bigint): boolean {
+  return Object.entries(where).some(([name, key]) => {
+    if (name === 'organizationId') return key === organizationId;
+    return name.startsWith('organizationId_') && (key as { organizationId: bigint }).organizationId === organizationId;
+  });
 }
 
 /** A client that asks only for `__typename` selects no column at all, which Prisma refuses. */

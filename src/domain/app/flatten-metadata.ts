@@ -1,4 +1,4 @@
-import { type Tx, ids, nothing, sql } from '../../db/transaction.ts';
+import { ids, nothing, sql, type Tx } from '../../db/transaction.ts';
 
 /**
  * Brings the flat fields of apps up to date: those of the first token in order that holds the app, and of its first
@@ -17,7 +17,7 @@ export async function flattenMetadata(tx: Tx, organizationId: bigint, appIds: re
       LEFT JOIN LATERAL (
         SELECT min(t.position) AS position FROM license_pool p
         JOIN token t ON t.organization_id = p.organization_id AND t.id = p.token_id AND t.removed_at IS NULL
-        WHERE p.organization_id = m.organization_id AND p.app_id = m.app_id AND t.region = m.storefront
+        WHERE p.organization_id = m.organization_id AND p.app_id = m.app_id AND p.gone_at IS NULL AND t.region = m.storefront
       ) held ON true
       WHERE m.organization_id = ${organizationId} ${only}
       ORDER BY m.app_id, held.position NULLS LAST, array_position(ARRAY['ios', 'osx', 'appletvos'], m.platform), m.storefront

@@ -1,10 +1,11 @@
 /** Names, icons and versions of a token's apps. Never a reason for a sync to fail. @module */
+
+import { ids, moment, sql, texts, transaction } from '../../db/transaction.ts';
 import { chunk } from '../../lib/chunk.ts';
-import { moment, sql, texts, transaction, ids } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { DomainError } from '../errors.ts';
 import { AppleFailure, type MetadataVariant } from '../ports.ts';
-import { secretRow, usableToken, type TokenRow } from '../token/exchange.ts';
+import { secretRow, type TokenRow, usableToken } from '../token/exchange.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { flattenMetadata, flattenPlatforms } from './flatten-metadata.ts';
 
@@ -28,7 +29,10 @@ export async function refreshMetadata(context: Context, key: TokenKey): Promise<
     for (const apps of chunk(await staleApps(context, token), block)) await refreshBlock(context, token, apps);
   } catch (error) {
     if (!(error instanceof AppleFailure) && !(error instanceof DomainError)) throw error;
-    context.logger.warn({ tokenId: String(key.tokenId), reason: error.message }, 'metadata could not be refreshed; the last known stays');
+    context.logger.warn(
+      { tokenId: String(key.tokenId), reason: error.message },
+      'metadata could not be refreshed; the last known stays',
+    );
   }
 }
 
@@ -56,7 +60,9 @@ async function refreshBlock(context: Context, token: TokenRow, apps: readonly St
   await transaction(context, async (tx) => {
     const now = moment(context.clock.now());
     const appIds = apps.map((app) => app.id);
-    await tx.$executeRaw(sql`UPDATE app SET metadata_at = ${now} WHERE organization_id = ${token.organizationId} AND id = ANY (${ids(appIds)})`);
+    await tx.$executeRaw(
+      sql`UPDATE app SET metadata_at = ${now} WHERE organization_id = ${token.organizationId} AND id = ANY (${ids(appIds)})`,
+    );
     if (variants.length > 0) await tx.$executeRaw(upsert(token, variants, now));
     await flattenMetadata(tx, token.organizationId, appIds);
   });
@@ -64,22 +70,33 @@ async function refreshBlock(context: Context, token: TokenRow, apps: readonly St
 
 function upsert(token: TokenRow, variants: readonly MetadataVariant[], now: ReturnType<typeof moment>) {
   const column = (pick: (variant: MetadataVariant) => string | number | boolean | null) =>
-    texts(variants.map((variant) => { const value = pick(variant); return value === null ? null : String(value); }));
+    texts(
+      variants.map((variant) => {
+        const value = pick(variant);
+        return value === null ? null : String(value);
+      }),
+    );
   return sql`
-    INSERT INTO app_metadata (organization_id, app_id, storefront, platform, name, bundle_id, icon_template, version, external_version_id,
+    INSERT INTO app_metadata AS m (organization_id, app_id, storefront, platform, name, bundle_id, icon_template, version, external_version_id,
       minimum_os_version, device_families, artist_name, price, price_formatted, currency, store_url, custom_app, fetched_at)
     SELECT DISTINCT ON (a.id, v.platform) ${token.organizationId}, a.id, ${token.region}, v.platform, v.name, v.bundle_id, v.icon, v.version, v.external_id, v.minimum_os,
       string_to_array(v.families, ','), v.artist, v.price::numeric, v.price_formatted, v.currency, v.store_url, v.custom::boolean, ${now}
     FROM unnest(${column((v) => v.adamId)}, ${column((v) => v.platform)}, ${column((v) => v.name)}, ${column((v) => v.bundleId)}, ${column((v) => v.iconTemplate)},
       ${column((v) => v.version)}, ${column((v) => v.externalVersionId)}, ${column((v) => v.minimumOsVersion)}, ${column((v) => v.deviceFamilies.join(','))},
-      ${column((v) => v.artistName)}, ${column((v) => v.price)}, ${column((v) => v.priceFormatted)}, ${column((v) => v.currency)}, ${column((v) => v.storeUrl)},
+      ${column((v) => v.artistName)}, ${column((v) => storable(v.price))}, ${column((v) => v.priceFormatted)}, ${column((v) => v.currency)}, ${column((v) => v.storeUrl)},
       ${column((v) => v.customApp)})
       AS v(adam_id, platform, name, bundle_id, icon, version, external_id, minimum_os, families, artist, price, price_formatted, currency, store_url, custom)
     JOIN app a ON a.organization_id = ${token.organizationId} AND a.adam_id = v.adam_id
     ORDER BY a.id, v.platform
     ON CONFLICT (organization_id, app_id, storefront, platform) DO UPDATE SET
-      name = excluded.name, bundle_id = excluded.bundle_id, icon_template = excluded.icon_template, version = excluded.version,
+      name = coalesce(excluded.name, m.name), bundle_id = coalesce(excluded.bundle_id, m.bundle_id),
+      icon_template = coalesce(excluded.icon_template, m.icon_template), version = excluded.version,
       external_version_id = excluded.external_version_id, minimum_os_version = excluded.minimum_os_version, device_families = excluded.device_families,
       artist_name = excluded.artist_name, price = excluded.price, price_formatted = excluded.price_formatted, currency = excluded.currency,
       store_url = excluded.store_url, custom_app = excluded.custom_app, fetched_at = excluded.fetched_at`;
+}
+
+/** A price that fits into the column; anything else is a slip of the storefront and no price. */
+function storable(price: number | null): number | null {
+  return price !== null && Number.isFinite(price) && Math.abs(price) < 1e10 ? price : null;
 }

@@ -19,13 +19,17 @@ export async function setAppStatus(context: Context, rawInput: z.input<typeof in
   const appIds = [...new Set(input.appIds)];
   return transaction(context, async (tx) => {
     const before = await tx.$queryRaw<{ id: bigint; status: string }[]>(sql`
-      SELECT id, status::text AS status FROM app WHERE organization_id = ${organizationId} AND id = ANY (${ids(appIds)}) ORDER BY id FOR UPDATE`);
+      SELECT id, status::text AS status FROM app WHERE organization_id = ${organizationId} AND id = ANY (${ids(appIds)}) ORDER BY id FOR NO KEY UPDATE`);
     const known = new Set(before.map((app) => app.id));
-    if (known.size < appIds.length) throw new NotFoundError('app', appIds.filter((id) => !known.has(id)).map(String), ['appIds']);
+    if (known.size < appIds.length)
+      throw new NotFoundError('app', appIds.filter((id) => !known.has(id)).map(String), ['appIds']);
     await tx.$executeRaw(sql`
       UPDATE app SET status = ${input.status}::"AppStatus" WHERE organization_id = ${organizationId} AND id = ANY (${ids(appIds)})`);
     const changed = before.filter((app) => app.status !== input.status);
-    await recordAudit(context, tx, { action: 'app.set-status', data: { status: input.status, changed: changed.slice(0, 100), count: changed.length } });
+    await recordAudit(context, tx, {
+      action: 'app.set-status',
+      data: { status: input.status, changed: changed.slice(0, 100), count: changed.length },
+    });
     return appIds;
   });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Tx, ids, moment, sql, transaction } from '../../db/transaction.ts';
+import { ids, moment, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
@@ -8,11 +8,18 @@ import { maxIds } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
 import { resolveDevices } from '../license/world.ts';
 import { parseInput } from '../parse.ts';
+import { lockDeviceList } from './lock-list.ts';
 
 const inputSchema = z.object({
   target: z
-    .object({ deviceIds: z.array(z.bigint()).max(maxIds).nullish(), serialNumbers: z.array(z.string().trim().min(1).max(64)).max(maxIds).nullish() })
-    .refine((target) => (target.deviceIds != null) !== (target.serialNumbers != null), 'name devices either by deviceIds or by serialNumbers'),
+    .object({
+      deviceIds: z.array(z.bigint()).max(maxIds).nullish(),
+      serialNumbers: z.array(z.string().trim().min(1).max(64)).max(maxIds).nullish(),
+    })
+    .refine(
+      (target) => (target.deviceIds != null) !== (target.serialNumbers != null),
+      'name devices either by deviceIds or by serialNumbers',
+    ),
   revoke: z.boolean().nullish(),
 });
 
@@ -24,32 +31,67 @@ export interface RemovedDevices {
 }
 
 /**
- * Removes devices from the list. While they hold licenses they stay, unless `revoke: true` takes those back too.
- * Throws UNKNOWN_DEVICE, DEVICE_HOLDS_LICENSES, and what revoking can throw.
+ * Removes devices from the list. While they hold licenses they stay, unless `revoke: true` takes those back too; ones
+ * that are just being taken back keep nobody. Throws UNKNOWN_DEVICE, DEVICE_HOLDS_LICENSES, and what revoking can throw.
  */
 export async function removeDevices(context: Context, rawInput: z.input<typeof inputSchema>): Promise<RemovedDevices> {
   requireRight(context, 'devices:write');
   const input = parseInput(inputSchema, rawInput);
-  const organizationId = context.actor.organizationId;
   return transaction(context, async (tx) => {
-    const { devices, unknown } = await resolveDevices(context, tx, input.target);
+    await lockDeviceList(context, tx);
+    const { devices, unknown } = await resolveDevices(context, tx, input.target, { listed: true });
     if (unknown.length > 0) throw new UnknownDeviceError(unknown);
     if (devices.length === 0) throw new InvalidInputError([{ path: ['target'], message: 'name at least one device' }]);
     const deviceIds = devices.map((device) => device.id);
     const taskId = await takeLicensesBack(context, tx, deviceIds, input.revoke ?? false);
+    await requireFree(context, tx, deviceIds);
     const removed = await tx.$executeRaw(sql`
-      UPDATE device SET removed_at = ${moment(context.clock.now())} WHERE organization_id = ${organizationId} AND id = ANY (${ids(deviceIds)})`);
-    await recordAudit(context, tx, { action: 'device.remove', data: { removed, revoked: taskId !== null }, ...(taskId === null ? {} : { taskId }) });
+      UPDATE device SET removed_at = ${moment(context.clock.now())}
+      WHERE organization_id = ${context.actor.organizationId} AND id = ANY (${ids(deviceIds)})`);
+    await recordAudit(context, tx, {
+      action: 'device.remove',
+      data: { removed, revoked: taskId !== null },
+      ...(taskId === null ? {} : { taskId }),
+    });
     return { removed, taskId };
   });
 }
 
-async function takeLicensesBack(context: Context, tx: Tx, deviceIds: readonly bigint[], revoke: boolean): Promise<bigint | null> {
-  const held = await tx.$queryRaw<{ id: bigint; serial: string }[]>(sql`
+interface Held {
+  id: bigint;
+  serial: string;
+}
+
+/** The licenses of the devices that nobody is taking back. */
+function readHeld(context: Context, tx: Tx, deviceIds: readonly bigint[]): Promise<Held[]> {
+  return tx.$queryRaw<Held[]>(sql`
     SELECT id, serial_number AS serial FROM license
-    WHERE organization_id = ${context.actor.organizationId} AND ended_at IS NULL AND device_id = ANY (${ids(deviceIds)}) ORDER BY id`);
+    WHERE organization_id = ${context.actor.organizationId} AND ended_at IS NULL AND device_id = ANY (${ids(deviceIds)})
+      AND (state = 'CONFIRMED' OR (state IN ('REQUESTED', 'PENDING_AT_APPLE') AND revoke_task_id IS NULL)) ORDER BY id`);
+}
+
+function refuse(held: readonly Held[]): never {
+  throw new DeviceHoldsLicensesError(BigInt(held.length), [...new Set(held.map((license) => license.serial))]);
+}
+
+async function takeLicensesBack(
+  context: Context,
+  tx: Tx,
+  deviceIds: readonly bigint[],
+  revoke: boolean,
+): Promise<bigint | null> {
+  const held = await readHeld(context, tx, deviceIds);
   if (held.length === 0) return null;
-  if (!revoke) throw new DeviceHoldsLicensesError(BigInt(held.length), [...new Set(held.map((license) => license.serial))]);
+  if (!revoke) refuse(held);
   requireRight(context, 'licenses:write');
   return startRevoke(context, tx, { target: { licenseIds: held.map((license) => license.id) }, onError: 'ATOMIC' });
+}
+
+/** From here to the commit nobody gives them a license; one that was given a moment ago keeps its device. */
+async function requireFree(context: Context, tx: Tx, deviceIds: readonly bigint[]): Promise<void> {
+  await tx.$queryRaw(sql`
+    SELECT 1 FROM device WHERE organization_id = ${context.actor.organizationId} AND id = ANY (${ids(deviceIds)})
+    ORDER BY serial_number FOR UPDATE`);
+  const held = await readHeld(context, tx, deviceIds);
+  if (held.length > 0) refuse(held);
 }

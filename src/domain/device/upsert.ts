@@ -1,23 +1,35 @@
 import { z } from 'zod';
-import { type Tx, json, moment, sql, texts, transaction } from '../../db/transaction.ts';
+import { json, moment, sql, type Tx, texts, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { DeviceHoldsLicensesError, InvalidInputError, RemovalNotConfirmedError } from '../errors.ts';
 import { normalizeSerial } from '../license/world.ts';
 import { parseInput } from '../parse.ts';
+import { lockDeviceList } from './lock-list.ts';
 
 /** Most devices in one mutation. */
 const maxDevices = 10_000;
 
-const text = (max: number) => z.string().trim().max(max).transform((value) => (value === '' ? null : value)).nullish();
+const text = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .transform((value) => (value === '' ? null : value))
+    .nullish();
 
 const deviceSchema = z.object({
   serialNumber: z.string().trim().min(1, 'must not be empty').max(64),
   name: text(200),
   family: z.enum(['IPAD', 'IPHONE', 'IPOD', 'MAC', 'APPLE_TV', 'VISION', 'UNKNOWN']).nullish(),
   model: text(100),
-  osVersion: z.string().trim().max(40).regex(/^\d+(\.\d+)*/, 'is not a version, e.g. 17.4.1').nullish(),
+  osVersion: z
+    .string()
+    .trim()
+    .max(40)
+    .regex(/^\d+(\.\d+)*/, 'is not a version, e.g. 17.4.1')
+    .nullish(),
 });
 
 const inputSchema = z.object({
@@ -46,13 +58,28 @@ export interface UpsertedDevices {
 export async function upsertDevices(context: Context, rawInput: UpsertDevicesInput): Promise<UpsertedDevices> {
   requireRight(context, 'devices:write');
   const input = parseInput(inputSchema, rawInput);
-  const devices = input.devices.map((device) => ({ ...device, serialOriginal: device.serialNumber, serialNumber: normalizeSerial(device.serialNumber) }));
+  const devices = input.devices.map((device) => ({
+    ...device,
+    serialOriginal: device.serialNumber,
+    serialNumber: normalizeSerial(device.serialNumber),
+  }));
   refuseRepeats(devices.map((device) => device.serialNumber));
   return transaction(context, async (tx) => {
+    await lockDeviceList(context, tx);
     const written = await write(context, tx, devices);
-    const removed = input.replaceAll ? await removeOthers(context, tx, devices.map((device) => device.serialNumber), input.confirmRemovals ?? null) : 0;
+    const removed = input.replaceAll
+      ? await removeOthers(
+          context,
+          tx,
+          devices.map((device) => device.serialNumber),
+          input.confirmRemovals ?? null,
+        )
+      : 0;
     const result = { ...written, removed };
-    await recordAudit(context, tx, { action: 'device.upsert', data: { created: written.created, updated: written.updated, removed } });
+    await recordAudit(context, tx, {
+      action: 'device.upsert',
+      data: { created: written.created, updated: written.updated, removed },
+    });
     return result;
   });
 }
@@ -60,15 +87,23 @@ export async function upsertDevices(context: Context, rawInput: UpsertDevicesInp
 function refuseRepeats(serials: readonly string[]): void {
   const seen = new Set<string>();
   serials.forEach((serial, index) => {
-    if (seen.has(serial)) throw new InvalidInputError([{ path: ['devices', String(index), 'serialNumber'], message: `${serial} is named twice` }]);
+    if (seen.has(serial))
+      throw new InvalidInputError([
+        { path: ['devices', String(index), 'serialNumber'], message: `${serial} is named twice` },
+      ]);
     seen.add(serial);
   });
 }
 
-async function write(context: Context, tx: Tx, devices: readonly { serialNumber: string }[]): Promise<Omit<UpsertedDevices, 'removed'>> {
+async function write(
+  context: Context,
+  tx: Tx,
+  devices: readonly { serialNumber: string }[],
+): Promise<Omit<UpsertedDevices, 'removed'>> {
   const organizationId = context.actor.organizationId;
   const now = moment(context.clock.now());
-  const given = (field: string, column: string) => sql`CASE WHEN i.item ? ${field} THEN i.item ->> ${field} ELSE d.${fields[column]!} END`;
+  const given = (field: string, column: string) =>
+    sql`CASE WHEN i.item ? ${field} THEN i.item ->> ${field} ELSE d.${fields[column]!} END`;
   const rows = await tx.$queryRaw<{ id: bigint; created: boolean; updated: boolean }[]>(sql`
     WITH incoming AS (
       SELECT i.item, i.item ->> 'serialNumber' AS serial FROM jsonb_array_elements(${json(devices)}) AS i(item)
@@ -93,15 +128,30 @@ async function write(context: Context, tx: Tx, devices: readonly { serialNumber:
   return { created, updated, unchanged: rows.length - created - updated, deviceIds: rows.map((row) => row.id) };
 }
 
-const fields: Record<string, ReturnType<typeof sql>> = { name: sql`name`, model: sql`model`, osVersion: sql`os_version` };
+const fields: Record<string, ReturnType<typeof sql>> = {
+  name: sql`name`,
+  model: sql`model`,
+  osVersion: sql`os_version`,
+};
 
-async function removeOthers(context: Context, tx: Tx, serials: readonly string[], confirmed: number | null): Promise<number> {
+async function removeOthers(
+  context: Context,
+  tx: Tx,
+  serials: readonly string[],
+  confirmed: number | null,
+): Promise<number> {
   const organizationId = context.actor.organizationId;
   const others = sql`d.organization_id = ${organizationId} AND d.removed_at IS NULL AND d.origin = 'LIST' AND d.serial_number <> ALL (${texts(serials)})`;
   const preview = await tx.$queryRaw<{ serial: string; count: number }[]>(sql`
     SELECT d.serial_number AS serial, count(*) OVER ()::int AS count FROM device d WHERE ${others} ORDER BY d.serial_number LIMIT 100`);
   const count = preview[0]?.count ?? 0;
-  if (count > 0 && confirmed !== count) throw new RemovalNotConfirmedError(count, preview.map((row) => row.serial));
+  if (count > 0 && confirmed !== count)
+    throw new RemovalNotConfirmedError(
+      count,
+      preview.map((row) => row.serial),
+    );
+  // From here to the commit nobody gives them a license.
+  await tx.$queryRaw(sql`SELECT 1 FROM device d WHERE ${others} ORDER BY d.serial_number FOR UPDATE`);
   const [holders] = await tx.$queryRaw<{ licenses: bigint; serials: string[] | null }[]>(sql`
     SELECT count(*) AS licenses, (array_agg(DISTINCT d.serial_number))[1:100] AS serials FROM device d
     JOIN license l ON l.organization_id = d.organization_id AND l.device_id = d.id AND l.ended_at IS NULL WHERE ${others}`);

@@ -1,7 +1,10 @@
 /** A write to Apple as it is written down. @module */
-import { type Tx, moment, sql } from '../../db/transaction.ts';
+import { moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import type { TokenKey } from '../token/gate.ts';
+
+/** A license that Apple did not take after this many sends fails. */
+export const maxSends = 5;
 
 /** Giving or taking back. */
 export type CallKind = 'ASSOCIATE' | 'DISASSOCIATE';
@@ -19,7 +22,11 @@ export interface OpenCall {
 }
 
 /** The open call in one of the states that has been due longest. */
-export async function dueCall(context: Context, token: TokenKey, state: 'ACCEPTED' | 'UNKNOWN'): Promise<OpenCall | null> {
+export async function dueCall(
+  context: Context,
+  token: TokenKey,
+  state: 'ACCEPTED' | 'UNKNOWN',
+): Promise<OpenCall | null> {
   const rows = await context.prisma.$queryRaw<OpenCall[]>(sql`
     SELECT id, task_id AS "taskId", kind::text AS kind, state::text AS state, assets, event_id AS "eventId",
            sent_at AS "sentAt", deadline_at AS "deadlineAt"
@@ -55,19 +62,37 @@ export function carriedBy(db: Tx, organizationId: bigint, callId: bigint): Promi
 }
 
 /** What identifies an item at Apple: asset and holder. */
-export function itemKey(item: { adamId: string; pricingParam: string; serialNumber: string | null; clientUserId: string | null }): string {
+export function itemKey(item: {
+  adamId: string;
+  pricingParam: string;
+  serialNumber: string | null;
+  clientUserId: string | null;
+}): string {
   return `${item.adamId}|${item.pricingParam}|${item.serialNumber ?? ''}|${item.clientUserId ?? ''}`;
 }
 
 /** Ends a call. */
-export async function closeCall(tx: Tx, organizationId: bigint, callId: bigint, state: 'SETTLED' | 'REJECTED', now: Date, errorNumber?: number): Promise<void> {
+export async function closeCall(
+  tx: Tx,
+  organizationId: bigint,
+  callId: bigint,
+  state: 'SETTLED' | 'REJECTED',
+  now: Date,
+  errorNumber?: number,
+): Promise<void> {
   await tx.$executeRaw(sql`
     UPDATE apple_call SET state = ${state}::"AppleCallState", settled_at = ${moment(now)}, next_poll_at = NULL, error_number = ${errorNumber ?? null}
     WHERE organization_id = ${organizationId} AND id = ${callId}`);
 }
 
 /** Asks again about a call at `at`, in the given state. */
-export async function putOffCall(tx: Tx, organizationId: bigint, callId: bigint, state: 'ACCEPTED' | 'UNKNOWN', at: Date): Promise<void> {
+export async function putOffCall(
+  tx: Tx,
+  organizationId: bigint,
+  callId: bigint,
+  state: 'ACCEPTED' | 'UNKNOWN',
+  at: Date,
+): Promise<void> {
   await tx.$executeRaw(sql`
     UPDATE apple_call SET state = ${state}::"AppleCallState", next_poll_at = ${moment(at)}
     WHERE organization_id = ${organizationId} AND id = ${callId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);

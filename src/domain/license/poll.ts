@@ -3,9 +3,12 @@ import type { Context } from '../context.ts';
 import { AppleFailure, type WriteFailure, type WriteStatus } from '../ports.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import { callApple } from '../token/call-apple.ts';
-import { type Carried, type OpenCall, carriedBy, dueCall, itemKey, putOffCall } from './call.ts';
+import { type Carried, carriedBy, dueCall, itemKey, maxSends, type OpenCall, putOffCall } from './call.ts';
 import { readPresent } from './read-holders.ts';
-import { type ItemFailure, type Verdict, itemFailure, settleCall } from './settle.ts';
+import { type ItemFailure, itemFailure, settleCall, type Verdict } from './settle.ts';
+
+/** Errors of single items that pass by themselves: Apple asks to try again (fact sheet §14.1). */
+const passing: readonly number[] = [9603, 9644];
 
 /** Errors that say that Apple already is where the write wanted it to be (fact sheet §14.2). */
 const alreadySo: Record<OpenCall['kind'], readonly number[]> = { ASSOCIATE: [9616], DISASSOCIATE: [9619] };
@@ -18,14 +21,22 @@ export async function pollNext(context: Context, claim: GateClaim): Promise<bool
   const status = await readStatus(context, claim, call);
   if (status === null) await compareLater(context, claim, call, context.clock.now());
   else if (status.status === 'PENDING') await waitOn(context, claim, call);
-  else await settleCall(context, claim, { callId: call.id, taskId: call.taskId, kind: call.kind, eventId: call.eventId }, await judge(context, claim, call, status));
+  else
+    await settleCall(
+      context,
+      claim,
+      { callId: call.id, taskId: call.taskId, kind: call.kind, eventId: call.eventId },
+      await judge(context, claim, call, status),
+    );
   return true;
 }
 
 /** The status, or null when Apple no longer knows the event. */
 async function readStatus(context: Context, claim: GateClaim, call: OpenCall): Promise<WriteStatus | null> {
   try {
-    return await callApple(context, claim, 'READ', (credential) => context.apple.writeStatus(credential, call.eventId!));
+    return await callApple(context, claim, 'READ', (credential) =>
+      context.apple.writeStatus(credential, call.eventId!),
+    );
   } catch (error) {
     if (error instanceof AppleFailure && error.kind === 'EVENT_UNKNOWN') return null;
     throw error;
@@ -53,45 +64,69 @@ async function judge(context: Context, claim: GateClaim, call: OpenCall, status:
   const failures = status.failures.filter((failure) => !alreadySo[call.kind].includes(failure.appleErrorNumber));
   const repeated = status.failures.length > failures.length;
   if (failures.length === 0) {
-    const whole = status.status === 'COMPLETE' || repeated;
+    const whole = repeated || (status.status === 'COMPLETE' && status.completed >= status.requested);
     return whole ? { done: items, failed: [] } : compare(context, claim, call, items, [unnamed]);
   }
-  const named = new Map(failures.flatMap((failure) => holdersOf(failure).map((holder) => [holder, failure] as const)));
+  const named = new Set(failures.flatMap(holdersOf));
   const someUnnamed = failures.some((failure) => holdersOf(failure).length === 0);
   if (someUnnamed) return compare(context, claim, call, items, failures);
   const doubtful = items.filter((item) => named.has(holderOf(item)));
   const sure = items.filter((item) => !named.has(holderOf(item)));
-  if (call.assets === 1) {
-    const reasons = new Map<WriteFailure, ItemFailure>();
-    return { done: sure, failed: doubtful.map((item) => ({ item, failure: reasonFor(item, failures, reasons) })) };
-  }
+  if (call.assets === 1) return { done: sure, failed: explain(doubtful, failures) };
   const rest = await compare(context, claim, call, doubtful, failures);
   return { done: [...sure, ...rest.done], failed: rest.failed };
 }
 
-const unnamed: WriteFailure = { appleErrorNumber: 0, message: 'Apple says that the work failed and does not say where.', assets: [], serialNumbers: [], clientUserIds: [] };
+const unnamed: WriteFailure = {
+  appleErrorNumber: 0,
+  message: 'Apple says that the work failed and does not say where.',
+  assets: [],
+  serialNumbers: [],
+  clientUserIds: [],
+};
 
 const holderOf = (item: Carried) => item.serialNumber ?? item.clientUserId ?? '';
 const holdersOf = (failure: WriteFailure) => [...failure.serialNumbers, ...failure.clientUserIds];
 
-async function compare(context: Context, claim: GateClaim, call: OpenCall, items: readonly Carried[], failures: readonly WriteFailure[]): Promise<Verdict> {
+async function compare(
+  context: Context,
+  claim: GateClaim,
+  call: OpenCall,
+  items: readonly Carried[],
+  failures: readonly WriteFailure[],
+): Promise<Verdict> {
   const present = await readPresent(context, claim, items);
-  const wanted = call.kind === 'ASSOCIATE';
-  const reasons = new Map<WriteFailure, ItemFailure>();
-  const done: Carried[] = [];
-  const failed: { item: Carried; failure: ItemFailure }[] = [];
-  for (const item of items) {
-    if (present.has(itemKey(item)) === wanted) done.push(item);
-    else failed.push({ item, failure: reasonFor(item, failures, reasons) });
-  }
-  return { done, failed };
+  const isDone = (item: Carried) => present.has(itemKey(item)) === (call.kind === 'ASSOCIATE');
+  return {
+    done: items.filter(isDone),
+    failed: explain(
+      items.filter((item) => !isDone(item)),
+      failures,
+    ),
+  };
 }
 
-function reasonFor(item: Carried, failures: readonly WriteFailure[], reasons: Map<WriteFailure, ItemFailure>): ItemFailure {
-  const failure = failures.find((one) => holdersOf(one).includes(holderOf(item)) || one.assets.some((asset) => asset.adamId === item.adamId)) ?? failures[0]!;
-  const reason = reasons.get(failure) ?? toItemFailure(failure);
-  reasons.set(failure, reason);
-  return reason;
+/** Failed items with their reasons; ones whose reason passes by itself are left out, which sends them again. */
+function explain(items: readonly Carried[], failures: readonly WriteFailure[]): Verdict['failed'] {
+  const reasons = new Map(failures.map((failure) => [failure, toItemFailure(failure)]));
+  return items.flatMap((item) => {
+    const failure = reasonFor(item, failures);
+    if (passing.includes(failure.appleErrorNumber) && item.sends < maxSends) return [];
+    return [{ item, failure: reasons.get(failure)! }];
+  });
 }
 
-const toItemFailure = (failure: WriteFailure): ItemFailure => itemFailure(failure.appleErrorNumber || null, failure.message);
+/** The group that names holder and asset; else the one that names either. */
+function reasonFor(item: Carried, failures: readonly WriteFailure[]): WriteFailure {
+  const namesHolder = (one: WriteFailure) => holdersOf(one).includes(holderOf(item));
+  const namesAsset = (one: WriteFailure) => one.assets.some((asset) => asset.adamId === item.adamId);
+  return (
+    failures.find((one) => namesHolder(one) && namesAsset(one)) ??
+    failures.find(namesHolder) ??
+    failures.find(namesAsset) ??
+    failures[0]!
+  );
+}
+
+const toItemFailure = (failure: WriteFailure): ItemFailure =>
+  itemFailure(failure.appleErrorNumber || null, failure.message);

@@ -14,7 +14,9 @@ export async function readPresent(context: Context, token: TokenKey, items: read
     let pageIndex: number | null = 0;
     while (pageIndex !== null) {
       const at: number = pageIndex;
-      const page = await callApple(context, token, 'READ', (credential) => context.apple.readAssignments(credential, { ...query, pageIndex: at }));
+      const page = await callApple(context, token, 'READ', (credential) =>
+        context.apple.readAssignments(credential, { ...query, pageIndex: at }),
+      );
       for (const row of page.rows) {
         const key = itemKey(row);
         if (wanted.has(key)) present.add(key);
@@ -32,5 +34,8 @@ function queriesFor(items: readonly Carried[]): HolderQuery[] {
   const users = new Set(items.flatMap((item) => item.clientUserId ?? []));
   const assets = new Set(items.map((item) => item.adamId));
   if (serials.size + users.size > Math.max(askSingly, assets.size)) return [...assets].map((adamId) => ({ adamId }));
-  return [...[...serials].map((serialNumber) => ({ serialNumber })), ...[...users].map((clientUserId) => ({ clientUserId }))];
+  return [
+    ...[...serials].map((serialNumber) => ({ serialNumber })),
+    ...[...users].map((clientUserId) => ({ clientUserId })),
+  ];
 }

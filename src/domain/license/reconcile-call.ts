@@ -1,11 +1,8 @@
 import type { Context } from '../context.ts';
 import type { GateClaim } from '../task/claim.ts';
-import { carriedBy, dueCall, itemKey } from './call.ts';
+import { carriedBy, dueCall, itemKey, maxSends } from './call.ts';
 import { readPresent } from './read-holders.ts';
 import { type ItemFailure, settleCall } from './settle.ts';
-
-/** A license that Apple did not take after this many sends fails. */
-const maxSends = 5;
 
 const neverApplied: ItemFailure = {
   code: 'APPLE_DOES_NOT_APPLY',
@@ -25,9 +22,14 @@ export async function reconcileNext(context: Context, claim: GateClaim): Promise
   const wanted = call.kind === 'ASSOCIATE';
   const done = items.filter((item) => present.has(itemKey(item)) === wanted);
   const worn = items.filter((item) => present.has(itemKey(item)) !== wanted && item.sends >= maxSends);
-  await settleCall(context, claim, { callId: call.id, taskId: call.taskId, kind: call.kind, eventId: call.eventId }, {
-    done,
-    failed: worn.map((item) => ({ item, failure: neverApplied })),
-  });
+  await settleCall(
+    context,
+    claim,
+    { callId: call.id, taskId: call.taskId, kind: call.kind, eventId: call.eventId },
+    {
+      done,
+      failed: worn.map((item) => ({ item, failure: neverApplied })),
+    },
+  );
   return true;
 }

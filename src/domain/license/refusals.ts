@@ -1,4 +1,11 @@
-import { type DomainError, NoLicensesAvailableError, OsTooOldError, UnknownDeviceError, AlreadyLicensedError, TokenNotUsableError } from '../errors.ts';
+import {
+  AlreadyLicensedError,
+  type DomainError,
+  NoLicensesAvailableError,
+  OsTooOldError,
+  TokenNotUsableError,
+  UnknownDeviceError,
+} from '../errors.ts';
 import type { TaskFailure } from '../task/failures.ts';
 import type { Refusal } from './allocate.ts';
 
@@ -15,10 +22,14 @@ export function describeRefusal(refusal: Refusal): TaskFailure {
 }
 
 /** Devices that do not exist fail once for each app. */
-export function unknownDeviceFailures(unknown: readonly string[], appIds: readonly bigint[]): TaskFailure[] {
-  return unknown.flatMap((name) =>
-    appIds.map((appId) => ({ code: 'UNKNOWN_DEVICE', message: new UnknownDeviceError([name]).message, appId, data: { device: name } })),
-  );
+export function unknownDeviceFailures(
+  unknown: readonly string[],
+  appIds: readonly bigint[],
+): (TaskFailure & { appId: bigint; data: { device: string } })[] {
+  return unknown.flatMap((device) => {
+    const { code, message } = new UnknownDeviceError([device]);
+    return appIds.map((appId) => ({ code, message, appId, data: { device } }));
+  });
 }
 
 function dataOf(error: DomainError): Record<string, unknown> | null {

@@ -1,5 +1,5 @@
 import { enqueue } from '../../db/enqueue.ts';
-import { type Tx, ids, sql } from '../../db/transaction.ts';
+import { ids, sql, type Tx } from '../../db/transaction.ts';
 
 /** Most pools that one refusal makes Russet read again. */
 const maxPools = 100;
@@ -9,9 +9,13 @@ export async function requestAssetRead(tx: Tx, organizationId: bigint, appIds: r
   const pools = await tx.$queryRaw<{ token_id: bigint; adam_id: string }[]>(sql`
     SELECT DISTINCT p.token_id, p.adam_id FROM license_pool p
     JOIN token t ON t.organization_id = p.organization_id AND t.id = p.token_id AND t.removed_at IS NULL
-    WHERE p.organization_id = ${organizationId} AND p.app_id = ANY (${ids(appIds)}) AND NOT p.unlimited LIMIT ${maxPools}`);
+    WHERE p.organization_id = ${organizationId} AND p.app_id = ANY (${ids(appIds)}) AND NOT p.unlimited ORDER BY 1, 2 LIMIT ${maxPools}`);
   for (const pool of pools) {
     const payload = { organizationId: String(organizationId), tokenId: String(pool.token_id), adamId: pool.adam_id };
-    await enqueue(tx, { name: 'refresh-asset', payload, key: `asset:${organizationId}:${pool.token_id}:${pool.adam_id}` });
+    await enqueue(tx, {
+      name: 'refresh-asset',
+      payload,
+      key: `asset:${organizationId}:${pool.token_id}:${pool.adam_id}`,
+    });
   }
 }

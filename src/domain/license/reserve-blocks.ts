@@ -1,20 +1,25 @@
 /** Large requests: the task reserves in blocks, so that no transaction holds the pools for long. @module */
-import { sql } from '../../db/transaction.ts';
+import { sql, type Tx } from '../../db/transaction.ts';
+import type { Task } from '../../generated/prisma/client.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { DomainError } from '../errors.ts';
-import { addProgress, endTask, setRunning } from '../task/change.ts';
-import { ClaimLostError, type TaskClaim, claimTask, underTaskClaim } from '../task/claim.ts';
-import { recordLicenseFailures } from '../task/failures.ts';
+import { endTask, setRunning } from '../task/change.ts';
+import { ClaimLostError, claimTask, type TaskClaim, underTaskClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
-import { allocate } from './allocate.ts';
-import { type AssociateRequest, blockingRefusal, keepRefusals } from './associate.ts';
+import type { AssociateRequest } from './associate.ts';
+import { carryOut, decide } from './decide.ts';
 import { blockSize } from './limits.ts';
-import { reserve } from './reserve.ts';
+import { readStoredRequest } from './stored-request.ts';
 import { transition } from './transition.ts';
-import { readApps, readCandidates, readHoldings, resolveDevices } from './world.ts';
+import { wakeWriter } from './wake-writer.ts';
+import { resolveDevices } from './world.ts';
 
 /** Reserves what is left of the task's request. ATOMIC: one refusal gives everything back, and nothing was sent yet. */
-export async function reserveBlocks(services: Services, task: { organizationId: bigint; taskId: bigint }, correlationId: string): Promise<void> {
+export async function reserveBlocks(
+  services: Services,
+  task: { organizationId: bigint; taskId: bigint },
+  correlationId: string,
+): Promise<void> {
   const context = systemContext(services, task.organizationId, 'reserve', correlationId);
   const claim = await claimTask(services, task);
   if (!claim) return;
@@ -29,54 +34,76 @@ export async function reserveBlocks(services: Services, task: { organizationId: 
   }
 }
 
-/** Ids in a stored request are texts. */
-function readRequest(stored: unknown): AssociateRequest {
-  const request = stored as { appIds: string[]; target: { deviceIds?: string[] | null; serialNumbers?: string[] | null }; tokenId?: string | null; onError: AssociateRequest['onError'] };
-  return {
-    appIds: request.appIds.map(BigInt),
-    target: { deviceIds: request.target.deviceIds?.map(BigInt), serialNumbers: request.target.serialNumbers },
-    tokenId: request.tokenId == null ? null : BigInt(request.tokenId),
-    onError: request.onError,
-  };
-}
-
 /** One block: the devices from the task's position on, with all apps. False when that was the last. */
 function reserveNext(context: Context, claim: TaskClaim): Promise<boolean> {
   return underTaskClaim(context, claim, async (tx) => {
-    const task = await tx.task.findUniqueOrThrow({ where: { organizationId_id: { organizationId: claim.organizationId, id: claim.taskId } } });
+    const task = await tx.task.findUniqueOrThrow({
+      where: { organizationId_id: { organizationId: claim.organizationId, id: claim.taskId } },
+    });
     if (task.reservedAll) return false;
-    const request = readRequest(task.request);
-    const appIds = [...new Set(request.appIds)];
-    const size = Math.max(1, Math.floor(blockSize / appIds.length));
-    const all = request.target.deviceIds?.length ?? request.target.serialNumbers?.length ?? 0;
-    const slice = <T>(items: readonly T[] | null | undefined) => items?.slice(task.position, task.position + size);
-    const targets = await resolveDevices(context, tx, { deviceIds: slice(request.target.deviceIds), serialNumbers: slice(request.target.serialNumbers) });
-    const apps = await readApps(context, tx, appIds);
-    const candidates = await readCandidates(context, tx, appIds);
-    const holdings = await readHoldings(context, tx, appIds, targets.devices.map((device) => device.id));
-    const allocation = allocate({ apps, devices: targets.devices, candidates, holdings, tokenId: request.tokenId ?? null });
-    const blocking = request.onError === 'ATOMIC' ? blockingRefusal(allocation) : null;
-    if (blocking) throw blocking;
-    await keepRefusals(context, tx, claim.taskId, allocation, targets, appIds);
-    await reserve(context, tx, claim.taskId, allocation.grants);
-    const last = task.position + size >= all;
+    const { wish, next, last } = blockOf(task);
+    const targets = await resolveDevices(context, tx, wish.target, { listed: true });
+    await carryOut(context, tx, claim.taskId, await decide(context, tx, wish, targets));
     await tx.$executeRaw(sql`
-      UPDATE task SET position = ${task.position + size}, reserved_all = ${last}, due_at = CASE WHEN ${last} THEN NULL ELSE due_at END
+      UPDATE task SET position = ${next}, reserved_all = ${last}, due_at = CASE WHEN ${last} THEN NULL ELSE due_at END
       WHERE organization_id = ${claim.organizationId} AND id = ${claim.taskId}`);
     context.failpoint('reserved');
-    if (last) await endSettledTasks(tx, claim.organizationId, [claim.taskId], context.clock.now());
+    if (last) await release(context, tx, claim);
     return !last;
   });
 }
 
+/** The part of the request that the next block is about. */
+function blockOf(task: Task): { wish: AssociateRequest; next: number; last: boolean } {
+  const request = readStoredRequest(task.request);
+  const { deviceIds, serialNumbers } = request.target;
+  const next = task.position + Math.max(1, Math.floor(blockSize / request.appIds.length));
+  const target = deviceIds
+    ? { deviceIds: deviceIds.slice(task.position, next) }
+    : { serialNumbers: (serialNumbers ?? []).slice(task.position, next) };
+  return {
+    wish: { ...request, target },
+    next,
+    last: next >= (deviceIds ?? serialNumbers ?? []).length,
+  };
+}
+
+/** Everything is reserved: what earlier blocks held back may be sent now, through every token of theirs. */
+async function release(context: Context, tx: Tx, claim: TaskClaim): Promise<void> {
+  const { organizationId, taskId } = claim;
+  const tokens = await tx.$queryRaw<{ tokenId: bigint }[]>(sql`
+    SELECT token_id AS "tokenId" FROM task_token WHERE organization_id = ${organizationId} AND task_id = ${taskId} ORDER BY 1`);
+  for (const { tokenId } of tokens) await wakeWriter(tx, { organizationId, tokenId });
+  await endSettledTasks(tx, organizationId, [taskId], context.clock.now());
+}
+
 /** All or nothing, and it is nothing: what was reserved is free again, and the task says why. */
 function giveAllBack(context: Context, claim: TaskClaim, refusal: DomainError): Promise<void> {
+  const { organizationId, taskId } = claim;
+  const { code } = refusal;
   return underTaskClaim(context, claim, async (tx) => {
     const now = context.clock.now();
-    const mine = sql`l.task_id = ${claim.taskId} AND l.state = 'REQUESTED' AND l.call_id IS NULL`;
-    await recordLicenseFailures(tx, claim, mine, { code: 'CANCELLED', message: 'Given back: another item of this ATOMIC request was refused.' });
-    const cancelled = await transition(tx, 'CANCEL', { organizationId: claim.organizationId, where: mine, now, actor: context.actor, taskId: claim.taskId, reason: refusal.code });
-    await addProgress(tx, claim, { failed: cancelled.count });
-    await endTask(tx, claim, { state: 'FAILED', cause: { code: refusal.code, message: refusal.message, appleErrorNumber: null } }, now);
+    await transition(tx, 'CANCEL', {
+      organizationId,
+      where: sql`l.task_id = ${taskId} AND l.call_id IS NULL`,
+      now,
+      actor: context.actor,
+      taskId,
+      reason: code,
+      failure: {
+        code: 'CANCELLED',
+        message: 'Given back: another item of this ATOMIC request was refused.',
+        of: 'taskId',
+      },
+    });
+    // With the pairs that no block has come to.
+    await tx.$executeRaw(sql`
+      UPDATE task SET failed = requested - completed WHERE organization_id = ${organizationId} AND id = ${taskId}`);
+    await endTask(
+      tx,
+      claim,
+      { state: 'FAILED', cause: { code, message: refusal.message, appleErrorNumber: null } },
+      now,
+    );
   });
 }

@@ -1,19 +1,28 @@
 /** Reserves seats: one conditional update a pool, one insert for all licenses with their ledger lines. @module */
 import { ring } from '../../db/notify.ts';
-import { type Tx, ids, moment, sql, texts } from '../../db/transaction.ts';
+import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
 import { actorLabel } from '../actor.ts';
 import type { Context } from '../context.ts';
 import { addTaskTokens } from '../task/start.ts';
 import type { Grant } from './allocate.ts';
 import { wakeWriter } from './wake-writer.ts';
 
-/** Takes the seats for the task, and wakes the writers of the tokens concerned. */
-export async function reserve(context: Context, tx: Tx, taskId: bigint, grants: readonly Grant[]): Promise<void> {
+/**
+ * Takes the seats for the task, and wakes the writers of the tokens concerned. `named` says that the request bound them
+ * to one token.
+ */
+export async function reserve(
+  context: Context,
+  tx: Tx,
+  taskId: bigint,
+  grants: readonly Grant[],
+  options: { named: boolean },
+): Promise<void> {
   if (grants.length === 0) return;
   const organizationId = context.actor.organizationId;
   await takeSeats(tx, organizationId, grants);
-  await insertLicenses(context, tx, taskId, grants);
-  const tokenIds = [...new Set(grants.map((grant) => grant.candidate.token.id))];
+  await insertLicenses(context, tx, taskId, grants, options.named);
+  const tokenIds = [...new Set(grants.map((grant) => grant.candidate.token.id))].sort((a, b) => (a < b ? -1 : 1));
   await addTaskTokens(tx, { organizationId, taskId }, tokenIds);
   for (const tokenId of tokenIds) await wakeWriter(tx, { organizationId, tokenId });
   await ring(tx, { organizationId, kind: 'counts' });
@@ -30,13 +39,19 @@ async function takeSeats(tx: Tx, organizationId: bigint, grants: readonly Grant[
   if (taken !== counts.size) throw new Error('a pool changed under its lock');
 }
 
-async function insertLicenses(context: Context, tx: Tx, taskId: bigint, grants: readonly Grant[]): Promise<void> {
+async function insertLicenses(
+  context: Context,
+  tx: Tx,
+  taskId: bigint,
+  grants: readonly Grant[],
+  named: boolean,
+): Promise<void> {
   const organizationId = context.actor.organizationId;
   const now = moment(context.clock.now());
-  const allocations = grants.map((grant) =>
+  const allocations = grants.map(({ skipped }) =>
     JSON.stringify({
-      reason: grant.skipped.length === 0 ? 'FIRST_IN_ORDER' : 'NEXT_IN_ORDER',
-      skipped: grant.skipped.map((token) => ({ tokenId: String(token.tokenId), reason: token.reason })),
+      reason: named ? 'NAMED' : skipped.length === 0 ? 'FIRST_IN_ORDER' : 'NEXT_IN_ORDER',
+      skipped: skipped.map((token) => ({ tokenId: String(token.tokenId), reason: token.reason })),
     }),
   );
   await tx.$executeRaw(sql`

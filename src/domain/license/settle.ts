@@ -1,13 +1,12 @@
 /** Brings what Apple said of a write into the license rows, the pools, the ledger and the task. May come twice. @module */
-import { type Sql, type Tx, ids, sql } from '../../db/transaction.ts';
+import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
-import type { AppleFailure } from '../ports.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
-import { type TaskFailure, recordFailures } from '../task/failures.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
-import { type CallKind, type Carried, closeCall } from './call.ts';
+import { type CallKind, type Carried, carriedBy, closeCall } from './call.ts';
 import { countFor } from './count-done.ts';
-import { type Moved, transition } from './transition.ts';
+import { putBack } from './put-back.ts';
+import { lockPools, type TransitionFailure, type TransitionOptions, transition } from './transition.ts';
 
 /** A call that is being settled. */
 export interface SettledCall {
@@ -31,23 +30,43 @@ export interface Verdict {
 }
 
 /** Settles a call: confirmed and failed items, what goes back to be sent again, the tasks' counts and ends. */
-export async function settleCall(context: Context, claim: GateClaim, call: SettledCall, verdict: Verdict): Promise<void> {
-  const { organizationId } = claim;
+export async function settleCall(
+  context: Context,
+  claim: GateClaim,
+  call: SettledCall,
+  verdict: Verdict,
+): Promise<void> {
   const now = context.clock.now();
   const ended = await underGateClaim(context, claim, async (tx) => {
-    const waiting = [...new Set([...verdict.done, ...verdict.failed.map(({ item }) => item)].flatMap((item) => item.revokeTaskId ?? []))];
-    const taskIds = [...new Set([call.taskId, ...waiting])].sort((a, b) => (a < b ? -1 : 1));
-    await lockTasks(tx, organizationId, taskIds);
-    const settling = { context, tx, call, now, organizationId };
+    const taskIds = await lockCall(tx, claim.organizationId, call);
+    const settling = { context, tx, call, now, organizationId: claim.organizationId };
     await failItems(settling, verdict.failed);
     await finishItems(settling, verdict.done);
-    await sendAgain(settling);
-    await closeCall(tx, organizationId, call.callId, 'SETTLED', now);
+    await putBack(context, tx, { organizationId: claim.organizationId, callId: call.callId, kind: call.kind }, now);
+    await closeCall(tx, claim.organizationId, call.callId, 'SETTLED', now);
     context.failpoint('settling');
-    return endSettledTasks(tx, organizationId, taskIds, now);
+    return endSettledTasks(tx, claim.organizationId, taskIds, now);
   });
   context.failpoint('done');
-  if (ended.length > 0) context.logger.info({ taskIds: ended.map(String), callId: String(call.callId) }, 'tasks ended');
+  if (ended.length > 0) {
+    context.logger.info({ taskIds: ended.map(String), callId: String(call.callId) }, 'tasks ended');
+  }
+}
+
+/**
+ * Locks the tasks that a call works for, then its pools. Who revokes holds the gate, as the caller does: no revoke can
+ * come to wait behind these licenses meanwhile.
+ */
+export async function lockCall(
+  tx: Tx,
+  organizationId: bigint,
+  call: { callId: bigint; taskId: bigint },
+): Promise<bigint[]> {
+  const carried = await carriedBy(tx, organizationId, call.callId);
+  const taskIds = [...new Set([call.taskId, ...carried.flatMap((item) => item.revokeTaskId ?? [])])];
+  await lockTasks(tx, organizationId, taskIds);
+  await lockPools(tx, organizationId, sql`SELECT unnest(${ids([...new Set(carried.map((item) => item.poolId))])})`);
+  return taskIds;
 }
 
 interface Settling {
@@ -58,60 +77,54 @@ interface Settling {
   organizationId: bigint;
 }
 
-const options = (settling: Settling, where: Sql, reason?: string, set?: Sql) => ({
-  organizationId: settling.organizationId,
-  where: sql`l.call_id = ${settling.call.callId} AND ${where}`,
-  now: settling.now,
-  actor: settling.context.actor,
-  taskId: settling.call.taskId,
-  appleEventId: settling.call.eventId ?? null,
-  reason: reason ?? null,
-  ...(set ? { set } : {}),
-});
-
-const among = (items: readonly Carried[]) => sql`l.id = ANY (${ids(items.map((item) => item.id))})`;
+function options(
+  settling: Settling,
+  items: readonly Carried[],
+  more: { reason?: string; failure?: TransitionFailure; and?: Sql } = {},
+): TransitionOptions {
+  const { and, ...rest } = more;
+  return {
+    organizationId: settling.organizationId,
+    where: sql`l.call_id = ${settling.call.callId} AND l.id = ANY (${ids(items.map((item) => item.id))}) ${and ?? sql``}`,
+    now: settling.now,
+    actor: settling.context.actor,
+    taskId: settling.call.taskId,
+    appleEventId: settling.call.eventId ?? null,
+    ...rest,
+  };
+}
 
 async function finishItems(settling: Settling, items: readonly Carried[]): Promise<void> {
   if (items.length === 0) return;
   const { tx, organizationId, call } = settling;
   if (call.kind === 'DISASSOCIATE') {
-    const revoked = await transition(tx, 'REVOKE', options(settling, among(items), 'REVOKED'));
+    const revoked = await transition(tx, 'REVOKE', options(settling, items, { reason: 'REVOKED' }));
     await countFor(tx, organizationId, revoked, 'revokeTaskId', 'completed');
     return;
   }
-  const confirmed = await transition(tx, 'CONFIRM', options(settling, among(items)));
+  const confirmed = await transition(tx, 'CONFIRM', options(settling, items));
   await countFor(tx, organizationId, confirmed, 'taskId', 'completed');
   // A revoke that waited behind the request goes its way now.
-  await transition(tx, 'REQUEST_REVOKE', options(settling, sql`${among(items)} AND l.revoke_task_id IS NOT NULL`, undefined, sql`call_id = NULL`));
+  await transition(tx, 'REQUEST_REVOKE', options(settling, items, { and: sql`AND l.revoke_task_id IS NOT NULL` }));
 }
 
 async function failItems(settling: Settling, failed: Verdict['failed']): Promise<void> {
-  for (const [failure, items] of byFailure(failed)) {
-    const moved = await failGroup(settling, failure, items);
-    if (moved.count > 0) await recordFailures(settling.tx, { organizationId: settling.organizationId, taskId: settling.call.taskId }, items.map((item) => asTaskFailure(item, failure)));
-  }
+  for (const [failure, items] of byFailure(failed)) await failGroup(settling, failure, items);
 }
 
-async function failGroup(settling: Settling, failure: ItemFailure, items: readonly Carried[]): Promise<Moved> {
+async function failGroup(settling: Settling, failure: ItemFailure, items: readonly Carried[]): Promise<void> {
   const { tx, organizationId, call } = settling;
   if (call.kind === 'DISASSOCIATE') {
-    const kept = await transition(tx, 'KEEP', options(settling, among(items), failure.code));
+    const told = { reason: failure.code, failure: { ...failure, of: 'revokeTaskId' as const } };
+    const kept = await transition(tx, 'KEEP', options(settling, items, told));
     await countFor(tx, organizationId, kept, 'revokeTaskId', 'failed');
-    return kept;
+    return;
   }
-  const moved = await transition(tx, 'FAIL', options(settling, among(items), failure.code));
+  const told = { reason: failure.code, failure: { ...failure, of: 'taskId' as const } };
+  const moved = await transition(tx, 'FAIL', options(settling, items, told));
   await countFor(tx, organizationId, moved, 'taskId', 'failed');
   // A revoke that waited behind the request has what it wanted.
   await countFor(tx, organizationId, moved, 'revokeTaskId', 'completed');
-  return moved;
-}
-
-/** What neither succeeded nor failed goes back to be sent. */
-async function sendAgain(settling: Settling): Promise<void> {
-  const { tx, call, organizationId } = settling;
-  await transition(tx, call.kind === 'ASSOCIATE' ? 'RESEND' : 'RESEND_REVOKE', options(settling, sql`true`, 'NOT_APPLIED'));
-  await tx.$executeRaw(sql`UPDATE license l SET call_id = NULL WHERE l.organization_id = ${organizationId} AND l.call_id = ${call.callId}
-    AND l.state IN ('REQUESTED', 'REVOKE_REQUESTED')`);
 }
 
 function byFailure(failed: Verdict['failed']): Map<ItemFailure, Carried[]> {
@@ -124,21 +137,15 @@ function byFailure(failed: Verdict['failed']): Map<ItemFailure, Carried[]> {
   return groups;
 }
 
-function asTaskFailure(item: Carried, failure: ItemFailure): TaskFailure {
-  return { ...failure, appId: item.appId, deviceId: item.deviceId, serialNumber: item.serialNumber, licenseId: item.id };
-}
-
 /** How Apple's errors are called where Russet has a word of its own. */
-const codes: Record<number, string> = { 9706: 'NOT_REVOCABLE', 9707: 'NOT_DEVICE_ASSIGNABLE', 9709: 'NO_LICENSES_AVAILABLE' };
+const codes: Record<number, string> = {
+  9706: 'NOT_REVOCABLE',
+  9707: 'NOT_DEVICE_ASSIGNABLE',
+  9709: 'NO_LICENSES_AVAILABLE',
+};
 
 /** An item failure from Apple's number and text. */
 export function itemFailure(appleErrorNumber: number | null, message: string): ItemFailure {
   const code = appleErrorNumber === null ? 'APPLE_REFUSED' : (codes[appleErrorNumber] ?? `APPLE_${appleErrorNumber}`);
   return { code, message, appleErrorNumber };
-}
-
-/** Fails some of the licenses of a call that Apple refused as a whole. */
-export async function failCarried(context: Context, claim: GateClaim, call: SettledCall, items: readonly Carried[], failure: AppleFailure): Promise<void> {
-  const reason = itemFailure(failure.appleErrorNumber ?? null, failure.message);
-  await settleCall(context, claim, call, { done: [], failed: items.map((item) => ({ item, failure: reason })) });
 }

@@ -1,14 +1,14 @@
 /** What a token's writer does when it can't go on. @module */
-import { type Tx, moment, sql } from '../../db/transaction.ts';
+import { ids, moment, sql, type Tx } from '../../db/transaction.ts';
 import { backoff } from '../../lib/backoff.ts';
 import type { Context } from '../context.ts';
 import type { DomainError } from '../errors.ts';
 import type { AppleFailure } from '../ports.ts';
 import { setWaiting } from '../task/change.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
-import { recordFailures } from '../task/failures.ts';
-import { endSettledTasks, lockTasks } from '../task/settle.ts';
+import { endSettledTasks } from '../task/settle.ts';
 import { countFor } from './count-done.ts';
+import { releaseBehind } from './release-behind.ts';
 import { transition } from './transition.ts';
 import { wakeWriter } from './wake-writer.ts';
 
@@ -21,15 +21,20 @@ interface OpenTask {
   waitsUntil: Date | null;
 }
 
-/** The tasks that have licenses under way through this token, in id order. */
-function openTasks(tx: Tx, claim: GateClaim): Promise<OpenTask[]> {
-  const open = sql`l.organization_id = ${claim.organizationId} AND l.token_id = ${claim.tokenId}`;
+/** Locks the tasks that have licenses under way through this token, in id order. */
+async function lockOpenTasks(tx: Tx, claim: GateClaim): Promise<OpenTask[]> {
+  const { organizationId, tokenId } = claim;
+  const rows = await tx.$queryRaw<{ id: bigint }[]>(sql`
+    SELECT l.task_id AS id FROM license l
+    WHERE l.organization_id = ${organizationId} AND l.token_id = ${tokenId} AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE')
+    UNION
+    SELECT l.revoke_task_id FROM license l
+    WHERE l.organization_id = ${organizationId} AND l.token_id = ${tokenId} AND l.revoke_task_id IS NOT NULL
+      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING')`);
   return tx.$queryRaw<OpenTask[]>(sql`
-    SELECT t.id, t.waits_for AS "waitsFor", t.waits_until AS "waitsUntil" FROM task t
-    WHERE t.organization_id = ${claim.organizationId} AND t.state IN ('QUEUED', 'RUNNING', 'WAITING') AND (
-      EXISTS (SELECT 1 FROM license l WHERE ${open} AND l.task_id = t.id AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
-      OR EXISTS (SELECT 1 FROM license l WHERE ${open} AND l.revoke_task_id = t.id AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING')))
-    ORDER BY t.id`);
+    SELECT id, waits_for AS "waitsFor", waits_until AS "waitsUntil" FROM task
+    WHERE organization_id = ${organizationId} AND id = ANY (${ids(rows.map((row) => row.id))}) AND state IN ('QUEUED', 'RUNNING', 'WAITING')
+    ORDER BY id FOR UPDATE`);
 }
 
 /** Apple is not to be reached or asked to wait: the tasks say so, and the writer comes back. */
@@ -39,11 +44,16 @@ export function waitForApple(context: Context, claim: GateClaim, failure: AppleF
     const [gate] = await tx.$queryRaw<{ attempts: number }[]>(sql`
       UPDATE token_gate SET attempts = attempts + 1 WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId} RETURNING attempts`);
     const until = new Date(now.getTime() + (failure.retryAfter ?? backoff(gate!.attempts, appleBackoff)));
-    const tasks = await openTasks(tx, claim);
-    await lockTasks(tx, claim.organizationId, tasks.map((task) => task.id));
-    for (const task of tasks) await setWaiting(tx, { organizationId: claim.organizationId, taskId: task.id }, 'APPLE', until, now);
+    const tasks = await lockOpenTasks(tx, claim);
     await comeBackAt(tx, claim, until);
-    context.logger.warn({ tokenId: String(claim.tokenId), kind: failure.kind, appleErrorNumber: failure.appleErrorNumber, until }, 'Apple did not take the call; waiting');
+    for (const { id: taskId } of tasks) {
+      await setWaiting(tx, { organizationId: claim.organizationId, taskId }, 'APPLE', until, now);
+    }
+    const { kind, appleErrorNumber } = failure;
+    context.logger.warn(
+      { tokenId: String(claim.tokenId), kind, appleErrorNumber, until },
+      'Apple did not take the call; waiting',
+    );
   });
 }
 
@@ -51,34 +61,85 @@ export function waitForApple(context: Context, claim: GateClaim, failure: AppleF
 export function waitForRenewal(context: Context, claim: GateClaim, refusal: DomainError): Promise<void> {
   return underGateClaim(context, claim, async (tx) => {
     const now = context.clock.now();
-    const tasks = await openTasks(tx, claim);
-    await lockTasks(tx, claim.organizationId, tasks.map((task) => task.id));
-    let next: Date | null = null;
-    for (const task of tasks) {
-      const waited = task.waitsFor === 'TOKEN_RENEWAL' && task.waitsUntil ? task.waitsUntil : new Date(now.getTime() + context.settings.renewalWait);
-      if (waited <= now) await giveBack(context, tx, claim, task.id, refusal, now);
-      else {
-        await setWaiting(tx, { organizationId: claim.organizationId, taskId: task.id }, 'TOKEN_RENEWAL', waited, now);
-        if (!next || waited < next) next = waited;
-      }
+    const tasks = (await lockOpenTasks(tx, claim)).map(({ id, waitsFor, waitsUntil }) => {
+      const since = waitsFor === 'TOKEN_RENEWAL' ? waitsUntil : null;
+      return { id, until: since ?? new Date(now.getTime() + context.settings.renewalWait) };
+    });
+    const patient = tasks.filter((task) => task.until > now);
+    const over = tasks.filter((task) => task.until <= now).map((task) => task.id);
+    const settled = await giveBack(context, tx, claim, over, refusal, now);
+    const times = [...patient.map((task) => task.until), ...(await nextPolls(tx, claim, now))];
+    await comeBackAt(tx, claim, times.length > 0 ? new Date(Math.min(...times.map((time) => time.getTime()))) : null);
+    const cause = { code: refusal.code, message: refusal.message, appleErrorNumber: null };
+    await endSettledTasks(tx, claim.organizationId, over, now, cause);
+    await endSettledTasks(
+      tx,
+      claim.organizationId,
+      settled.filter((id) => !over.includes(id)),
+      now,
+    );
+    for (const task of patient) {
+      const key = { organizationId: claim.organizationId, taskId: task.id };
+      await setWaiting(tx, key, 'TOKEN_RENEWAL', task.until, now);
     }
-    await comeBackAt(tx, claim, next);
   });
 }
 
-/** Ends what the task still has under way through this token: seats reserved for it are free again. */
-async function giveBack(context: Context, tx: Tx, claim: GateClaim, taskId: bigint, refusal: DomainError, now: Date): Promise<void> {
+/**
+ * Ends what the tasks still have under way through this token: seats reserved for it are free again. What Apple may have
+ * done meanwhile shows at the next sync. Gives the tasks that were counted for.
+ */
+async function giveBack(
+  context: Context,
+  tx: Tx,
+  claim: GateClaim,
+  taskIds: readonly bigint[],
+  refusal: DomainError,
+  now: Date,
+): Promise<bigint[]> {
   const { organizationId, tokenId } = claim;
-  const common = { organizationId, now, actor: context.actor, taskId, reason: refusal.code };
-  const failed = await transition(tx, 'FAIL', { ...common, where: sql`l.token_id = ${tokenId} AND l.task_id = ${taskId}` });
-  const kept = await transition(tx, 'KEEP', { ...common, where: sql`l.token_id = ${tokenId} AND l.revoke_task_id = ${taskId}`, set: sql`call_id = NULL` });
-  await countFor(tx, organizationId, failed, 'taskId', 'failed');
-  await countFor(tx, organizationId, kept, 'revokeTaskId', 'failed');
-  await recordFailures(tx, { organizationId, taskId }, [{ code: refusal.code, message: refusal.message, data: { licenses: failed.count + kept.count } }]);
+  const mine = (column: 'task_id' | 'revoke_task_id') =>
+    sql`l.token_id = ${tokenId} AND ${column === 'task_id' ? sql`l.task_id` : sql`l.revoke_task_id`} = ANY (${ids(taskIds)})`;
+  const common = { organizationId, now, actor: context.actor, reason: refusal.code };
+  const failure = { code: refusal.code, message: refusal.message };
+  const counted: bigint[] = [];
+  if (taskIds.length > 0) {
+    counted.push(
+      ...(await releaseBehind(tx, organizationId, sql`${mine('task_id')} AND l.revoke_task_id IS NOT NULL`, failure)),
+    );
+    const failed = await transition(tx, 'FAIL', {
+      ...common,
+      where: mine('task_id'),
+      failure: { ...failure, of: 'taskId' },
+    });
+    counted.push(...(await countFor(tx, organizationId, failed, 'taskId', 'failed')));
+    const kept = await transition(tx, 'KEEP', {
+      ...common,
+      where: mine('revoke_task_id'),
+      failure: { ...failure, of: 'revokeTaskId' },
+    });
+    counted.push(...(await countFor(tx, organizationId, kept, 'revokeTaskId', 'failed')));
+    counted.push(...(await releaseBehind(tx, organizationId, mine('revoke_task_id'), failure)));
+  }
+  await closeEmptyCalls(tx, claim, now);
+  return [...new Set(counted)];
+}
+
+/** When open calls are to be asked about: a token that may not write may still read what became of them. */
+async function nextPolls(tx: Tx, { organizationId, tokenId }: GateClaim, now: Date): Promise<Date[]> {
+  const [row] = await tx.$queryRaw<{ next: Date | null }[]>(sql`
+    SELECT min(next_poll_at) AS next FROM apple_call WHERE organization_id = ${organizationId} AND token_id = ${tokenId}
+      AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN') AND next_poll_at > ${moment(now)}`);
+  return row?.next ? [row.next] : [];
+}
+
+/** A call that carries nothing any more is not asked about again. */
+async function closeEmptyCalls(tx: Tx, { organizationId, tokenId }: GateClaim, now: Date): Promise<void> {
   await tx.$executeRaw(sql`
-    UPDATE apple_call SET state = 'REJECTED', settled_at = ${moment(now)}, next_poll_at = NULL
-    WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND task_id = ${taskId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);
-  await endSettledTasks(tx, organizationId, [taskId], now, { code: refusal.code, message: refusal.message, appleErrorNumber: null });
+    UPDATE apple_call c SET state = 'REJECTED', settled_at = ${moment(now)}, next_poll_at = NULL
+    WHERE c.organization_id = ${organizationId} AND c.token_id = ${tokenId} AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN')
+      AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = c.organization_id AND l.call_id = c.id
+        AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))`);
 }
 
 async function comeBackAt(tx: Tx, claim: GateClaim, at: Date | null): Promise<void> {

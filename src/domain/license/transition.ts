@@ -1,44 +1,73 @@
 /**
  * The license ledger's only pen. Every change of a license's state goes through here: the license rows, the pool's
- * `held` and `reserved`, and one ledger line each, in one statement under the pools' locks.
+ * `held` and `reserved`, one ledger line each and, where items fail, the task's failures, in one statement under the
+ * pools' locks.
  *
- * Locks are taken in one order everywhere: token gate, tasks (by id), pools (by id), licenses, organization counter.
+ * Locks are taken in one order everywhere: organization, token gates (by id), tasks (by id), pools (by id), licenses
+ * (by id), jobs (by key), organization counter. Whatever tells a task's event therefore comes last.
  * @module
  */
 import { ring } from '../../db/notify.ts';
-import { type Sql, type Tx, moment, nothing, sql } from '../../db/transaction.ts';
+import { moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import { type Actor, actorLabel } from '../actor.ts';
 
 interface Rule {
-  from: readonly string[];
+  /** States as literals: only so can PostgreSQL prove that its partial indexes apply. */
+  from: Sql;
   to: string;
   held: -1 | 0 | 1;
   reserved: -1 | 0 | 1;
   ends: boolean;
+  /** Columns that always follow. */
+  set?: Sql;
 }
 
-const asked = ['REQUESTED', 'PENDING_AT_APPLE'] as const;
-const revoking = ['REVOKE_REQUESTED', 'REVOKE_PENDING'] as const;
+const requested = sql`('REQUESTED')`;
+const pending = sql`('PENDING_AT_APPLE')`;
+const asked = sql`('REQUESTED', 'PENDING_AT_APPLE')`;
+const confirmed = sql`('CONFIRMED')`;
+const revoking = sql`('REVOKE_REQUESTED', 'REVOKE_PENDING')`;
+const live = sql`('CONFIRMED', 'REVOKE_REQUESTED', 'REVOKE_PENDING')`;
+
+const unsent = sql`call_id = NULL`;
+const fresh = sql`call_id = NULL, sends = 0`;
+const free = sql`call_id = NULL, revoke_task_id = NULL`;
 
 /** Which state may follow which, and what it moves in the pool. */
 const rules = {
-  SEND: { from: ['REQUESTED'], to: 'PENDING_AT_APPLE', held: 0, reserved: 0, ends: false },
+  SEND: { from: requested, to: 'PENDING_AT_APPLE', held: 0, reserved: 0, ends: false },
   CONFIRM: { from: asked, to: 'CONFIRMED', held: 1, reserved: -1, ends: false },
   FAIL: { from: asked, to: 'FAILED', held: 0, reserved: -1, ends: true },
-  CANCEL: { from: ['REQUESTED'], to: 'FAILED', held: 0, reserved: -1, ends: true },
-  RESEND: { from: ['PENDING_AT_APPLE'], to: 'REQUESTED', held: 0, reserved: 0, ends: false },
-  REQUEST_REVOKE: { from: ['CONFIRMED'], to: 'REVOKE_REQUESTED', held: 0, reserved: 0, ends: false },
-  SEND_REVOKE: { from: ['REVOKE_REQUESTED'], to: 'REVOKE_PENDING', held: 0, reserved: 0, ends: false },
-  RESEND_REVOKE: { from: ['REVOKE_PENDING'], to: 'REVOKE_REQUESTED', held: 0, reserved: 0, ends: false },
+  CANCEL: { from: requested, to: 'FAILED', held: 0, reserved: -1, ends: true },
+  RESEND: { from: pending, to: 'REQUESTED', held: 0, reserved: 0, ends: false, set: unsent },
+  REQUEST_REVOKE: { from: confirmed, to: 'REVOKE_REQUESTED', held: 0, reserved: 0, ends: false, set: fresh },
+  SEND_REVOKE: { from: sql`('REVOKE_REQUESTED')`, to: 'REVOKE_PENDING', held: 0, reserved: 0, ends: false },
+  RESEND_REVOKE: {
+    from: sql`('REVOKE_PENDING')`,
+    to: 'REVOKE_REQUESTED',
+    held: 0,
+    reserved: 0,
+    ends: false,
+    set: unsent,
+  },
   REVOKE: { from: revoking, to: 'REVOKED', held: -1, reserved: 0, ends: true },
-  KEEP: { from: revoking, to: 'CONFIRMED', held: 0, reserved: 0, ends: false },
-  GONE: { from: ['CONFIRMED'], to: 'GONE_AT_APPLE', held: -1, reserved: 0, ends: true },
-  REMOVE_HELD: { from: ['CONFIRMED', ...revoking], to: 'TOKEN_REMOVED', held: -1, reserved: 0, ends: true },
+  KEEP: { from: revoking, to: 'CONFIRMED', held: 0, reserved: 0, ends: false, set: free },
+  GONE: { from: confirmed, to: 'GONE_AT_APPLE', held: -1, reserved: 0, ends: true },
+  REMOVE_HELD: { from: live, to: 'TOKEN_REMOVED', held: -1, reserved: 0, ends: true },
   REMOVE_RESERVED: { from: asked, to: 'TOKEN_REMOVED', held: 0, reserved: -1, ends: true },
 } as const satisfies Record<string, Rule>;
 
 /** The name of a transition; also the `kind` of its ledger lines. REQUEST, OPENING and FOUND come from inserts. */
 export type TransitionKind = keyof typeof rules;
+
+/** Why items were not done, and in whose list of failures they stand. */
+export interface TransitionFailure {
+  code: string;
+  message: string;
+  appleErrorNumber?: number | null;
+  /** The task that asked for the licenses, or the one that takes them back. */
+  of: 'taskId' | 'revokeTaskId';
+}
 
 /** One set-wise transition. */
 export interface TransitionOptions {
@@ -52,11 +81,13 @@ export interface TransitionOptions {
   appleEventId?: string | null;
   /** Why; kept in the ledger, and as the end reason where the license ends. */
   reason?: string | null;
-  /** More columns to set, e.g. `call_id = NULL`. */
+  /** More columns to set. */
   set?: Sql;
+  /** Keeps exactly the moved licenses as failed items of their tasks. */
+  failure?: TransitionFailure;
 }
 
-/** What moved, by the tasks that the licenses belong to. */
+/** What moved, by the tasks that the licenses belonged to before. */
 export interface Moved {
   count: number;
   groups: { taskId: bigint | null; revokeTaskId: bigint | null; count: number }[];
@@ -72,28 +103,48 @@ export async function lockPools(tx: Tx, organizationId: bigint, pools: Sql): Pro
 export async function transition(tx: Tx, kind: TransitionKind, options: TransitionOptions): Promise<Moved> {
   const rule: Rule = rules[kind];
   const { organizationId, where } = options;
-  const from = sql`l.organization_id = ${organizationId} AND l.state = ANY (${[...rule.from]}::text[]::"LicenseState"[]) AND (${where})`;
-  const moves = rule.held !== 0 || rule.reserved !== 0;
-  if (moves) await lockPools(tx, organizationId, sql`SELECT l.pool_id FROM license l WHERE ${from}`);
+  const from = sql`l.organization_id = ${organizationId} AND l.state IN ${rule.from} AND (${where})`;
+  await lockPools(tx, organizationId, sql`SELECT l.pool_id FROM license l WHERE ${from}`);
   const now = moment(options.now);
   const ended = rule.ends ? sql`, ended_at = ${now}, end_reason = ${options.reason ?? kind}` : nothing;
-  const posted = moves
-    ? sql`, posted AS (
-        UPDATE license_pool p SET held = p.held + d.n * ${rule.held}, reserved = p.reserved + d.n * ${rule.reserved}
-        FROM (SELECT pool_id, count(*) AS n FROM moved GROUP BY pool_id) d
-        WHERE p.organization_id = ${organizationId} AND p.id = d.pool_id)`
-    : nothing;
-  const groups = await tx.$queryRaw<{ taskId: bigint | null; revokeTaskId: bigint | null; count: number }[]>(sql`
-    WITH moved AS (
-      UPDATE license l SET state = ${rule.to}::"LicenseState", changed_at = ${now} ${ended} ${options.set ? sql`, ${options.set}` : nothing}
-      WHERE ${from} RETURNING l.id, l.pool_id, l.task_id, l.revoke_task_id
+  const groups = await tx.$queryRaw<Moved['groups']>(sql`
+    WITH before AS MATERIALIZED (
+      SELECT l.id, l.task_id, l.revoke_task_id FROM license l WHERE ${from} ORDER BY l.id FOR NO KEY UPDATE
+    ), moved AS (
+      UPDATE license l SET state = ${rule.to}::"LicenseState", changed_at = ${now} ${ended} ${also(rule.set)} ${also(options.set)}
+      FROM before b WHERE l.organization_id = ${organizationId} AND l.id = b.id
+      RETURNING l.id, l.pool_id, b.task_id, b.revoke_task_id, l.app_id, l.device_id, l.serial_number
     ), written AS (
       INSERT INTO ledger (organization_id, at, pool_id, license_id, kind, held_delta, reserved_delta, task_id, apple_event_id, actor, reason)
       SELECT ${organizationId}, ${now}, pool_id, id, ${kind}, ${rule.held}, ${rule.reserved}, ${options.taskId ?? null}::bigint,
              ${options.appleEventId ?? null}, ${actorLabel(options.actor)}, ${options.reason ?? null}
       FROM moved
-    ) ${posted}
+    ) ${posted(rule, organizationId)} ${told(options)}
     SELECT task_id AS "taskId", revoke_task_id AS "revokeTaskId", count(*)::int AS count FROM moved GROUP BY 1, 2`);
-  if (moves && groups.length > 0) await ring(tx, { organizationId, kind: 'counts' });
+  if ((rule.held !== 0 || rule.reserved !== 0) && groups.length > 0) await ring(tx, { organizationId, kind: 'counts' });
   return { count: groups.reduce((sum, group) => sum + group.count, 0), groups };
+}
+
+const also = (columns: Sql | undefined): Sql => (columns ? sql`, ${columns}` : nothing);
+
+/** Posts what moved to the pools. */
+function posted(rule: Rule, organizationId: bigint): Sql {
+  if (rule.held === 0 && rule.reserved === 0) return nothing;
+  return sql`, posted AS (
+      UPDATE license_pool p SET held = p.held + d.n * ${rule.held}, reserved = p.reserved + d.n * ${rule.reserved}
+      FROM (SELECT pool_id, count(*) AS n FROM moved GROUP BY pool_id) d
+      WHERE p.organization_id = ${organizationId} AND p.id = d.pool_id
+    )`;
+}
+
+/** Keeps what moved as failures of the tasks. */
+function told({ organizationId, failure }: TransitionOptions): Sql {
+  if (!failure) return nothing;
+  const task = failure.of === 'taskId' ? sql`m.task_id` : sql`m.revoke_task_id`;
+  return sql`, told AS (
+      INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, license_id, apple_error_number)
+      SELECT ${organizationId}, ${task}, ${failure.code}, ${failure.message}, m.app_id, m.device_id, m.serial_number, m.id,
+             ${failure.appleErrorNumber ?? null}::int
+      FROM moved m WHERE ${task} IS NOT NULL
+    )`;
 }

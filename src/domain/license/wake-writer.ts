@@ -8,5 +8,10 @@ import type { TokenKey } from '../token/gate.ts';
  */
 export async function wakeWriter(tx: Tx, token: TokenKey, at?: Date): Promise<void> {
   const payload = { organizationId: String(token.organizationId), tokenId: String(token.tokenId) };
-  await enqueue(tx, { name: 'write-licenses', payload, key: `write:${token.organizationId}:${token.tokenId}`, ...(at ? { runAt: at } : {}) });
+  await enqueue(tx, {
+    name: 'write-licenses',
+    payload,
+    key: `write:${token.organizationId}:${token.tokenId}`,
+    ...(at ? { runAt: at } : {}),
+  });
 }

@@ -1,10 +1,12 @@
 /** Plans the next write to Apple and writes it down before it is sent. @module */
-import { type Tx, ids, moment, sql, texts } from '../../db/transaction.ts';
+import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import type { AppleLimits, LicenseWrite } from '../ports.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
+import { sendable } from '../work/due.ts';
 import type { CallKind } from './call.ts';
+import { lockPools } from './transition.ts';
 
 /** Whose licenses are sent next. */
 export interface NextWork {
@@ -21,7 +23,7 @@ export async function nextWork(context: Context, token: TokenKey): Promise<NextW
       UNION ALL
       SELECT DISTINCT 'DISASSOCIATE', l.revoke_task_id FROM license l WHERE ${open} AND l.state = 'REVOKE_REQUESTED'
     ) w JOIN task t ON t.organization_id = ${token.organizationId} AND t.id = w.task_id
-    WHERE t.reserved_all OR t.request ->> 'onError' = 'SKIP_FAILED'
+    WHERE ${sendable}
     ORDER BY (SELECT max(c.sent_at) FROM apple_call c WHERE c.organization_id = t.organization_id AND c.task_id = t.id) NULLS FIRST, t.id
     LIMIT 1`);
   return rows[0] ?? null;
@@ -43,9 +45,16 @@ interface Group {
 }
 
 /** Takes the largest group of holders that need the same assets, within Apple's limits, and notes it as SENT. Null when nothing is left. */
-export function writeDown(context: Context, claim: GateClaim, work: NextWork, limits: AppleLimits): Promise<WrittenCall | null> {
+export function writeDown(
+  context: Context,
+  claim: GateClaim,
+  work: NextWork,
+  limits: AppleLimits,
+): Promise<WrittenCall | null> {
   const now = context.clock.now();
   return underGateClaim(context, claim, async (tx) => {
+    // A cancel or revoke that came first has its say; one that comes now finds the licenses on their way.
+    await lockPools(tx, claim.organizationId, sql`SELECT l.pool_id FROM license l WHERE ${waiting(claim, work)}`);
     const group = await largestGroup(tx, claim, work, limits);
     if (!group) return null;
     const poolIds = group.poolIds.slice(0, limits.maxAssets);
@@ -57,17 +66,26 @@ export function writeDown(context: Context, claim: GateClaim, work: NextWork, li
       UPDATE license l SET call_id = ${call!.id}, sends = sends + 1
       WHERE ${waiting(claim, work)} AND l.pool_id = ANY (${ids(poolIds)})
         AND ${group.isUser ? sql`l.client_user_id` : sql`l.serial_number`} = ANY (${texts(group.holders)})`);
-    await tx.$executeRaw(sql`UPDATE apple_call SET items = ${items} WHERE organization_id = ${claim.organizationId} AND id = ${call!.id}`);
+    await tx.$executeRaw(
+      sql`UPDATE apple_call SET items = ${items} WHERE organization_id = ${claim.organizationId} AND id = ${call!.id}`,
+    );
     const assets = await tx.$queryRaw<{ adamId: string; pricingParam: string }[]>(sql`
       SELECT adam_id AS "adamId", pricing_param AS "pricingParam" FROM license_pool
       WHERE organization_id = ${claim.organizationId} AND id = ANY (${ids(poolIds)}) ORDER BY id`);
-    const write = { assets, serialNumbers: group.isUser ? [] : group.holders, clientUserIds: group.isUser ? group.holders : [] };
+    const write = {
+      assets,
+      serialNumbers: group.isUser ? [] : group.holders,
+      clientUserIds: group.isUser ? group.holders : [],
+    };
     return { callId: call!.id, write, items, sentAt: now };
   });
 }
 
 function waiting(token: TokenKey, work: NextWork) {
-  const whose = work.kind === 'ASSOCIATE' ? sql`l.state = 'REQUESTED' AND l.task_id` : sql`l.state = 'REVOKE_REQUESTED' AND l.revoke_task_id`;
+  const whose =
+    work.kind === 'ASSOCIATE'
+      ? sql`l.state = 'REQUESTED' AND l.task_id`
+      : sql`l.state = 'REVOKE_REQUESTED' AND l.revoke_task_id`;
   return sql`l.organization_id = ${token.organizationId} AND l.token_id = ${token.tokenId} AND l.call_id IS NULL AND ${whose} = ${work.taskId}`;
 }
 

@@ -4,12 +4,14 @@ import { type Context, type Services, systemContext } from '../context.ts';
 import { TokenExpiredError, TokenNotUsableError } from '../errors.ts';
 import { AppleFailure } from '../ports.ts';
 import { setRunning } from '../task/change.ts';
-import { ClaimLostError, type GateClaim, claimGate, underGateClaim } from '../task/claim.ts';
+import { ClaimLostError, claimGate, type GateClaim, underGateClaim } from '../task/claim.ts';
 import { publishProgress } from '../task/events.ts';
+import { lockTasks } from '../task/settle.ts';
+import { usableToken } from '../token/exchange.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { pollNext } from './poll.ts';
 import { reconcileNext } from './reconcile-call.ts';
-import { sendNext } from './send.ts';
+import { type SendingManner, sendNext } from './send.ts';
 import { waitForApple, waitForRenewal } from './suspend.ts';
 import { wakeWriter } from './wake-writer.ts';
 
@@ -33,14 +35,21 @@ export async function writeLicenses(services: Services, token: TokenKey, correla
 /** Calls that an earlier writer sent and did not live to hear of: their outcome is unknown. */
 function takeOverSent(context: Context, claim: GateClaim): Promise<unknown> {
   const wait = context.settings.unknownOutcomeWait / 1000;
-  return underGateClaim(context, claim, (tx) => tx.$executeRaw(sql`
+  return underGateClaim(context, claim, (tx) =>
+    tx.$executeRaw(sql`
     UPDATE apple_call SET state = 'UNKNOWN', next_poll_at = sent_at + make_interval(secs => ${wait}::float8)
-    WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId} AND state = 'SENT'`));
+    WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId} AND state = 'SENT'`),
+  );
 }
 
 async function workUntilIdle(context: Context, claim: GateClaim): Promise<void> {
+  const manner: SendingManner = { oneAssetAtATime: new Set() };
   for (;;) {
-    while ((await pollNext(context, claim)) || (await reconcileNext(context, claim)) || (await sendNext(context, claim))) {
+    while (
+      (await pollNext(context, claim)) ||
+      (await reconcileNext(context, claim)) ||
+      (await sendNext(context, claim, manner))
+    ) {
       await publishOpenTasks(context, claim, false);
     }
     const next = await comeBack(context, claim);
@@ -54,18 +63,24 @@ async function workUntilIdle(context: Context, claim: GateClaim): Promise<void> 
 
 /** Notes when the next open call is due, and wakes the writer then. */
 function comeBack(context: Context, claim: GateClaim): Promise<Date | null> {
+  const { organizationId, tokenId } = claim;
   return underGateClaim(context, claim, async (tx) => {
-    const [row] = await tx.$queryRaw<{ next: Date | null }[]>(sql`
-      SELECT min(next_poll_at) AS next FROM apple_call
-      WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);
-    const next = row?.next ?? null;
+    const open = sql`c.organization_id = ${organizationId} AND c.token_id = ${tokenId} AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`;
     await tx.$executeRaw(sql`
-      UPDATE token_gate SET suspended_until = NULL, attempts = 0 WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId}`);
-    const confirming = await tx.$queryRaw<{ id: bigint }[]>(sql`
-      SELECT DISTINCT c.task_id AS id FROM apple_call c WHERE c.organization_id = ${claim.organizationId} AND c.token_id = ${claim.tokenId}
-        AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN') ORDER BY 1`);
-    for (const task of confirming) await setRunning(tx, { organizationId: claim.organizationId, taskId: task.id }, 'CONFIRMING', context.clock.now());
+      UPDATE token_gate SET suspended_until = NULL, attempts = 0 WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`);
+    const calls = await tx.$queryRaw<{ taskId: bigint; next: Date | null }[]>(sql`
+      SELECT c.task_id AS "taskId", min(c.next_poll_at) AS next FROM apple_call c WHERE ${open} GROUP BY 1 ORDER BY 1`);
+    await lockTasks(
+      tx,
+      organizationId,
+      calls.map((call) => call.taskId),
+    );
+    const times = calls.flatMap((call) => (call.next ? [call.next.getTime()] : []));
+    const next = times.length > 0 ? new Date(Math.min(...times)) : null;
     if (next) await wakeWriter(tx, claim, next);
+    for (const { taskId } of calls) {
+      await setRunning(tx, { organizationId, taskId }, 'CONFIRMING', context.clock.now());
+    }
     return next;
   });
 }
@@ -75,26 +90,41 @@ async function publishOpenTasks(context: Context, claim: GateClaim, force: boole
   const tasks = await context.prisma.$queryRaw<{ id: bigint }[]>(sql`
     SELECT t.id FROM task_token k JOIN task t ON t.organization_id = k.organization_id AND t.id = k.task_id
     WHERE k.organization_id = ${claim.organizationId} AND k.token_id = ${claim.tokenId} AND t.dirty AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')`);
-  for (const task of tasks) await publishProgress(context, { organizationId: claim.organizationId, taskId: task.id }, { force });
+  for (const task of tasks)
+    await publishProgress(context, { organizationId: claim.organizationId, taskId: task.id }, { force });
 }
 
 /** What stands in the way of all of the token's writes. */
 async function giveWay(context: Context, claim: GateClaim, error: unknown): Promise<void> {
-  if (error instanceof ClaimLostError) {
-    context.logger.info({ tokenId: String(claim.tokenId) }, error.message);
-    return;
-  }
   try {
-    if (error instanceof TokenExpiredError || error instanceof TokenNotUsableError) await waitForRenewal(context, claim, error);
-    else if (error instanceof AppleFailure && error.kind.startsWith('TOKEN_')) await wakeSoon(context, claim);
-    else if (error instanceof AppleFailure) await waitForApple(context, claim, error);
-    else throw error;
+    await wait(context, claim, error);
+    await publishOpenTasks(context, claim, true);
   } catch (second) {
     if (!(second instanceof ClaimLostError)) throw second;
+    context.logger.info({ tokenId: String(claim.tokenId) }, second.message);
   }
 }
 
-/** The token's state has just changed; the next round finds it and knows what to say. */
-function wakeSoon(context: Context, claim: GateClaim): Promise<void> {
-  return underGateClaim(context, claim, (tx) => wakeWriter(tx, claim));
+async function wait(context: Context, claim: GateClaim, error: unknown): Promise<void> {
+  if (isRefusal(error)) return waitForRenewal(context, claim, error);
+  if (!(error instanceof AppleFailure)) throw error;
+  const refusal = error.kind.startsWith('TOKEN_') ? await presentRefusal(context, claim) : null;
+  // Apple refused the token and it looks good here: its secret was renewed just now, or the clocks differ.
+  return refusal ? waitForRenewal(context, claim, refusal) : waitForApple(context, claim, error);
+}
+
+type TokenRefusal = TokenExpiredError | TokenNotUsableError;
+
+const isRefusal = (error: unknown): error is TokenRefusal =>
+  error instanceof TokenExpiredError || error instanceof TokenNotUsableError;
+
+/** Why the token can't be used now, or null when it can. */
+async function presentRefusal(context: Context, claim: GateClaim): Promise<TokenRefusal | null> {
+  try {
+    await usableToken(context, claim, 'WRITE');
+    return null;
+  } catch (error) {
+    if (isRefusal(error)) return error;
+    throw error;
+  }
 }

@@ -1,22 +1,31 @@
 import { ring } from '../../db/notify.ts';
-import { type Tx, moment, sql, texts } from '../../db/transaction.ts';
+import { moment, sql, type Tx, texts } from '../../db/transaction.ts';
 import { lockPools } from '../license/transition.ts';
 import type { AssetRow } from '../ports.ts';
 import type { TokenKey } from '../token/gate.ts';
 
-/** Brings a block of Apple's assets in: apps that are new, pools, and Apple's numbers with the time they were read. */
-export async function mergeAssets(tx: Tx, token: TokenKey, rows: readonly AssetRow[], now: Date): Promise<void> {
+/**
+ * Brings a block of Apple's assets in: apps that are new, pools, and Apple's numbers with the time they were asked for.
+ * A pool whose numbers were asked for later stays as it is.
+ */
+export async function mergeAssets(tx: Tx, token: TokenKey, rows: readonly AssetRow[], readAt: Date): Promise<void> {
   if (rows.length === 0) return;
   const { organizationId, tokenId } = token;
-  const at = moment(now);
+  const at = moment(readAt);
   const adamIds = texts(rows.map((row) => row.adamId));
   await tx.$executeRaw(sql`
     INSERT INTO app (organization_id, adam_id, product_type, status, first_seen_at, platforms, device_families)
     SELECT DISTINCT ON (a.adam_id) ${organizationId}, a.adam_id, a.product_type::"ProductType", o.new_app_status, ${at}, '{}'::text[], '{}'::text[]
     FROM unnest(${adamIds}, ${texts(rows.map((row) => row.productType))}) AS a(adam_id, product_type)
-    JOIN organization o ON o.id = ${organizationId} ORDER BY a.adam_id
+    JOIN organization o ON o.id = ${organizationId}
+    WHERE NOT EXISTS (SELECT 1 FROM app k WHERE k.organization_id = ${organizationId} AND k.adam_id = a.adam_id)
+    ORDER BY a.adam_id
     ON CONFLICT (organization_id, adam_id) DO NOTHING`);
-  await lockPools(tx, organizationId, sql`SELECT id FROM license_pool WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND adam_id = ANY (${adamIds})`);
+  await lockPools(
+    tx,
+    organizationId,
+    sql`SELECT id FROM license_pool WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND adam_id = ANY (${adamIds})`,
+  );
   await tx.$executeRaw(sql`
     INSERT INTO license_pool AS p (organization_id, token_id, app_id, adam_id, pricing_param, total, retired, unlimited, device_assignable,
       revocable, supported_platforms, apple_assigned, apple_available, apple_as_of)
@@ -32,18 +41,25 @@ export async function mergeAssets(tx: Tx, token: TokenKey, rows: readonly AssetR
     ON CONFLICT (organization_id, token_id, adam_id, pricing_param) DO UPDATE SET
       total = excluded.total, retired = excluded.retired, unlimited = excluded.unlimited, device_assignable = excluded.device_assignable,
       revocable = excluded.revocable, supported_platforms = excluded.supported_platforms, apple_assigned = excluded.apple_assigned,
-      apple_available = excluded.apple_available, apple_as_of = excluded.apple_as_of, gone_at = NULL`);
+      apple_available = excluded.apple_available, apple_as_of = excluded.apple_as_of, gone_at = NULL
+    WHERE p.apple_as_of <= excluded.apple_as_of`);
   await ring(tx, { organizationId, kind: 'counts' });
 }
 
 function numbers(rows: readonly AssetRow[], pick: (row: AssetRow) => number | null) {
-  return sql`${rows.map((row) => { const value = pick(row); return value === null ? null : String(value); })}::text[]::bigint[]`;
+  return sql`${rows.map((row) => {
+    const value = pick(row);
+    return value === null ? null : String(value);
+  })}::text[]::bigint[]`;
 }
 
-/** Pools that Apple's whole list no longer has: no seats are left in them. */
+/** Pools that Apple's whole list, read since `listedSince`, no longer has: no seats are left in them. */
 export async function retirePools(tx: Tx, token: TokenKey, listedSince: Date, now: Date): Promise<void> {
   const missing = sql`organization_id = ${token.organizationId} AND token_id = ${token.tokenId} AND apple_as_of < ${moment(listedSince)} AND gone_at IS NULL`;
   await lockPools(tx, token.organizationId, sql`SELECT id FROM license_pool WHERE ${missing}`);
-  const gone = await tx.$executeRaw(sql`UPDATE license_pool SET gone_at = ${moment(now)}, total = 0, unlimited = false WHERE ${missing}`);
+  const gone = await tx.$executeRaw(sql`
+    UPDATE license_pool SET gone_at = ${moment(now)}, total = 0, retired = 0, unlimited = false, apple_assigned = 0, apple_available = 0,
+      apple_as_of = ${moment(listedSince)}
+    WHERE ${missing}`);
   if (gone > 0) await ring(tx, { organizationId: token.organizationId, kind: 'counts' });
 }

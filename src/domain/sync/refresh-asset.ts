@@ -7,13 +7,23 @@ import type { TokenKey } from '../token/gate.ts';
 import { mergeAssets } from './merge-assets.ts';
 
 /** Reads the numbers of one asset again. A hint only: when Apple or the token do not allow it, the next sync does it. */
-export async function refreshAsset(services: Services, token: TokenKey, adamId: string, correlationId: string): Promise<void> {
+export async function refreshAsset(
+  services: Services,
+  token: TokenKey,
+  adamId: string,
+  correlationId: string,
+): Promise<void> {
   const context = systemContext(services, token.organizationId, 'refresh-asset', correlationId);
   try {
-    const page = await callApple(context, token, 'READ', (credential) => context.apple.readAssets(credential, { adamId }));
-    await transaction(context, (tx) => mergeAssets(tx, token, page.rows, context.clock.now()));
+    const readAt = context.clock.now();
+    const read = (credential: string) => context.apple.readAssets(credential, { adamId });
+    const page = await callApple(context, token, 'READ', read);
+    await transaction(context, (tx) => mergeAssets(tx, token, page.rows, readAt));
   } catch (error) {
     if (!(error instanceof AppleFailure) && !(error instanceof DomainError)) throw error;
-    context.logger.info({ tokenId: String(token.tokenId), adamId, reason: error.message }, 'the asset was not read again');
+    context.logger.info(
+      { tokenId: String(token.tokenId), adamId, reason: error.message },
+      'the asset was not read again',
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { enqueue } from '../../db/enqueue.ts';
-import { type Tx, sql, transaction } from '../../db/transaction.ts';
+import { ids, sql, type Tx, transaction } from '../../db/transaction.ts';
 import type { Token } from '../../generated/prisma/client.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
@@ -40,9 +40,12 @@ export async function syncLicenses(context: Context, rawInput: z.input<typeof in
     if (tokens.length === 0) throw new NotFoundError('token', ['none was uploaded yet']);
     const states = tokens.map((token) => ({ token, state: tokenState(token, context.clock.now(), context.settings) }));
     const skipped = states.filter(({ state }) => !isReadable(state));
-    if (skipped[0] && (tokenIds || skipped.length === states.length)) throw tokenRefusal(skipped[0].token, skipped[0].state);
+    if (skipped[0] && (tokenIds || skipped.length === states.length))
+      throw tokenRefusal(skipped[0].token, skipped[0].state);
+    const readable = states.flatMap(({ token, state }) => (isReadable(state) ? [token.id] : []));
+    await lockSyncs(tx, context.actor.organizationId, readable);
     const syncs: StartedSync[] = [];
-    for (const { token, state } of states) if (isReadable(state)) syncs.push(await startSync(context, tx, token.id));
+    for (const tokenId of readable) syncs.push(await startSync(context, tx, tokenId));
     await recordAudit(context, tx, { action: 'sync.start', data: { tokens: syncs } });
     return { syncs, skipped: skipped.map(({ token, state }) => ({ tokenId: token.id, state })) };
   });
@@ -50,25 +53,44 @@ export async function syncLicenses(context: Context, rawInput: z.input<typeof in
 
 async function findAll(context: Context, tx: Tx, tokenIds: readonly bigint[]): Promise<Token[]> {
   const tokens: Token[] = [];
-  for (const tokenId of [...new Set(tokenIds)].sort((a, b) => (a < b ? -1 : 1))) tokens.push(await findToken(context, tx, tokenId));
+  for (const tokenId of [...new Set(tokenIds)].sort((a, b) => (a < b ? -1 : 1)))
+    tokens.push(await findToken(context, tx, tokenId));
   return tokens;
+}
+
+/** All rows in order, before the first event of a task locks the organization's counter. */
+async function lockSyncs(tx: Tx, organizationId: bigint, tokenIds: readonly bigint[]): Promise<void> {
+  await tx.$queryRaw(sql`
+    SELECT 1 FROM token_sync WHERE organization_id = ${organizationId} AND token_id = ANY (${ids(tokenIds)}) ORDER BY token_id FOR UPDATE`);
 }
 
 /** Starts or joins the sync of one token, inside a transaction. */
 export async function startSync(context: Context, tx: Tx, tokenId: bigint, retryOf?: bigint): Promise<StartedSync> {
   const organizationId = context.actor.organizationId;
-  await tx.$queryRaw(sql`SELECT 1 FROM token_sync WHERE organization_id = ${organizationId} AND token_id = ${tokenId} FOR UPDATE`);
+  await lockSyncs(tx, organizationId, [tokenId]);
   const [running] = await tx.$queryRaw<{ id: bigint; state: string }[]>(sql`
     SELECT t.id, t.state::text AS state FROM task_token k JOIN task t ON t.organization_id = k.organization_id AND t.id = k.task_id
     WHERE k.organization_id = ${organizationId} AND k.token_id = ${tokenId} AND t.kind = 'SYNC' AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
     ORDER BY t.id LIMIT 1`);
   if (running) {
     if (running.state !== 'QUEUED') {
-      await tx.$executeRaw(sql`UPDATE token_sync SET rerun = true WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`);
+      await tx.$executeRaw(
+        sql`UPDATE token_sync SET rerun = true WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`,
+      );
     }
     return { tokenId, taskId: running.id, joined: true };
   }
-  const taskId = await startTask(context, tx, { kind: 'SYNC', requested: 0, tokenIds: [tokenId], dueAt: context.clock.now(), ...(retryOf === undefined ? {} : { retryOf }) });
+  // A wish to run once more ended with the sync that it was addressed to.
+  await tx.$executeRaw(
+    sql`UPDATE token_sync SET rerun = false WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`,
+  );
+  const taskId = await startTask(context, tx, {
+    kind: 'SYNC',
+    requested: 0,
+    tokenIds: [tokenId],
+    dueAt: context.clock.now(),
+    ...(retryOf === undefined ? {} : { retryOf }),
+  });
   await wakeSync(tx, { organizationId, taskId });
   await announceTask(context, tx, taskId);
   return { tokenId, taskId, joined: false };
@@ -77,5 +99,10 @@ export async function startSync(context: Context, tx: Tx, tokenId: bigint, retry
 /** Asks a worker to look after the sync, now or at `at`. */
 export async function wakeSync(tx: Tx, task: { organizationId: bigint; taskId: bigint }, at?: Date): Promise<void> {
   const payload = { organizationId: String(task.organizationId), taskId: String(task.taskId) };
-  await enqueue(tx, { name: 'sync-token', payload, key: `task:${task.organizationId}:${task.taskId}`, ...(at ? { runAt: at } : {}) });
+  await enqueue(tx, {
+    name: 'sync-token',
+    payload,
+    key: `task:${task.organizationId}:${task.taskId}`,
+    ...(at ? { runAt: at } : {}),
+  });
 }

@@ -1,53 +1,88 @@
-import { type Tx, moment, sql } from '../../db/transaction.ts';
+import { moment, sql, type Tx } from '../../db/transaction.ts';
+import type { TaskClaim } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
 
 /** Where a sweep stands; kept in the database, so that another worker goes on where one was killed. */
 export interface SweepState {
   startedAt: Date;
-  nextPage: number;
+  /** Null when the last page was merged. */
+  nextPage: number | null;
+  /** Pages of the list of assets; those of the assignments are counted behind them. */
+  assetPages: number;
   /** Rows noted as seen so far; compared with the unlogged table at the end. */
   seen: bigint;
-  /** Apple's version at the first page, and whether it changed under way. */
+  /** Apple's version at the first page. */
   version: string | null;
+  /** It changed under way, or Apple named none: then a missing row may just have been overlooked. */
   moved: boolean;
   /** No sweep of this token has ever been complete. */
   opening: boolean;
 }
 
+/** How a finished sweep stands in the column of its next page. */
+const noPage = -1;
+
 /** The sweep of this task, or null when it has not begun. */
 export async function readSweep(tx: Tx, token: TokenKey, taskId: bigint): Promise<SweepState | null> {
-  const [row] = await tx.$queryRaw<(Omit<SweepState, 'startedAt'> & { startedAt: Date | null })[]>(sql`
-    SELECT sweep_started_at AS "startedAt", sweep_next_page AS "nextPage", sweep_seen AS seen, sweep_version AS version, sweep_moved AS moved,
-           synced_at IS NULL AS opening
-    FROM token_sync WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId} AND sweep_task_id = ${taskId}`);
-  return row?.startedAt ? { ...row, startedAt: row.startedAt } : null;
+  const [row] = await tx.$queryRaw<(SweepState & { nextPage: number })[]>(sql`
+    SELECT s.sweep_started_at AS "startedAt", s.sweep_next_page AS "nextPage", t.position AS "assetPages", s.sweep_seen AS seen,
+           s.sweep_version AS version, s.sweep_moved AS moved, s.synced_at IS NULL AS opening
+    FROM token_sync s JOIN task t ON t.organization_id = s.organization_id AND t.id = s.sweep_task_id
+    WHERE s.organization_id = ${token.organizationId} AND s.token_id = ${token.tokenId} AND s.sweep_task_id = ${taskId}`);
+  return row ? { ...row, nextPage: row.nextPage === noPage ? null : row.nextPage } : null;
+}
+
+/** What the list of assets said. */
+export interface AssetsRead {
+  version: string | null;
+  pages: number;
 }
 
 /** Begins a sweep, or begins it anew. The library counts as partly known from now on. */
-export async function beginSweep(tx: Tx, token: TokenKey, taskId: bigint, now: Date): Promise<void> {
-  await tx.$executeRaw(sql`DELETE FROM sync_seen WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
+export async function beginSweep(
+  tx: Tx,
+  token: TokenKey,
+  claim: TaskClaim,
+  assets: AssetsRead,
+  now: Date,
+): Promise<void> {
   await tx.$executeRaw(sql`
-    UPDATE token_sync SET sweep_task_id = ${taskId}, sweep_started_at = ${moment(now)}, sweep_next_page = 0, sweep_seen = 0, sweep_version = NULL,
-      sweep_moved = false, completeness = 'PARTIAL'
+    UPDATE token_sync SET sweep_task_id = ${claim.taskId}, sweep_started_at = ${moment(now)}, sweep_next_page = 0, sweep_seen = 0,
+      sweep_version = NULL, sweep_moved = false, assets_version = ${assets.version}, completeness = 'PARTIAL'
     WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
+  await tx.$executeRaw(sql`
+    UPDATE task SET position = ${assets.pages} WHERE organization_id = ${claim.organizationId} AND id = ${claim.taskId}`);
+}
+
+/** A page that was just merged. */
+export interface MergedPage {
+  nextPageIndex: number | null;
+  seen: number;
+  versionId: string | null;
 }
 
 /** Moves the sweep on by one merged page, in the transaction of the merge. */
-export async function advanceSweep(tx: Tx, token: TokenKey, page: { next: number; seen: number; versionId: string | null }): Promise<void> {
+export async function advanceSweep(tx: Tx, token: TokenKey, page: MergedPage): Promise<void> {
   await tx.$executeRaw(sql`
-    UPDATE token_sync SET sweep_next_page = ${page.next}, sweep_seen = sweep_seen + ${page.seen},
-      sweep_moved = sweep_moved OR (sweep_version IS NOT NULL AND sweep_version IS DISTINCT FROM ${page.versionId}),
+    UPDATE token_sync SET sweep_next_page = ${page.nextPageIndex ?? noPage}, sweep_seen = sweep_seen + ${page.seen},
+      sweep_moved = sweep_moved OR ${page.versionId}::text IS NULL OR coalesce(sweep_version <> ${page.versionId}, false),
       sweep_version = coalesce(sweep_version, ${page.versionId})
     WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
 }
 
+/** Begins the task's sweep anew the next time it runs. */
+export async function dropSweep(tx: Tx, token: TokenKey): Promise<void> {
+  await tx.$executeRaw(sql`
+    UPDATE token_sync SET sweep_task_id = NULL WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
+}
+
 /** Ends the sweep. `whole` is false when what was seen got lost, so that nothing could be judged as missing. */
 export async function endSweep(tx: Tx, token: TokenKey, whole: boolean, now: Date): Promise<{ rerun: boolean }> {
-  const [row] = await tx.$queryRaw<{ rerun: boolean }[]>(sql`
-    WITH before AS (SELECT rerun FROM token_sync WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId} FOR UPDATE)
+  const [before] = await tx.$queryRaw<{ rerun: boolean }[]>(sql`
+    SELECT rerun FROM token_sync WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId} FOR UPDATE`);
+  await tx.$executeRaw(sql`
     UPDATE token_sync SET completeness = ${whole ? 'COMPLETE' : 'PARTIAL'}::"Completeness", assignments_version = sweep_version,
       synced_at = ${moment(now)}, sweep_task_id = NULL, rerun = false
-    FROM before WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId} RETURNING before.rerun`);
-  await tx.$executeRaw(sql`DELETE FROM sync_seen WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
-  return { rerun: row?.rerun ?? false };
+    WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
+  return { rerun: before?.rerun ?? false };
 }

@@ -1,14 +1,13 @@
-import { sql, transaction, type Tx } from '../../db/transaction.ts';
+import { sql, type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { TaskFinishedError } from '../errors.ts';
-import { countFor } from '../license/count-done.ts';
-import { transition } from '../license/transition.ts';
+import { releaseBehind } from '../license/release-behind.ts';
+import { lockPools, transition } from '../license/transition.ts';
 import { addProgress, endTask } from './change.ts';
 import type { TaskKey } from './events.ts';
 import { publishProgress } from './events.ts';
-import { recordLicenseFailures } from './failures.ts';
 import { findTask } from './find.ts';
 import { endSettledTasks } from './settle.ts';
 
@@ -22,7 +21,9 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
   requireRight(context, 'tasks:write');
   const key = { organizationId: context.actor.organizationId, taskId: input.taskId };
   await transaction(context, async (tx) => {
-    await tx.$queryRaw(sql`SELECT 1 FROM task WHERE organization_id = ${key.organizationId} AND id = ${key.taskId} FOR UPDATE`);
+    await tx.$queryRaw(
+      sql`SELECT 1 FROM task WHERE organization_id = ${key.organizationId} AND id = ${key.taskId} FOR UPDATE`,
+    );
     const task = await findTask(context, tx, key.taskId);
     if (['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(task.state)) throw new TaskFinishedError(task.state);
     const now = context.clock.now();
@@ -48,18 +49,29 @@ async function unreserved(tx: Tx, key: TaskKey): Promise<number> {
   return Math.max(0, row?.left ?? 0);
 }
 
+/** What Apple has not heard of stops; what it has, settles. A revoke that waits behind a request is given up. */
 async function stopUnsent(context: Context, tx: Tx, key: TaskKey, left: number, now: Date): Promise<void> {
-  const common = { organizationId: key.organizationId, now, actor: context.actor, taskId: key.taskId, reason: cancelled.code };
-  const asked = sql`l.task_id = ${key.taskId} AND l.state = 'REQUESTED' AND l.call_id IS NULL`;
-  await recordLicenseFailures(tx, key, asked, cancelled);
-  const stopped = await transition(tx, 'CANCEL', { ...common, where: asked });
-  await countFor(tx, key.organizationId, stopped, 'taskId', 'failed');
+  const { organizationId, taskId } = key;
+  const common = { organizationId, now, actor: context.actor, taskId, reason: cancelled.code };
+  const concerned = sql`SELECT l.pool_id FROM license l WHERE l.organization_id = ${organizationId} AND ${underWay(taskId)}`;
+  await lockPools(tx, organizationId, concerned);
+  const stopped = await transition(tx, 'CANCEL', {
+    ...common,
+    where: sql`l.task_id = ${taskId} AND l.call_id IS NULL`,
+    failure: { ...cancelled, of: 'taskId' },
+  });
+  const kept = await transition(tx, 'KEEP', {
+    ...common,
+    where: sql`l.revoke_task_id = ${taskId} AND l.state = 'REVOKE_REQUESTED' AND l.call_id IS NULL`,
+    failure: { ...cancelled, of: 'revokeTaskId' },
+  });
+  await releaseBehind(tx, organizationId, sql`l.revoke_task_id = ${taskId}`, cancelled);
+  await addProgress(tx, key, { failed: stopped.count + kept.count + left });
+}
 
-  const revoking = sql`l.revoke_task_id = ${key.taskId} AND l.state = 'REVOKE_REQUESTED' AND l.call_id IS NULL`;
-  await recordLicenseFailures(tx, key, revoking, cancelled);
-  const kept = await transition(tx, 'KEEP', { ...common, where: revoking });
-  const behind = sql`l.revoke_task_id = ${key.taskId} AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE')`;
-  await recordLicenseFailures(tx, key, behind, cancelled);
-  const spared = await tx.$executeRaw(sql`UPDATE license l SET revoke_task_id = NULL WHERE l.organization_id = ${key.organizationId} AND ${behind}`);
-  await addProgress(tx, key, { failed: kept.count + spared + left });
+/** Licenses that the task still asks for, or still takes back. */
+function underWay(taskId: bigint) {
+  return sql`(
+    (l.task_id = ${taskId} AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE')) OR
+    (l.revoke_task_id = ${taskId} AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING')))`;
 }

@@ -1,4 +1,4 @@
-import { type Sql, type Tx, json, moment, nothing, sql } from '../../db/transaction.ts';
+import { json, moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import { type TaskKey, writeTaskEvent } from './events.ts';
 
 /** Why a task failed: a stable code, a sentence for people, and Apple's number where there is one. */
@@ -32,7 +32,11 @@ export async function setWaiting(tx: Tx, task: TaskKey, waitsFor: WaitsFor, unti
 }
 
 /** Moves the counts; the event follows by `publishProgress` or by the next change of state. */
-export async function addProgress(tx: Tx, task: TaskKey, done: { completed?: number; failed?: number; requested?: number }): Promise<void> {
+export async function addProgress(
+  tx: Tx,
+  task: TaskKey,
+  done: { completed?: number; failed?: number; requested?: number },
+): Promise<void> {
   await tx.$executeRaw(sql`
     UPDATE task SET completed = completed + ${done.completed ?? 0}, failed = failed + ${done.failed ?? 0},
                     requested = requested + ${done.requested ?? 0}, dirty = true
@@ -40,10 +44,7 @@ export async function addProgress(tx: Tx, task: TaskKey, done: { completed?: num
 }
 
 /** The end of a task. */
-export type TaskEnd =
-  | { state: 'SUCCEEDED' }
-  | { state: 'CANCELLED' }
-  | { state: 'FAILED'; cause: TaskCause };
+export type TaskEnd = { state: 'SUCCEEDED' } | { state: 'CANCELLED' } | { state: 'FAILED'; cause: TaskCause };
 
 /** Ends the task and tells it. `outcome` follows from what was completed and what failed. */
 export async function endTask(tx: Tx, task: TaskKey, end: TaskEnd, now: Date): Promise<void> {

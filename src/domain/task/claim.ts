@@ -3,7 +3,7 @@
  * row's lock. One that was frozen and wakes late finds another number and writes nothing.
  * @module
  */
-import { type Tx, sql, transaction } from '../../db/transaction.ts';
+import { sql, type Tx, transaction } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
 
 /** Somebody else has taken the work over: stop, write nothing, it goes on there. */

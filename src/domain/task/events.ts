@@ -1,6 +1,6 @@
 /** What subscribers of a task are told: numbered without a gap, written under the task's row lock. @module */
 import { ring } from '../../db/notify.ts';
-import { type Tx, moment, sql, transaction } from '../../db/transaction.ts';
+import { moment, sql, type Tx, transaction } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
 
 /** At most one event of mere progress in this many milliseconds; changes of state or phase are always told. */
@@ -43,7 +43,11 @@ function iso(column: 'waits_until' | 'started_at' | 'finished_at') {
  * Tells progress that has not been told yet, unless the last event is younger than {@link progressInterval}.
  * `force` tells it in any case: the trailing event of a burst.
  */
-export async function publishProgress(services: Services, task: TaskKey, options: { force?: boolean } = {}): Promise<void> {
+export async function publishProgress(
+  services: Services,
+  task: TaskKey,
+  options: { force?: boolean } = {},
+): Promise<void> {
   const now = services.clock.now();
   const newest = new Date(now.getTime() - (options.force ? 0 : progressInterval));
   await transaction(services, async (tx) => {

@@ -1,4 +1,4 @@
-import { type Sql, type Tx, sql, texts } from '../../db/transaction.ts';
+import { sql, type Tx, texts } from '../../db/transaction.ts';
 import type { TaskKey } from './events.ts';
 
 /** One item that was not done. */
@@ -18,7 +18,12 @@ export interface TaskFailure {
 export async function recordFailures(tx: Tx, task: TaskKey, failures: readonly TaskFailure[]): Promise<void> {
   if (failures.length === 0) return;
   const optional = (pick: (failure: TaskFailure) => unknown) =>
-    texts(failures.map((failure) => { const value = pick(failure); return value === undefined || value === null ? null : String(value); }));
+    texts(
+      failures.map((failure) => {
+        const value = pick(failure);
+        return value === undefined || value === null ? null : String(value);
+      }),
+    );
   await tx.$executeRaw(sql`
     INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, license_id, apple_error_number, data)
     SELECT ${task.organizationId}, ${task.taskId}, f.code, f.message, f.app_id::bigint, f.device_id::bigint, f.serial, f.license_id::bigint,
@@ -30,12 +35,5 @@ export async function recordFailures(tx: Tx, task: TaskKey, failures: readonly T
       AS f(code, message, app_id, device_id, serial, license_id, apple, data)`);
 }
 
-const stringify = (data: unknown) => JSON.stringify(data, (_key, part) => (typeof part === 'bigint' ? part.toString() : part));
-
-/** Keeps licenses that are about to end undone as failed items of the task; `where` is a condition on `l`. */
-export async function recordLicenseFailures(tx: Tx, task: TaskKey, where: Sql, failure: { code: string; message: string }): Promise<void> {
-  await tx.$executeRaw(sql`
-    INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, license_id)
-    SELECT ${task.organizationId}, ${task.taskId}, ${failure.code}, ${failure.message}, l.app_id, l.device_id, l.serial_number, l.id
-    FROM license l WHERE l.organization_id = ${task.organizationId} AND (${where})`);
-}
+const stringify = (data: unknown) =>
+  JSON.stringify(data, (_key, part) => (typeof part === 'bigint' ? part.toString() : part));

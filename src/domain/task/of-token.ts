@@ -1,4 +1,4 @@
-import { type Tx, sql } from '../../db/transaction.ts';
+import { sql, type Tx } from '../../db/transaction.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { lockTasks } from './settle.ts';
 
@@ -8,6 +8,10 @@ export async function lockTasksOfToken(tx: Tx, token: TokenKey): Promise<{ id: b
     SELECT t.id, t.kind::text AS kind FROM task_token k JOIN task t ON t.organization_id = k.organization_id AND t.id = k.task_id
     WHERE k.organization_id = ${token.organizationId} AND k.token_id = ${token.tokenId} AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
     ORDER BY t.id`);
-  await lockTasks(tx, token.organizationId, tasks.map((task) => task.id));
+  await lockTasks(
+    tx,
+    token.organizationId,
+    tasks.map((task) => task.id),
+  );
   return tasks;
 }

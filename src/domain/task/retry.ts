@@ -1,4 +1,5 @@
-import { sql, transaction, type Tx } from '../../db/transaction.ts';
+import { sql, type Tx, transaction } from '../../db/transaction.ts';
+import type { Task } from '../../generated/prisma/client.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
@@ -6,6 +7,7 @@ import { TaskNotRetryableError } from '../errors.ts';
 import { startAssociation } from '../license/associate.ts';
 import { blockSize } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
+import { readStoredRequest } from '../license/stored-request.ts';
 import { startSync } from '../sync/start.ts';
 import { findTask } from './find.ts';
 
@@ -17,7 +19,8 @@ export async function retryTask(context: Context, input: { taskId: bigint }): Pr
   requireRight(context, 'tasks:write');
   return transaction(context, async (tx) => {
     const task = await findTask(context, tx, input.taskId);
-    if (!task.finishedAt) throw new TaskNotRetryableError('The task is not over yet. Nothing was started. Wait for its end, or cancel it.');
+    if (!task.finishedAt)
+      throw new TaskNotRetryableError('The task is not over yet. Nothing was started. Wait for its end, or cancel it.');
     if (task.kind === 'SYNC') return retrySync(context, tx, task.id, task.state);
     return task.kind === 'ASSOCIATE' ? retryAssociation(context, tx, task) : retryRevoke(context, tx, task.id);
   });
@@ -34,22 +37,32 @@ async function retrySync(context: Context, tx: Tx, taskId: bigint, state: string
 
 const none = 'No item of the task failed, so there is nothing to try again. Nothing was started.';
 
-async function retryAssociation(context: Context, tx: Tx, task: { id: bigint; request: unknown }): Promise<bigint> {
+/**
+ * Tries the failed pairs again. When not every failure stands in the list, because the task ended before it had come to
+ * them, or when there are too many, the request is made again as a whole: what is licensed already stays as it is.
+ */
+async function retryAssociation(context: Context, tx: Tx, task: Task): Promise<bigint> {
   requireRight(context, 'licenses:write');
+  const { organizationId } = context.actor;
+  const [known] = await tx.$queryRaw<{ count: bigint }[]>(sql`
+    SELECT count(*) AS count FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ${task.id}`);
   const pairs = await tx.$queryRaw<{ appId: bigint; deviceId: bigint }[]>(sql`
     SELECT DISTINCT app_id AS "appId", device_id AS "deviceId" FROM task_failure
-    WHERE organization_id = ${context.actor.organizationId} AND task_id = ${task.id} AND app_id IS NOT NULL AND device_id IS NOT NULL
+    WHERE organization_id = ${organizationId} AND task_id = ${task.id} AND app_id IS NOT NULL AND device_id IS NOT NULL
       AND code <> 'ALREADY_LICENSED' LIMIT ${blockSize + 1}`);
+  const request = readStoredRequest(task.request);
+  if (known!.count < task.failed || pairs.length > blockSize) {
+    return startAssociation(context, tx, request, { retryOf: task.id });
+  }
   if (pairs.length === 0) throw new TaskNotRetryableError(none);
-  if (pairs.length > blockSize) throw new TaskNotRetryableError(`More than ${blockSize} items failed. Nothing was started. Associate them anew; what is licensed already stays as it is.`);
-  const { tokenId } = task.request as { tokenId?: string | null };
-  const request = {
+  const again = {
+    ...request,
     appIds: [...new Set(pairs.map((pair) => pair.appId))],
     target: { deviceIds: [...new Set(pairs.map((pair) => pair.deviceId))] },
-    tokenId: tokenId == null ? null : BigInt(tokenId),
     onError: 'SKIP_FAILED' as const,
   };
-  return startAssociation(context, tx, request, { retryOf: task.id, only: new Set(pairs.map((pair) => `${pair.appId}:${pair.deviceId}`)) });
+  const only = new Set(pairs.map((pair) => `${pair.appId}:${pair.deviceId}`));
+  return startAssociation(context, tx, again, { retryOf: task.id, only });
 }
 
 async function retryRevoke(context: Context, tx: Tx, taskId: bigint): Promise<bigint> {
@@ -58,5 +71,10 @@ async function retryRevoke(context: Context, tx: Tx, taskId: bigint): Promise<bi
     SELECT DISTINCT license_id AS id FROM task_failure
     WHERE organization_id = ${context.actor.organizationId} AND task_id = ${taskId} AND license_id IS NOT NULL LIMIT 10000`);
   if (failed.length === 0) throw new TaskNotRetryableError(none);
-  return startRevoke(context, tx, { target: { licenseIds: failed.map((row) => row.id) }, onError: 'SKIP_FAILED' }, taskId);
+  return startRevoke(
+    context,
+    tx,
+    { target: { licenseIds: failed.map((row) => row.id) }, onError: 'SKIP_FAILED' },
+    taskId,
+  );
 }

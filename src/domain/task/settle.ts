@@ -1,6 +1,6 @@
 /** The end of tasks whose work lies in license rows. @module */
-import { type Tx, ids, sql } from '../../db/transaction.ts';
-import { type TaskCause, endTask } from './change.ts';
+import { ids, sql, type Tx } from '../../db/transaction.ts';
+import { endTask, type TaskCause } from './change.ts';
 
 /** Locks tasks in the order of their ids, before any pool. */
 export async function lockTasks(tx: Tx, organizationId: bigint, taskIds: readonly bigint[]): Promise<void> {
@@ -13,7 +13,13 @@ export async function lockTasks(tx: Tx, organizationId: bigint, taskIds: readonl
  * Ends each of the tasks that has no license under way any more; the others stay as they are.
  * A task that ends with nothing done because something stood in the way of all of it is FAILED with `cause`.
  */
-export async function endSettledTasks(tx: Tx, organizationId: bigint, taskIds: readonly bigint[], now: Date, cause?: TaskCause): Promise<bigint[]> {
+export async function endSettledTasks(
+  tx: Tx,
+  organizationId: bigint,
+  taskIds: readonly bigint[],
+  now: Date,
+  cause?: TaskCause,
+): Promise<bigint[]> {
   if (taskIds.length === 0) return [];
   const settled = await tx.$queryRaw<{ id: bigint; cancelled: boolean }[]>(sql`
     SELECT t.id, t.cancel_requested_at IS NOT NULL AS cancelled FROM task t

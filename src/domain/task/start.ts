@@ -1,4 +1,4 @@
-import { type Tx, ids, json, moment, sql } from '../../db/transaction.ts';
+import { ids, json, moment, sql, type Tx } from '../../db/transaction.ts';
 import { actorLabel } from '../actor.ts';
 import type { Context } from '../context.ts';
 import { writeTaskEvent } from './events.ts';
@@ -36,7 +36,11 @@ export async function startTask(context: Context, tx: Tx, task: NewTask): Promis
 }
 
 /** Ties tokens to a task; ones that are tied already stay. */
-export async function addTaskTokens(tx: Tx, task: { organizationId: bigint; taskId: bigint }, tokenIds: readonly bigint[]): Promise<void> {
+export async function addTaskTokens(
+  tx: Tx,
+  task: { organizationId: bigint; taskId: bigint },
+  tokenIds: readonly bigint[],
+): Promise<void> {
   if (tokenIds.length === 0) return;
   await tx.$executeRaw(sql`
     INSERT INTO task_token (organization_id, task_id, token_id)

@@ -1,10 +1,10 @@
 /** The one way to Apple: every call of a token goes through here. @module */
 import type { Services } from '../context.ts';
-import type { Credential, Envelope, LibraryDescription, LibraryHolder } from '../ports.ts';
-import { type CallUse, type TokenRow, exchange, isFresh, usableToken } from './exchange.ts';
+import { AppleFailure, type Credential, type Envelope, type LibraryDescription, type LibraryHolder } from '../ports.ts';
+import { type CallUse, exchange, isFresh, type TokenRow, usableToken } from './exchange.ts';
 import type { TokenKey } from './gate.ts';
 
-/** An answer of Apple that names the library's holder is good for this many milliseconds before a write. */
+/** An answer of Apple that names us as the library's holder is good for this many milliseconds before a write. */
 const holderAge = 60_000;
 
 /**
@@ -22,24 +22,41 @@ export async function callApple<T extends Envelope | null>(
     await holdLibrary(services, key);
     token = await usableToken(services, key, use);
   }
-  return exchange(services, token, use, call);
+  try {
+    return await exchange(services, token, use, call);
+  } catch (error) {
+    // A write is repeated by its writer alone, which wrote it down.
+    if (use === 'WRITE' || !(await wasRenewed(services, token, error))) throw error;
+    return exchange(services, await usableToken(services, key, use), use, call);
+  }
+}
+
+/** Whether Apple refused a secret that was replaced while the call was under way. */
+async function wasRenewed(services: Services, token: TokenRow, error: unknown): Promise<boolean> {
+  if (!(error instanceof AppleFailure) || !/^TOKEN_(EXPIRED|REVOKED|INVALID)$/.test(error.kind)) return false;
+  const { secretJwe } = await services.prisma.token.findUniqueOrThrow({
+    where: { organizationId_id: { organizationId: token.organizationId, id: token.tokenId } },
+    select: { secretJwe: true },
+  });
+  return secretJwe !== null && secretJwe !== token.secretJwe;
 }
 
 /** Asks who holds the library and claims it when nobody does. A foreign claim is stored as TAKEN_OVER and left alone. */
-export async function holdLibrary(services: Services, key: TokenKey): Promise<LibraryDescription> {
+async function holdLibrary(services: Services, key: TokenKey): Promise<LibraryDescription> {
   const token = await usableToken(services, key, 'TOKEN');
   const library = await exchange(services, token, 'TOKEN', (credential) => services.apple.describe(credential));
   return library.holder === null ? claimLibrary(services, key) : library;
 }
 
-/** Writes our name on the library, over any other. */
+/** Writes our name on the library, over any other, and reads back who holds it: two requests. */
 export async function claimLibrary(services: Services, key: TokenKey): Promise<LibraryDescription> {
   const limits = await services.apple.limits();
   const token = await usableToken(services, key, 'TOKEN');
   const holder: LibraryHolder = {
-    id: token.mdmId.slice(0, limits.maxMdmIdLength),
+    id: token.mdmId,
     name: services.settings.holderName.slice(0, limits.maxMdmNameLength),
     metadata: services.settings.holderMetadata.slice(0, limits.maxMdmMetadataLength),
   };
-  return exchange(services, token, 'TOKEN', (credential) => services.apple.claim(credential, holder));
+  const claim = (credential: Credential) => services.apple.claim(credential, holder);
+  return exchange(services, token, 'TOKEN', claim, { requests: 2 });
 }

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { InvalidTokenFileError } from '../errors.ts';
 import { AppleFailure, type LibraryDescription } from '../ports.ts';
 import { appleRefusal } from './apple-refusal.ts';
-import { TokenFileProblem, parseTokenFile } from './token-file.ts';
+import { parseTokenFile, TokenFileProblem } from './token-file.ts';
 
 /** What a token file says, and what Apple says of it. */
 export interface DescribedUpload {
@@ -45,9 +45,17 @@ function refusal(failure: AppleFailure): Error {
     case 'TOKEN_EXPIRED':
       return new InvalidTokenFileError('EXPIRED', 'Apple says that it has expired. Download a new one.', number);
     case 'TOKEN_REVOKED':
-      return new InvalidTokenFileError('REVOKED', 'Apple revoked it, usually because a newer one was downloaded. Use the newest file.', number);
+      return new InvalidTokenFileError(
+        'REVOKED',
+        'Apple revoked it, usually because a newer one was downloaded. Use the newest file.',
+        number,
+      );
     case 'TOKEN_INVALID':
-      return new InvalidTokenFileError('REJECTED_BY_APPLE', 'Apple does not know it. Upload the downloaded file as it is.', number);
+      return new InvalidTokenFileError(
+        'REJECTED_BY_APPLE',
+        'Apple does not know it. Upload the downloaded file as it is.',
+        number,
+      );
     default:
       return appleRefusal(failure);
   }

@@ -1,9 +1,9 @@
 /** One exchange with Apple for a token: slot, secret, call, and what the answer says of the token itself. @module */
-import { json, moment, nothing, sql, transaction } from '../../db/transaction.ts';
+import { json, moment, type Sql, sql, transaction } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
-import { AppleFailure, type Credential, type Envelope, type LibraryHolder } from '../ports.ts';
-import { type TokenKey, blockGate, takeSlot } from './gate.ts';
-import { type TokenState, isReadable, isUsable, tokenRefusal, tokenState } from './state.ts';
+import { AppleFailure, type Credential, type Envelope } from '../ports.ts';
+import { blockGate, type TokenKey, takeSlot } from './gate.ts';
+import { isReadable, isUsable, type TokenState, tokenRefusal, tokenState } from './state.ts';
 
 /** What a call is for: reading, reading in a sync (two thirds of the rate), writing, or asking about the token itself. */
 export type CallUse = 'READ' | 'SYNC' | 'WRITE' | 'TOKEN';
@@ -28,8 +28,12 @@ export async function exchange<T extends Envelope | null>(
   token: TokenRow,
   use: CallUse,
   call: (credential: Credential, token: TokenRow) => Promise<T>,
+  options: { requests?: number } = {},
 ): Promise<T> {
-  await takeSlot(services, token, use === 'SYNC' ? 'SYNC' : 'OTHER');
+  const { requests = 1 } = options;
+  for (let request = 0; request < requests; request++) {
+    await takeSlot(services, token, use === 'SYNC' ? 'SYNC' : 'OTHER');
+  }
   const credential = await services.secrets.open(token.secretJwe, secretRow(token.mdmId));
   try {
     const answer = await call(credential, token);
@@ -46,47 +50,82 @@ export const secretRow = (mdmId: string): string => `token:${mdmId}`;
 
 /** The token, if its state allows the use; its typed refusal otherwise. */
 export async function usableToken(services: Services, key: TokenKey, use: CallUse): Promise<TokenRow> {
-  const token = await services.prisma.token.findUniqueOrThrow({ where: { organizationId_id: { organizationId: key.organizationId, id: key.tokenId } } });
+  const token = await services.prisma.token.findUniqueOrThrow({
+    where: { organizationId_id: { organizationId: key.organizationId, id: key.tokenId } },
+  });
   const state = tokenState(token, services.clock.now(), services.settings);
   if (!allows(state, use) || token.secretJwe === null) throw tokenRefusal(token, state);
   const { label, uId, mdmId, region, accountType, secretJwe, mdmCheckedAt } = token;
-  return { ...key, label, uId, mdmId, region, accountType, secretJwe, mdmCheckedAt };
+  const { organizationId, tokenId } = key;
+  return { organizationId, tokenId, label, uId, mdmId, region, accountType, secretJwe, mdmCheckedAt };
 }
 
 function allows(state: TokenState, use: CallUse): boolean {
   if (use === 'WRITE') return isUsable(state);
   if (use === 'TOKEN') return isReadable(state) || state === 'TAKEN_OVER' || state === 'INCOMPLETE';
+  // What was sent before somebody else claimed the library still settles.
+  if (use === 'READ') return isReadable(state) || state === 'TAKEN_OVER';
   return isReadable(state);
 }
 
 /** Whether a moment is known and less than `age` milliseconds ago. */
-export const isFresh = (at: Date | null, now: Date, age: number): boolean => at !== null && now.getTime() - at.getTime() < age;
+export const isFresh = (at: Date | null, now: Date, age: number): boolean =>
+  at !== null && now.getTime() - at.getTime() < age;
 
-async function noteHolder(services: Services, token: TokenRow, answer: Envelope): Promise<void> {
+/** Keeps who holds the library: when it was last seen to be ours, never since nobody holds it, or a foreign claim. */
+async function noteHolder(services: Services, token: TokenRow, { holder }: Envelope): Promise<void> {
   const now = services.clock.now();
-  const foreign: LibraryHolder | null = answer.holder && answer.holder.id !== token.mdmId ? answer.holder : null;
-  if (!foreign && isFresh(token.mdmCheckedAt, now, noteInterval)) return;
-  const takenOver = foreign
-    ? sql`, foreign_mdm = ${json(foreign)}, condition = CASE WHEN condition IN ('OK', 'READ_ONLY') THEN 'TAKEN_OVER' ELSE condition END`
-    : nothing;
-  await transaction(services, (tx) => tx.$executeRaw(sql`
-    UPDATE token SET mdm_checked_at = ${moment(now)} ${takenOver}
-    WHERE organization_id = ${token.organizationId} AND id = ${token.tokenId}`));
-  if (foreign) services.logger.warn({ tokenId: String(token.tokenId), holder: foreign.name }, 'another server claimed the library; writes stop');
+  if (holder === null) {
+    if (token.mdmCheckedAt !== null) await note(services, token, sql`mdm_checked_at = NULL`);
+  } else if (holder.id === token.mdmId) {
+    if (!isFresh(token.mdmCheckedAt, now, noteInterval))
+      await note(services, token, sql`mdm_checked_at = ${moment(now)}`);
+  } else {
+    await note(
+      services,
+      token,
+      sql`mdm_checked_at = ${moment(now)}, foreign_mdm = ${json(holder)},
+        condition = CASE WHEN condition IN ('OK', 'READ_ONLY') THEN 'TAKEN_OVER' ELSE condition END`,
+    );
+    services.logger.warn(
+      { tokenId: String(token.tokenId), holder: holder.name },
+      'another server claimed the library; writes stop',
+    );
+  }
 }
 
-const conditions = { TOKEN_REVOKED: 'REVOKED', TOKEN_INVALID: 'INVALID', TOKEN_READ_ONLY: 'READ_ONLY' } as const;
-
 async function noteFailure(services: Services, token: TokenRow, failure: AppleFailure): Promise<void> {
-  if (failure.kind === 'RATE_LIMITED' || failure.kind === 'UNAVAILABLE') {
-    if (failure.retryAfter !== undefined) await blockGate(services, token, failure.retryAfter);
-    return;
-  }
-  if (!(failure.kind in conditions)) return;
-  const condition = conditions[failure.kind as keyof typeof conditions];
+  const now = services.clock.now();
+  const cause = sql`condition_cause = ${json({ appleErrorNumber: failure.appleErrorNumber ?? null, at: now })}`;
   // Only while the secret is still the one that was refused: it may have been renewed meanwhile.
-  await transaction(services, (tx) => tx.$executeRaw(sql`
-    UPDATE token SET condition = ${condition}::"TokenCondition",
-      condition_cause = ${json({ appleErrorNumber: failure.appleErrorNumber ?? null, at: services.clock.now() })}
-    WHERE organization_id = ${token.organizationId} AND id = ${token.tokenId} AND secret_jwe = ${token.secretJwe}`));
+  const refused = sql`AND secret_jwe = ${token.secretJwe}`;
+  switch (failure.kind) {
+    case 'RATE_LIMITED':
+    case 'UNAVAILABLE':
+      if (failure.retryAfter !== undefined) await blockGate(services, token, failure.retryAfter);
+      return;
+    case 'TOKEN_EXPIRED':
+      // Apple knows it better than the date in the file.
+      await note(services, token, sql`expires_at = least(expires_at, ${moment(now)}), ${cause}`, refused);
+      return;
+    case 'TOKEN_REVOKED':
+      await note(services, token, sql`condition = 'REVOKED', ${cause}`, refused);
+      return;
+    case 'TOKEN_INVALID':
+      await note(services, token, sql`condition = 'INVALID', ${cause}`, refused);
+      return;
+    case 'TOKEN_READ_ONLY':
+      // The least of the conditions: it hides no other.
+      await note(services, token, sql`condition = 'READ_ONLY', ${cause}`, sql`${refused} AND condition = 'OK'`);
+      return;
+    default:
+      return;
+  }
+}
+
+function note(services: Services, token: TokenRow, change: Sql, where: Sql = sql``): Promise<number> {
+  return transaction(services, (tx) =>
+    tx.$executeRaw(sql`
+      UPDATE token SET ${change} WHERE organization_id = ${token.organizationId} AND id = ${token.tokenId} ${where}`),
+  );
 }

@@ -6,7 +6,7 @@ import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { InvalidInputError } from '../errors.ts';
 import { parseInput } from '../parse.ts';
-import { listTokens } from './find.ts';
+import { listTokens, lockTokens } from './find.ts';
 
 const inputSchema = z.object({ tokenIds: z.array(z.bigint()).max(1000) });
 
@@ -19,7 +19,7 @@ export async function reorderTokens(context: Context, rawInput: z.input<typeof i
   const { tokenIds } = parseInput(inputSchema, rawInput);
   const organizationId = context.actor.organizationId;
   return transaction(context, async (tx) => {
-    await tx.$queryRaw(sql`SELECT 1 FROM organization WHERE id = ${organizationId} FOR NO KEY UPDATE`);
+    await lockTokens(context, tx);
     const before = (await listTokens(context, tx)).map((token) => token.id);
     requireSameTokens(before, tokenIds);
     await tx.$executeRaw(sql`
@@ -36,6 +36,9 @@ function requireSameTokens(current: bigint[], wanted: bigint[]): void {
   const unknown = wanted.filter((id, index) => !current.includes(id) || wanted.indexOf(id) !== index);
   if (missing.length === 0 && unknown.length === 0) return;
   throw new InvalidInputError([
-    { path: ['tokenIds'], message: `must name each of the ${current.length} tokens exactly once (${missing.length} missing, ${unknown.length} unknown or repeated)` },
+    {
+      path: ['tokenIds'],
+      message: `must name each of the ${current.length} tokens exactly once (${missing.length} missing, ${unknown.length} unknown or repeated)`,
+    },
   ]);
 }

@@ -1,19 +1,22 @@
-import { type Tx, moment, sql } from '../../db/transaction.ts';
+import { json, moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { OlderTokenFileError } from '../errors.ts';
 import type { DescribedUpload } from './describe-upload.ts';
-import { wakeWriter } from '../license/wake-writer.ts';
 import { secretRow } from './exchange.ts';
+import { heldBy } from './held-by.ts';
+import { resumeWriter } from './resume.ts';
 
 /** The token whose secret is replaced. */
 export interface KnownToken {
   organizationId: bigint;
   id: bigint;
   mdmId: string;
+  secretJwe: string | null;
+  keyId: string | null;
   fileHash: string | null;
   expiresAt: Date;
+  renewedAt: Date | null;
   removedAt: Date | null;
-  condition: string;
 }
 
 /** What a renewal did. */
@@ -24,7 +27,8 @@ export interface Renewal {
 
 /**
  * Puts the new secret in the place of the old one: ids, apps, licenses, order and settings stay, and work that waited
- * for the renewal goes on. The same file again changes nothing, but still clears a condition that Apple just disproved.
+ * for the renewal goes on. The same file again replaces nothing, but clears a condition that Apple just disproved.
+ * A removed token comes back, at the end of the order. Call it under {@link lockTokens}.
  */
 export async function replaceSecret(
   context: Context,
@@ -35,29 +39,22 @@ export async function replaceSecret(
 ): Promise<Renewal> {
   const now = context.clock.now();
   const fileHash = context.secrets.mark(upload.bearer);
-  const sameFile = known.fileHash === fileHash && known.removedAt === null;
-  if (!sameFile && !options.force && known.removedAt === null && upload.expiresAt.getTime() < known.expiresAt.getTime()) {
-    throw new OlderTokenFileError(known.expiresAt);
-  }
-  if (!sameFile || known.condition !== 'OK') {
-    const { jwe, keyId } = await context.secrets.seal(upload.bearer, secretRow(known.mdmId));
-    const condition = known.condition === 'TAKEN_OVER' && known.removedAt === null ? 'TAKEN_OVER' : 'OK';
-    await tx.$executeRaw(sql`
-      UPDATE token SET secret_jwe = ${jwe}, key_id = ${keyId}, file_hash = ${fileHash}, expires_at = ${moment(upload.expiresAt)},
-        condition = ${condition}::"TokenCondition", condition_cause = NULL, removed_at = NULL,
-        position = CASE WHEN removed_at IS NULL THEN position ELSE
-          (SELECT coalesce(max(position), 0) + 1 FROM token o WHERE o.organization_id = token.organization_id AND o.removed_at IS NULL) END,
-        organization_name = ${upload.organizationName}, location_name = ${upload.library.locationName},
-        renewed_at = ${moment(now)}
-      WHERE organization_id = ${known.organizationId} AND id = ${known.id}`);
-    await resumeWaiting(tx, known);
-  }
-  return { changed: !sameFile };
-}
-
-/** Wakes what waited for the renewal. */
-async function resumeWaiting(tx: Tx, token: KnownToken): Promise<void> {
+  const changed = known.fileHash !== fileHash || known.removedAt !== null;
+  const older = upload.expiresAt.getTime() < known.expiresAt.getTime();
+  if (changed && older && !options.force && known.removedAt === null) throw new OlderTokenFileError(known.expiresAt);
+  const secret = changed
+    ? await context.secrets.seal(upload.bearer, secretRow(known.mdmId))
+    : { jwe: known.secretJwe, keyId: known.keyId };
+  const { condition, foreignMdm, mdmCheckedAt } = heldBy(upload.library.holder, known.mdmId, now);
   await tx.$executeRaw(sql`
-    UPDATE token_gate SET suspended_until = NULL, blocked_until = NULL WHERE organization_id = ${token.organizationId} AND token_id = ${token.id}`);
-  await wakeWriter(tx, { organizationId: token.organizationId, tokenId: token.id });
+    UPDATE token SET secret_jwe = ${secret.jwe}, key_id = ${secret.keyId}, file_hash = ${fileHash},
+      expires_at = ${moment(upload.expiresAt)}, renewed_at = ${moment(changed ? now : known.renewedAt)},
+      condition = ${condition}::"TokenCondition", condition_cause = NULL,
+      foreign_mdm = ${foreignMdm ? json(foreignMdm) : sql`NULL`}, mdm_checked_at = ${moment(mdmCheckedAt)},
+      position = CASE WHEN removed_at IS NULL THEN position ELSE
+        (SELECT coalesce(max(o.position), 0) + 1 FROM token o WHERE o.organization_id = token.organization_id AND o.removed_at IS NULL) END,
+      removed_at = NULL, organization_name = ${upload.organizationName}, location_name = ${upload.library.locationName}
+    WHERE organization_id = ${known.organizationId} AND id = ${known.id}`);
+  await resumeWriter(tx, { organizationId: known.organizationId, tokenId: known.id });
+  return { changed };
 }

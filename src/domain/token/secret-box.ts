@@ -29,7 +29,8 @@ export interface SecretBox {
 export function createSecretBox(keys: readonly EncryptionKey[]): SecretBox {
   const [first] = keys;
   if (!first) throw new RangeError('at least one encryption key is needed');
-  for (const key of keys) if (key.bytes.length !== 32) throw new RangeError(`encryption key ${key.id} must have 32 bytes`);
+  for (const key of keys)
+    if (key.bytes.length !== 32) throw new RangeError(`encryption key ${key.id} must have 32 bytes`);
   const byId = new Map(keys.map((key) => [key.id, key.bytes]));
   // The oldest key marks, so that putting a new key in front does not make known files look new.
   const marking = keys[keys.length - 1]!.bytes;

@@ -28,7 +28,8 @@ const day = 86_400_000;
 export function tokenState(token: TokenFacts, now: Date, settings: Pick<Settings, 'expiringDays'>): TokenState {
   if (token.removedAt) return 'REMOVED';
   if (token.email === null) return 'INCOMPLETE';
-  if (token.condition === 'INVALID' || token.condition === 'REVOKED' || token.condition === 'TAKEN_OVER') return token.condition;
+  if (token.condition === 'INVALID' || token.condition === 'REVOKED' || token.condition === 'TAKEN_OVER')
+    return token.condition;
   if (token.expiresAt.getTime() <= now.getTime()) return 'EXPIRED';
   if (token.condition === 'READ_ONLY') return 'READ_ONLY';
   return token.expiresAt.getTime() - now.getTime() <= settings.expiringDays * day ? 'EXPIRING' : 'ACTIVE';
@@ -56,7 +57,10 @@ const advice: Record<TokenState, string> = {
 };
 
 /** The typed refusal for a token in a state that does not allow the work. */
-export function tokenRefusal(token: { id: bigint; label: string; expiresAt: Date }, state: TokenState): TokenExpiredError | TokenNotUsableError {
+export function tokenRefusal(
+  token: { id: bigint; label: string; expiresAt: Date },
+  state: TokenState,
+): TokenExpiredError | TokenNotUsableError {
   if (state === 'EXPIRED') return new TokenExpiredError(token.id, token.label, token.expiresAt);
   return new TokenNotUsableError(token.id, token.label, state, advice[state]);
 }

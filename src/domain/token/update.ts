@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
+import { requestMetadata } from '../app/request-metadata.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { parseInput } from '../parse.ts';
-import { findToken } from './find.ts';
+import { findToken, lockTokens } from './find.ts';
 import * as fields from './input.ts';
-import { requestMetadata } from '../app/request-metadata.ts';
 
 const inputSchema = z.object({
   tokenId: z.bigint(),
@@ -26,8 +26,12 @@ export async function updateToken(context: Context, rawInput: UpdateTokenInput):
   const { tokenId, ...input } = parseInput(inputSchema, rawInput);
   const data = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   return transaction(context, async (tx) => {
+    await lockTokens(context, tx);
     const token = await findToken(context, tx, tokenId);
-    await tx.token.update({ where: { organizationId_id: { organizationId: token.organizationId, id: tokenId } }, data });
+    await tx.token.update({
+      where: { organizationId_id: { organizationId: token.organizationId, id: tokenId } },
+      data,
+    });
     if (input.region && input.region !== token.region) await requestMetadata(tx, token);
     await recordAudit(context, tx, {
       action: 'token.update',

@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { type Tx, moment, sql, transaction } from '../../db/transaction.ts';
+import { moment, sql, type Tx, transaction } from '../../db/transaction.ts';
+import type { Token } from '../../generated/prisma/client.ts';
 import { requireRight } from '../access/rights.ts';
+import { requestMetadata } from '../app/request-metadata.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { parseInput } from '../parse.ts';
+import { claimFree } from './claim.ts';
 import { type DescribedUpload, describeUpload } from './describe-upload.ts';
-import * as fields from './input.ts';
-import { claimIfFree } from './claim.ts';
 import { secretRow } from './exchange.ts';
+import { lockTokens } from './find.ts';
+import { heldBy } from './held-by.ts';
+import * as fields from './input.ts';
 import { type Renewal, replaceSecret } from './replace-secret.ts';
 
 const inputSchema = z.object({
@@ -34,40 +38,50 @@ export interface UploadedToken extends Renewal {
   warnings: string[];
 }
 
+type Stored = Omit<UploadedToken, 'warnings'>;
+
+/** The storefront of a library for which Apple names no country. */
+const defaultRegion = 'US';
+
 /**
- * Adds a token, or renews the one of the same library: a library is never counted twice.
- * Throws INVALID_TOKEN_FILE, OLDER_TOKEN_FILE, APPLE_UNAVAILABLE, INVALID_INPUT; nothing is stored then.
+ * Adds a token, or renews the one of the same library: a library is never counted twice. A library that nobody holds
+ * is claimed. Throws INVALID_TOKEN_FILE, OLDER_TOKEN_FILE, APPLE_UNAVAILABLE, INVALID_INPUT; nothing is stored then.
  */
 export async function uploadToken(context: Context, rawInput: UploadTokenInput): Promise<UploadedToken> {
   requireRight(context, 'tokens:write');
   const input = parseInput(inputSchema, rawInput);
   const upload = await describeUpload(context, input.file);
   const result = await transaction(context, async (tx) => {
-    await tx.$queryRaw(sql`SELECT 1 FROM organization WHERE id = ${context.actor.organizationId} FOR NO KEY UPDATE`);
+    await lockTokens(context, tx);
     const known = await tx.token.findUnique({
       where: { organizationId_uId: { organizationId: context.actor.organizationId, uId: upload.library.uId } },
     });
     return known ? renewKnown(context, tx, known, upload, input) : addToken(context, tx, upload, input);
   });
-  await claimIfFree(context, result.tokenId);
-  return { ...result, warnings: warningsFor(upload, input) };
+  if (upload.library.holder === null) await claimFree(context, result.tokenId);
+  return { ...result, warnings: warningsFor(upload, input, result.renewed) };
 }
 
-type Stored = Omit<UploadedToken, 'warnings'>;
-
-async function renewKnown(context: Context, tx: Tx, known: Parameters<typeof replaceSecret>[2], upload: DescribedUpload, input: Parsed): Promise<Stored> {
+async function renewKnown(
+  context: Context,
+  tx: Tx,
+  known: Token,
+  upload: DescribedUpload,
+  input: Parsed,
+): Promise<Stored> {
   const renewal = await replaceSecret(context, tx, known, upload, { force: input.force ?? false });
-  const changes = {
-    ...(input.email ? { email: input.email } : {}),
-    ...(input.region ? { region: input.region } : {}),
-    ...(input.label ? { label: input.label } : {}),
-    ...(input.source ? { source: input.source } : {}),
-    ...(input.providedBy ? { providedBy: input.providedBy } : {}),
-  };
-  if (Object.keys(changes).length > 0) {
-    await tx.token.update({ where: { organizationId_id: { organizationId: known.organizationId, id: known.id } }, data: changes });
-  }
-  await recordAudit(context, tx, { action: 'token.renew', subject: `token:${known.id}`, data: { ...renewal, revived: known.removedAt !== null } });
+  const { email, region, label, source, providedBy } = input;
+  const settings = Object.entries({ email, region, label, source, providedBy }).filter(([, value]) => value != null);
+  await tx.token.update({
+    where: { organizationId_id: { organizationId: known.organizationId, id: known.id } },
+    data: Object.fromEntries(settings),
+  });
+  if (region && region !== known.region) await requestMetadata(tx, known);
+  await recordAudit(context, tx, {
+    action: 'token.renew',
+    subject: `token:${known.id}`,
+    data: { ...renewal, revived: known.removedAt !== null },
+  });
   return { tokenId: known.id, renewed: true, ...renewal };
 }
 
@@ -76,8 +90,8 @@ async function addToken(context: Context, tx: Tx, upload: DescribedUpload, input
   const now = context.clock.now();
   const mdmId = randomUUID();
   const { jwe, keyId } = await context.secrets.seal(upload.bearer, secretRow(mdmId));
-  const [{ next }] = (await tx.$queryRaw(sql`
-    SELECT coalesce(max(position), 0) + 1 AS next FROM token WHERE organization_id = ${organizationId} AND removed_at IS NULL`)) as [{ next: number }];
+  const { condition, foreignMdm, mdmCheckedAt } = heldBy(upload.library.holder, mdmId, now);
+  const last = await tx.token.aggregate({ where: { organizationId, removedAt: null }, _max: { position: true } });
   const token = await tx.token.create({
     data: {
       organizationId,
@@ -90,28 +104,44 @@ async function addToken(context: Context, tx: Tx, upload: DescribedUpload, input
       source: input.source ?? (input.providedBy ? 'PROVIDED' : 'OWN'),
       providedBy: input.providedBy ?? null,
       email: input.email ?? null,
-      region: input.region ?? upload.library.country ?? 'US',
+      region: input.region ?? upload.library.country ?? defaultRegion,
       accountType: upload.library.accountType,
       organizationName: upload.organizationName,
       locationName: upload.library.locationName,
       websiteUrl: upload.library.websiteUrl,
-      position: next,
+      position: (last._max.position ?? 0) + 1,
       expiresAt: upload.expiresAt,
+      condition,
+      ...(foreignMdm ? { foreignMdm: { ...foreignMdm } } : {}),
+      mdmCheckedAt,
       createdAt: now,
     },
   });
   await tx.$executeRaw(sql`INSERT INTO token_gate (organization_id, token_id, next_slot_at, next_sync_slot_at)
     VALUES (${organizationId}, ${token.id}, ${moment(now)}, ${moment(now)})`);
   await tx.$executeRaw(sql`INSERT INTO token_sync (organization_id, token_id) VALUES (${organizationId}, ${token.id})`);
-  await recordAudit(context, tx, { action: 'token.upload', subject: `token:${token.id}`, data: { uId: token.uId, expiresAt: token.expiresAt } });
+  await recordAudit(context, tx, {
+    action: 'token.upload',
+    subject: `token:${token.id}`,
+    data: { uId: token.uId, expiresAt: token.expiresAt },
+  });
   return { tokenId: token.id, renewed: false, changed: true };
 }
 
-function warningsFor(upload: DescribedUpload, input: Parsed): string[] {
+/** A renewal keeps the settings that the upload does not name, so only a new token lacks any. */
+function warningsFor(upload: DescribedUpload, input: Parsed, renewed: boolean): string[] {
   const warnings: string[] = [];
-  if (!input.email) warnings.push('No e-mail address was given: the token stays INCOMPLETE until updateToken adds one.');
-  if (input.region && upload.library.country && input.region !== upload.library.country) {
-    warnings.push(`Apple says that the library belongs to ${upload.library.country}; metadata and prices are asked for ${input.region}.`);
+  const { country } = upload.library;
+  if (!input.email && !renewed) {
+    warnings.push('No e-mail address was given: the token stays INCOMPLETE until updateToken adds one.');
+  }
+  if (!input.region && !country && !renewed) {
+    warnings.push(`Apple names no country for the library: metadata and prices are asked for ${defaultRegion}.`);
+  }
+  if (input.region && country && input.region !== country) {
+    warnings.push(
+      `Apple says that the library belongs to ${country}; metadata and prices are asked for ${input.region}.`,
+    );
   }
   return warnings;
 }

@@ -1,6 +1,7 @@
 /** What there is to do right now, read from our own rows: the truth behind every job. @module */
-import { moment, sql } from '../../db/transaction.ts';
+
 import type { JobName } from '../../db/enqueue.ts';
+import { moment, sql } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
 
 /** One piece of due work, as the job that does it. */
@@ -9,6 +10,9 @@ export interface DueWork {
   payload: Record<string, string>;
   key: string;
 }
+
+/** Whether a task's licenses may be sent yet. A large ATOMIC request waits until all of it is reserved. */
+export const sendable = sql`(t.reserved_all OR t.request ->> 'onError' = 'SKIP_FAILED')`;
 
 /** Most pieces in one answer. */
 const limit = 1_000;
@@ -22,8 +26,10 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
   const tokens = await services.prisma.$queryRaw<{ organizationId: bigint; tokenId: bigint }[]>(sql`
     SELECT g.organization_id AS "organizationId", g.token_id AS "tokenId" FROM token_gate g
     WHERE g.suspended_until <= ${now} OR (g.suspended_until IS NULL AND (
-      EXISTS (SELECT 1 FROM license l WHERE l.organization_id = g.organization_id AND l.token_id = g.token_id
-              AND l.state IN ('REQUESTED', 'REVOKE_REQUESTED') AND l.call_id IS NULL)
+      EXISTS (SELECT 1 FROM license l JOIN task t ON t.organization_id = l.organization_id
+                AND t.id = CASE WHEN l.state = 'REQUESTED' THEN l.task_id ELSE l.revoke_task_id END
+              WHERE l.organization_id = g.organization_id AND l.token_id = g.token_id
+                AND l.state IN ('REQUESTED', 'REVOKE_REQUESTED') AND l.call_id IS NULL AND ${sendable})
       OR EXISTS (SELECT 1 FROM apple_call c WHERE c.organization_id = g.organization_id AND c.token_id = g.token_id
               AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN') AND (c.next_poll_at IS NULL OR c.next_poll_at <= ${now}))))
     ORDER BY g.token_id LIMIT ${limit}`);

@@ -11,10 +11,14 @@ export async function prune(services: Services): Promise<{ taskEvents: number; i
   const { taskEventDays, idempotencyDays } = services.settings;
   const eventsBefore = moment(new Date(now - taskEventDays * day));
   const keysBefore = moment(new Date(now - idempotencyDays * day));
-  const taskEvents = await inBlocks(() => services.prisma.$executeRaw(sql`
-    DELETE FROM task_event WHERE ctid IN (SELECT ctid FROM task_event WHERE at < ${eventsBefore} LIMIT ${block})`));
-  const idempotencyKeys = await inBlocks(() => services.prisma.$executeRaw(sql`
-    DELETE FROM idempotency_key WHERE ctid IN (SELECT ctid FROM idempotency_key WHERE created_at < ${keysBefore} LIMIT ${block})`));
+  const taskEvents = await inBlocks(() =>
+    services.prisma.$executeRaw(sql`
+    DELETE FROM task_event WHERE ctid IN (SELECT ctid FROM task_event WHERE at < ${eventsBefore} ORDER BY at LIMIT ${block})`),
+  );
+  const idempotencyKeys = await inBlocks(() =>
+    services.prisma.$executeRaw(sql`
+    DELETE FROM idempotency_key WHERE ctid IN (SELECT ctid FROM idempotency_key WHERE created_at < ${keysBefore} LIMIT ${block})`),
+  );
   return { taskEvents, idempotencyKeys };
 }
 

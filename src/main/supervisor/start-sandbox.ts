@@ -28,9 +28,10 @@ export async function startSandbox(options: SupervisorOptions, parts: Supervisor
   const database = await bringUpDatabase(options, parts, keeper);
   const simulatorUrl = await launchSimulator(options, keeper);
   const prepared = await parts.prepareSandbox({ databaseUrl: database.url, dataDirectory, simulatorUrl, logger });
-  await launchServices(environmentOf(options, database.url, simulatorUrl, prepared), keeper);
   const { apiKey, created, tokenFile } = prepared;
+  // Before anything else can fail: the next start looks here for the key that this one made.
   const sandboxFile = writeSandboxFile(dataDirectory, { graphqlUrl, apiKey, tokenFile, simulatorUrl });
+  await launchServices(environmentOf(options, database.url, simulatorUrl, prepared), keeper);
   parts.print(
     banner({
       ...{ graphqlUrl, simulatorUrl, apiKey, keyCreated: created, tokenFile, sandboxFile, database: database.place },

@@ -89,10 +89,8 @@ export class SupervisedProcess {
       execArgv: [...process.execArgv, '--enable-source-maps'],
       // A process group of its own: Ctrl-C in the terminal is for the supervisor, which stops all in order.
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      stdio: ['ignore', log.descriptor, log.descriptor, 'ipc'],
     });
-    log.follow(child.stdout!);
-    log.follow(child.stderr!);
     this.#child = child;
     return child;
   }
@@ -114,6 +112,8 @@ export class SupervisedProcess {
       });
     } finally {
       settled.abort();
+      // What it said last comes before what the supervisor says about it.
+      this.#spec.log.flush();
     }
   }
 

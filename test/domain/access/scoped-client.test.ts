@@ -52,7 +52,13 @@ describe('S3 reads of one organization', () => {
     });
     expect(await db.device.findUnique(key(mine))).toBeNull();
     await unscoped(() => db.device.findUnique(key(other)));
-    await unscoped(() => db.organization.findUnique({ where: { id: other } }));
+    expect(await db.organization.findUnique({ where: { id: other } })).toBeNull();
+  });
+
+  test('S3 a condition beside a key is no key', async () => {
+    await unscoped(() => db.apiKey.findUnique({ where: { hash: 'x', NOT: { organizationId: mine } } }));
+    expect(await db.organizationCounter.findUnique({ where: { organizationId: mine } })).not.toBeNull();
+    await unscoped(() => db.organizationCounter.findUnique({ where: { organizationId: other } }));
   });
 
   test('S3 keys that are unique over all organizations are refused', async () => {

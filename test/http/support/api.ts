@@ -9,8 +9,9 @@ import { createSecretBox } from '../../../src/domain/token/secret-box.ts';
 import type { Streams } from '../../../src/graphql/ports.ts';
 import type { HttpLimits } from '../../../src/http/options.ts';
 import { createHttpServer } from '../../../src/http/server.ts';
-import { createVirtualClock, type VirtualClock } from '../../../src/lib/clock.ts';
+import { createVirtualClock, systemClock, type VirtualClock } from '../../../src/lib/clock.ts';
 import type { Logger } from '../../../src/lib/logger.ts';
+import { createRealtime } from '../../../src/realtime/index.ts';
 import { createTestDatabase } from '../../support/database.ts';
 
 /** Any answer to an operation. */
@@ -46,6 +47,8 @@ export interface TestApi {
 }
 
 export interface TestApiOptions {
+  /** Real streams, fed by the database. */
+  realtime?: boolean;
   streams?: Partial<Streams>;
   limits?: Partial<HttpLimits>;
   graphiql?: boolean;
@@ -106,7 +109,17 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     },
     failpoint: () => {},
   };
-  const streams: Streams = { taskProgress: noNews, tasks: noNews, licenseCounts: noNews, ...options.streams };
+  const realtime = options.realtime
+    ? await createRealtime({ database, clock: systemClock, logger, limits: { pace: 0 } })
+    : null;
+  const streams: Streams = {
+    taskProgress: noNews,
+    tasks: noNews,
+    licenseCounts: noNews,
+    ...realtime?.tasks,
+    ...realtime?.counts,
+    ...options.streams,
+  };
   const server = createHttpServer({
     services,
     streams,
@@ -135,6 +148,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     send,
     close: async () => {
       await server.close();
+      await realtime?.close();
       await database.close();
       await testDatabase.drop();
     },

@@ -1,0 +1,56 @@
+/** The first phase of a sync: apps, pools and Apple's numbers, which show at once. @module */
+import type { Context } from '../context.ts';
+import type { AssetRow, Page } from '../ports.ts';
+import { type TaskClaim, underTaskClaim } from '../task/claim.ts';
+import { publishProgress } from '../task/events.ts';
+import { callApple } from '../token/call-apple.ts';
+import type { TokenKey } from '../token/gate.ts';
+import { mergeAssets, retirePools } from './merge-assets.ts';
+import { notePages } from './progress.ts';
+import { readPages } from './read-pages.ts';
+import { clearSeen } from './seen.ts';
+import { type AssetsRead, beginSweep } from './sweep-state.ts';
+
+/** Brings all assets in. The sweep of the assignments begins with the end of this. */
+export async function syncAssets(context: Context, claim: TaskClaim, token: TokenKey): Promise<void> {
+  const startedAt = context.clock.now();
+  const assets: AssetsRead = { version: null, pages: 0 };
+  let moved = false;
+  for await (const page of readPages((pageIndex) => readAssets(context, token, { pageIndex }), 0)) {
+    moved ||= page.versionId === null || (assets.version !== null && page.versionId !== assets.version);
+    assets.version ??= page.versionId;
+    assets.pages = page.pageIndex + 1;
+    await underTaskClaim(context, claim, async (tx) => {
+      await mergeAssets(tx, token, page.rows, page.readAt);
+      await notePages(tx, claim, { done: assets.pages, total: page.totalPages });
+    });
+    await publishProgress(context, claim);
+  }
+  await clearSeen(context, claim, token);
+  await underTaskClaim(context, claim, async (tx) => {
+    const now = context.clock.now();
+    // Assets that move between pages while somebody buys could be overlooked; then nothing is judged as gone.
+    if (!moved) await retirePools(tx, token, startedAt, now);
+    await beginSweep(tx, token, claim, assets, now);
+  });
+}
+
+/** Brings one asset in that the list did not have yet. */
+export async function syncAsset(context: Context, claim: TaskClaim, token: TokenKey, adamId: string): Promise<void> {
+  const page = await readAssets(context, token, { adamId });
+  await underTaskClaim(context, claim, (tx) => mergeAssets(tx, token, page.rows, page.readAt));
+}
+
+/** A page of assets, and from when on its numbers are true. */
+async function readAssets(
+  context: Context,
+  token: TokenKey,
+  query: { pageIndex?: number; adamId?: string },
+): Promise<Page<AssetRow> & { readAt: Date }> {
+  let readAt = context.clock.now();
+  const page = await callApple(context, token, 'SYNC', (credential) => {
+    readAt = context.clock.now();
+    return context.apple.readAssets(credential, query);
+  });
+  return { ...page, readAt };
+}

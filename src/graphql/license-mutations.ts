@@ -1,0 +1,150 @@
+import * as failures from '../domain/errors.ts';
+import type { KeyedResult } from '../domain/idempotency.ts';
+import { associateLicenses } from '../domain/license/associate.ts';
+import { revokeLicenses } from '../domain/license/revoke.ts';
+import { builder } from './builder.ts';
+import { grantScopes } from './granted.ts';
+import { nodeKey, optionalRowId, rowIds } from './ids.ts';
+import { mutation } from './mutation.ts';
+
+const ErrorPolicyEnum = builder.enumType('ErrorPolicy', {
+  description: 'What a write of many items does when some of them are refused.',
+  values: {
+    ATOMIC: { description: 'Nothing is done, and the first refusal is the answer.' },
+    SKIP_FAILED: { description: 'The others are done; the refused ones become failures of the task.' },
+  } as const,
+});
+
+const deviceTexts = {
+  deviceIds: 'Devices by their global ids, at most 10,000.',
+  serialNumbers: 'Devices by their serial numbers, at most 10,000.',
+};
+const keyText =
+  'Makes repeats harmless: the same key with the same input gives the same task for 7 days, with another input a failure.';
+
+const LicenseTargetInput = builder.inputType('LicenseTargetInput', {
+  description: 'Who shall get licenses: exactly one of these.',
+  isOneOf: true,
+  fields: (t) => ({
+    deviceIds: t.idList({ description: deviceTexts.deviceIds }),
+    serialNumbers: t.stringList({ description: deviceTexts.serialNumbers }),
+  }),
+});
+
+const AssociateLicensesInput = builder.inputType('AssociateLicensesInput', {
+  description: 'Which apps, to whom.',
+  fields: (t) => ({
+    appIds: t.idList({ required: true, description: 'Global ids of the apps, at most 1,000.' }),
+    target: t.field({ type: LicenseTargetInput, required: true, description: 'Who gets a license of each app.' }),
+    tokenId: t.id({ description: 'Take them from exactly this token; from the first that can serve when absent.' }),
+    onError: t.field({
+      type: ErrorPolicyEnum,
+      description: 'What a refused item does to the others; ATOMIC when absent.',
+    }),
+    idempotencyKey: t.string({ description: keyText }),
+  }),
+});
+
+/** A payload that shows the one task of a keyed write. */
+function taskPayload(name: string, description: string) {
+  return builder.objectRef<KeyedResult>(name).implement({
+    description,
+    fields: (t) => ({
+      task: t.prismaField({
+        type: 'Task',
+        description: 'The task that carries it out; `taskProgress` follows it.',
+        grantScopes,
+        resolve: (query, { taskIds }, _args, { db, actor }) =>
+          db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskIds[0]!) }),
+      }),
+      replayed: t.exposeBoolean('replayed', {
+        description: 'The idempotency key was used before: this is the task of then, as it stands now.',
+      }),
+    }),
+  });
+}
+
+mutation('associateLicenses', {
+  description:
+    'Gives every device a license of every app. Seats are reserved when this returns and confirmed by Apple in the task. A device that holds the license already needs no second one.',
+  right: 'licenses:write',
+  input: AssociateLicensesInput,
+  payload: taskPayload('AssociateLicensesPayload', 'The association that is under way now.'),
+  failures: [
+    failures.NotFoundError,
+    failures.IdempotencyKeyReusedError,
+    failures.NoLicensesAvailableError,
+    failures.NoTokenForAppError,
+    failures.TokenExpiredError,
+    failures.TokenNotUsableError,
+    failures.NotDeviceAssignableError,
+    failures.AlreadyLicensedError,
+    failures.RevokeInProgressError,
+    failures.UnknownDeviceError,
+    failures.OsTooOldError,
+    failures.PlatformNotSupportedError,
+  ],
+  run: ({ domain }, { target, ...input }) =>
+    associateLicenses(domain, {
+      ...input,
+      appIds: rowIds('App', input.appIds, ['appIds'])!,
+      tokenId: optionalRowId('Token', input.tokenId, ['tokenId']),
+      target: {
+        deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
+        serialNumbers: target.serialNumbers,
+      },
+    }),
+});
+
+const RevokeTargetInput = builder.inputType('RevokeTargetInput', {
+  description: 'Which licenses: exactly one of these.',
+  isOneOf: true,
+  fields: (t) => ({
+    deviceIds: t.idList({ description: deviceTexts.deviceIds }),
+    serialNumbers: t.stringList({ description: deviceTexts.serialNumbers }),
+    licenseIds: t.idList({ description: 'Licenses by their global ids, at most 10,000; `appIds` is not needed then.' }),
+  }),
+});
+
+const RevokeLicensesInput = builder.inputType('RevokeLicensesInput', {
+  description: 'Which licenses to take back.',
+  fields: (t) => ({
+    appIds: t.idList({ description: 'Global ids of the apps, at most 1,000. Every other app stays where it is.' }),
+    target: t.field({ type: RevokeTargetInput, required: true, description: 'From whom, or which.' }),
+    tokenId: t.id({ description: 'Only licenses that were taken from this token.' }),
+    onError: t.field({
+      type: ErrorPolicyEnum,
+      description: 'What a refused item does to the others; ATOMIC when absent.',
+    }),
+    idempotencyKey: t.string({ description: keyText }),
+  }),
+});
+
+mutation('revokeLicenses', {
+  description:
+    'Takes licenses back. The app stays on the device: Apple lets it run for up to 30 days. A request that was not sent yet is cancelled.',
+  right: 'licenses:write',
+  input: RevokeLicensesInput,
+  payload: taskPayload('RevokeLicensesPayload', 'The revocation that is under way now.'),
+  failures: [
+    failures.NotFoundError,
+    failures.IdempotencyKeyReusedError,
+    failures.NotLicensedError,
+    failures.NotRevocableError,
+    failures.RevokeInProgressError,
+    failures.UnknownDeviceError,
+    failures.TokenExpiredError,
+    failures.TokenNotUsableError,
+  ],
+  run: ({ domain }, { target, ...input }) =>
+    revokeLicenses(domain, {
+      ...input,
+      appIds: rowIds('App', input.appIds, ['appIds']),
+      tokenId: optionalRowId('Token', input.tokenId, ['tokenId']),
+      target: {
+        deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
+        serialNumbers: target.serialNumbers,
+        licenseIds: rowIds('License', target.licenseIds, ['target', 'licenseIds']),
+      },
+    }),
+});
