@@ -1,11 +1,12 @@
-/** One run: what it works with, and the steps in their order. @module */
+/** One run: the steps in their order. @module */
 import { ViewerDocument } from '../generated/operations/graphql.ts';
 import type { DemoOptions } from './arguments.ts';
-import { type Client, createClient } from './client.ts';
-import { duration, now } from './clock.ts';
+import { createClient } from './client.ts';
+import { now } from './clock.ts';
 import { DemoFailure } from './failure.ts';
-import { connectLive, type Live } from './live.ts';
+import { connectLive } from './live.ts';
 import type { Report } from './report.ts';
+import { type Run, step } from './step.ts';
 import { associate } from './steps/associate.ts';
 import { choose } from './steps/choose.ts';
 import { listDevices } from './steps/list-devices.ts';
@@ -15,18 +16,6 @@ import { summarize } from './steps/summarize.ts';
 import { sync } from './steps/sync.ts';
 import { uploadToken } from './steps/upload-token.ts';
 import type { Screen } from './terminal/screen.ts';
-
-/** What every step gets. */
-export interface Run {
-  options: DemoOptions;
-  client: Client;
-  live: Live;
-  screen: Screen;
-  /** Filled in step by step. */
-  report: Report;
-  /** Ends everything: Ctrl-C. */
-  signal: AbortSignal;
-}
 
 /** Runs all steps; throws a {@link DemoFailure} for what is expected to go wrong. */
 export async function runDemo(options: DemoOptions, screen: Screen, report: Report, signal: AbortSignal): Promise<void> {
@@ -63,26 +52,4 @@ async function greet({ client, screen, options, report }: Run): Promise<void> {
     throw new DemoFailure('NOT_A_SANDBOX', 'This is a production installation. Nothing was done.', [
       'The demo gives out and takes back licenses, so it only works with a sandbox: npm start brings one up.',
     ]);
-}
-
-async function step<Result>({ screen, signal }: Run, title: string, work: () => Promise<Result>): Promise<Result> {
-  signal.throwIfAborted();
-  screen.line();
-  screen.line(screen.paint('bold', title));
-  try {
-    return await work();
-  } finally {
-    screen.clear();
-  }
-}
-
-/** The line that says that a step is done, and what it did. */
-export function done(screen: Screen, text: string, milliseconds?: number): void {
-  const time = milliseconds === undefined ? '' : `  ${screen.paint('dim', duration(milliseconds))}`;
-  screen.line(`  ${screen.paint('green', '✓')} ${text}${time}`);
-}
-
-/** A remark below it. */
-export function remark(screen: Screen, text: string): void {
-  screen.line(screen.paint('dim', `    ${text}`));
 }

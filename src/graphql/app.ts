@@ -69,7 +69,7 @@ export const AppRef = builder.prismaNode('App', {
       description: 'Lowest system version that runs it.',
     }),
     platforms: t.exposeStringList('platforms', {
-      description: 'Platforms on which it runs: `ios`, `osx`, `appletvos`.',
+      description: 'Platforms on which it runs, in any token: `iOS`, `macOS`, `tvOS`, `watchOS`, `visionOS`.',
     }),
     deviceFamilies: t.exposeStringList('deviceFamilies', { description: 'Device families that run it.' }),
     metadataAt: t.expose('metadataAt', {

@@ -5,6 +5,9 @@ import { readableBy } from './granted.ts';
 import { globalId, nodeKey, optionalRowId } from './ids.ts';
 import { VppUserRef } from './vpp-user.ts';
 
+/** How long an installed app goes on running after its license was taken back, in milliseconds (fact sheet §9). */
+const graceAfterRevoke = 30 * 86_400_000;
+
 /** Why a license came from its token, as it is stored. */
 interface Allocation {
   reason: string;
@@ -76,6 +79,17 @@ builder.prismaNode('License', {
       description: 'When it ended; null while it is held or on its way.',
     }),
     endReason: t.exposeString('endReason', { nullable: true, description: 'Why it ended, for programs.' }),
+    usableUntil: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'Until when an app that is still installed may go on running after the license was taken back: Apple allows up to 30 days. Null while the license is held, and where it never was.',
+      select: { state: true, endedAt: true },
+      resolve: ({ state, endedAt }) =>
+        endedAt && (state === 'REVOKED' || state === 'GONE_AT_APPLE')
+          ? new Date(endedAt.getTime() + graceAfterRevoke)
+          : null,
+    }),
     allocation: t.field({
       type: AllocationRef,
       nullable: true,

@@ -3,8 +3,8 @@ import { inputHash } from '../../src/domain/idempotency.ts';
 import { type AssociateInput, associateLicenses } from '../../src/domain/license/associate.ts';
 import { revokeLicenses } from '../../src/domain/license/revoke.ts';
 import { prune } from '../../src/domain/work/prune.ts';
-import { type World, createWorld } from '../support/world.ts';
-import { expectSound, giveApp, liveOf, makeDevices, taskOf, type TestApp } from './license/support.ts';
+import { createWorld, type World } from '../support/world.ts';
+import { expectSound, giveApp, liveOf, makeDevices, type TestApp, taskOf } from './license/support.ts';
 
 const day = 86_400_000;
 let world: World;
@@ -83,7 +83,11 @@ test('F12 a key belongs to one operation and one API key', async () => {
   });
   expect(other).toMatchObject({ replayed: false });
   await world.settle();
-  const revoked = await revokeLicenses(world.admin, { appIds: [app.id], target: { deviceIds: [first!] }, idempotencyKey: key });
+  const revoked = await revokeLicenses(world.admin, {
+    appIds: [app.id],
+    target: { deviceIds: [first!] },
+    idempotencyKey: key,
+  });
   expect(revoked.replayed).toBe(false);
   expect(revoked.taskIds).not.toEqual(taskIds);
 });

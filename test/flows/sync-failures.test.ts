@@ -54,15 +54,18 @@ describe('S69 a sync that Apple refuses ends FAILED with code, sentence and Appl
     { number: 9602, code: 'APPLE_REFUSED', state: 'ACTIVE', text: 'Apple refused' },
   ];
   for (const { number, code, state, text } of refusals) {
-    test.each(['getAssets', 'getAssignments'])(`S69 ${number} in %s: ${code}, the token is ${state}`, async (operation) => {
-      const { tenant, tokenId } = await pagedLibrary();
-      fault(operation, { kind: 'error', errorNumber: number }, { pageIndex: 1 });
-      const task = await tenant.sync(tokenId);
-      expect(task).toMatchObject({ state: 'FAILED', cause: { code, appleErrorNumber: number } });
-      expect((task.cause as { message: string }).message).toContain(text);
-      expect(await stateOf(tokenId)).toBe(state);
-      await expectRightBooks(world, tokenId);
-    });
+    test.each(['getAssets', 'getAssignments'])(
+      `S69 ${number} in %s: ${code}, the token is ${state}`,
+      async (operation) => {
+        const { tenant, tokenId } = await pagedLibrary();
+        fault(operation, { kind: 'error', errorNumber: number }, { pageIndex: 1 });
+        const task = await tenant.sync(tokenId);
+        expect(task).toMatchObject({ state: 'FAILED', cause: { code, appleErrorNumber: number } });
+        expect((task.cause as { message: string }).message).toContain(text);
+        expect(await stateOf(tokenId)).toBe(state);
+        await expectRightBooks(world, tokenId);
+      },
+    );
   }
 
   test.each<[string, Fault]>([
@@ -161,7 +164,13 @@ test('S69 pages read ahead that fail before their turn do no harm', async () => 
   const note = (reason: unknown) => unhandled.push(reason);
   process.on('unhandledRejection', note);
   fault('getAssignments', { kind: 'error', errorNumber: 9603 }, { pageIndex: 4, times: 1 });
-  unbend.push(bendAnswers(world, 'readAssignments', async (page) => (await world.database.pool.query('SELECT pg_sleep(0.02)'), page)));
+  unbend.push(
+    bendAnswers(world, 'readAssignments', async (page) => {
+      // Long enough for the others that are under way to fail meanwhile.
+      for (let round = 0; round < 20; round++) await world.database.pool.query('SELECT 1');
+      return page;
+    }),
+  );
   expect(await tenant.sync(tokenId)).toMatchObject({ state: 'SUCCEEDED' });
   process.off('unhandledRejection', note);
   expect(unhandled).toEqual([]);
@@ -194,7 +203,10 @@ test('S16 an expired token: a sync is refused without a call; one that runs ends
   await world.clock.advance(3_600_000);
   world.simulator.admin.clearJournal();
   await world.work();
-  expect(await readTask(world, taskId)).toMatchObject({ state: 'FAILED', cause: { code: 'TOKEN_EXPIRED', appleErrorNumber: null } });
+  expect(await readTask(world, taskId)).toMatchObject({
+    state: 'FAILED',
+    cause: { code: 'TOKEN_EXPIRED', appleErrorNumber: null },
+  });
   await expect(syncLicenses(tenant.context, { tokenIds: [tokenId] })).rejects.toThrow(TokenExpiredError);
   expect(world.simulator.admin.journal()).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { cancelTask } from '../../src/domain/task/cancel.ts';
 import { runSync } from '../../src/domain/sync/run.ts';
+import { cancelTask } from '../../src/domain/task/cancel.ts';
 import { plainApps, school } from '../../src/simulator/index.ts';
 import {
   bendAnswers,
@@ -48,9 +48,9 @@ test('S66 in the middle of a sync apps, totals and the pages so far are there, a
   await expect(world.work()).rejects.toThrow('killed');
   const { assets } = world.simulator.admin.truth({ uId: schoolUnits.own });
   expect(await world.database.prisma.app.count({ where: { organizationId } })).toBe(assets.length);
-  expect(await world.database.prisma.licensePool.findFirst({ where: { tokenId, adamId: school.exactly300 } })).toMatchObject(
-    { total: 300n },
-  );
+  expect(
+    await world.database.prisma.licensePool.findFirst({ where: { tokenId, adamId: school.exactly300 } }),
+  ).toMatchObject({ total: 300n });
   expect(await liveHere(world, tokenId)).toHaveLength(20);
   expect((await readToken(world, tokenId)).sync).toMatchObject({ completeness: 'PARTIAL' });
   expect(await readTask(world, taskId)).toMatchObject({ state: 'RUNNING', phase: 'ASSIGNMENTS' });
@@ -85,9 +85,17 @@ test('S68 progress counts pages, never goes back, and ends at its total', async 
   const { upload, sync } = await newTenant(world);
   world.simulator.admin.setOptions({ pageSize: 5 });
   const tokenId = await upload();
-  unbend.push(bendAnswers(world, 'readAssignments', async (page) => (await world.clock.advance(150), page)));
+  unbend.push(
+    bendAnswers(world, 'readAssignments', async (page) => {
+      await world.clock.advance(150);
+      return page;
+    }),
+  );
   const task = await sync(tokenId);
-  const events = await world.database.prisma.taskEvent.findMany({ where: { taskId: task.id }, orderBy: { seq: 'asc' } });
+  const events = await world.database.prisma.taskEvent.findMany({
+    where: { taskId: task.id },
+    orderBy: { seq: 'asc' },
+  });
   const shown = events.map((event) => event.payload as { completed: string; requested: string; state: string });
   const done = shown.map((event) => Number(event.completed));
   expect(done).toEqual([...done].sort((a, b) => a - b));
@@ -148,7 +156,8 @@ test('F8 rows that come while the sweep runs are taken along, and rows that go m
   for (const undo of unbend.splice(0)) undo();
   const here = new Set(await liveHere(world, tokenId));
   const { assignments: left } = world.simulator.admin.truth({ uId: schoolUnits.own });
-  for (const row of left) expect(here).toContain(`${row.adamId}/${row.pricingParam}/${row.serialNumber ?? row.clientUserId}`);
+  for (const row of left)
+    expect(here).toContain(`${row.adamId}/${row.pricingParam}/${row.serialNumber ?? row.clientUserId}`);
   await expectBalance(world, tokenId);
   await sync(tokenId);
   await expectRightBooks(world, tokenId);
@@ -285,5 +294,7 @@ test('F8 when PostgreSQL lost what was seen, nothing is judged as missing and th
   await world.work();
   expect((await readToken(world, tokenId)).sync).toMatchObject({ completeness: 'COMPLETE' });
   await expectRightBooks(world, tokenId);
-  expect((await world.database.pool.query('SELECT 1 FROM sync_seen WHERE token_id = $1', [String(tokenId)])).rows).toEqual([]);
+  expect(
+    (await world.database.pool.query('SELECT 1 FROM sync_seen WHERE token_id = $1', [String(tokenId)])).rows,
+  ).toEqual([]);
 });

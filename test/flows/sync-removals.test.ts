@@ -30,7 +30,8 @@ afterAll(() => world.close());
 
 const uId = schoolUnits.own;
 const appOf = async ({ organizationId }: Tenant, adamId: string) =>
-  (await world.database.prisma.app.findUniqueOrThrow({ where: { organizationId_adamId: { organizationId, adamId } } })).id;
+  (await world.database.prisma.app.findUniqueOrThrow({ where: { organizationId_adamId: { organizationId, adamId } } }))
+    .id;
 const licenseOf = (tokenId: bigint, adamId: string, serialNumber: string) =>
   world.database.prisma.license.findFirstOrThrow({
     where: { tokenId, adamId, serialNumber },
@@ -65,7 +66,11 @@ test('F3 a license that somebody took back at Apple ends as GONE_AT_APPLE, and i
   world.simulator.admin.unassign({ uId, ...gone! });
   const task = await tenant.sync(tokenId);
   const license = await licenseOf(tokenId, school.usedUp, gone!.serialNumber!);
-  expect(license).toMatchObject({ state: 'GONE_AT_APPLE', endReason: 'NOT_LISTED_BY_APPLE', endedAt: world.clock.now() });
+  expect(license).toMatchObject({
+    state: 'GONE_AT_APPLE',
+    endReason: 'NOT_LISTED_BY_APPLE',
+    endedAt: world.clock.now(),
+  });
   const { rows } = await world.database.pool.query(
     'SELECT kind, held_delta, task_id, actor FROM ledger WHERE license_id = $1 ORDER BY id DESC LIMIT 1',
     [String(license.id)],
@@ -97,7 +102,10 @@ test('F3 a license of ours that was taken back outside is GONE_AT_APPLE too, and
 test('F3 in a library that moved, few missing ones are looked up: overlooked ones stay and gone ones end', async () => {
   const tenant = await newTenant(world);
   const tokenId = await tenant.library();
-  const rows = world.simulator.admin.truth({ uId }).assignments.filter((row) => row.serialNumber).slice(0, 6);
+  const rows = world.simulator.admin
+    .truth({ uId })
+    .assignments.filter((row) => row.serialNumber)
+    .slice(0, 6);
   const [gone, ...overlooked] = rows;
   world.simulator.admin.unassign({ uId, ...gone! });
   hideRows((row) => overlooked.some((one) => one.adamId === row.adamId && one.serialNumber === row.serialNumber));
@@ -137,11 +145,17 @@ test('F3 the same sweep judged twice, because a worker died behind it, is no sec
   await world.database.pool.query(`UPDATE app SET metadata_at = NULL, name = NULL WHERE organization_id = $1`, [
     String(tenant.organizationId),
   ]);
-  await world.database.pool.query(`DELETE FROM app_metadata WHERE organization_id = $1`, [String(tenant.organizationId)]);
+  await world.database.pool.query(`DELETE FROM app_metadata WHERE organization_id = $1`, [
+    String(tenant.organizationId),
+  ]);
   const taskId = await tenant.start(tokenId);
   const never = new Promise<never>(() => {});
   const inMetadata = new Promise<void>((reached) => {
-    const services = { ...world.services, metadata: { lookup: () => (reached(), never) } };
+    const lookup = () => {
+      reached();
+      return never;
+    };
+    const services = { ...world.services, metadata: { lookup } };
     void runSync(services, { organizationId: tenant.organizationId, taskId }, 'dies');
   });
   await inMetadata;
@@ -170,7 +184,10 @@ test('F3 a sweep never judges a license that is under way: asked for, at Apple, 
   const taskId = await tenant.start(tokenId);
   await runSync(world.services, { organizationId: tenant.organizationId, taskId }, 'test');
   expect(await readTask(world, taskId)).toMatchObject({ state: 'SUCCEEDED' });
-  expect(await licenseOf(tokenId, school.oneSeat, 'SIMPENDING01')).toMatchObject({ state: 'REQUESTED', missedAt: null });
+  expect(await licenseOf(tokenId, school.oneSeat, 'SIMPENDING01')).toMatchObject({
+    state: 'REQUESTED',
+    missedAt: null,
+  });
   expect(await licenseOf(tokenId, school.usedUp, held.serialNumber!)).toMatchObject({ state: 'REVOKE_REQUESTED' });
   await world.settle();
   await tenant.sync(tokenId);
@@ -200,9 +217,14 @@ test('F3 what was given or taken back while the sweep ran is not undone by the o
     }),
   );
   await tenant.sync(tokenId);
-  expect(await licenseOf(tokenId, school.oneSeat, 'SIMMEANWHILE')).toMatchObject({ state: 'CONFIRMED', missedAt: null });
+  expect(await licenseOf(tokenId, school.oneSeat, 'SIMMEANWHILE')).toMatchObject({
+    state: 'CONFIRMED',
+    missedAt: null,
+  });
   const { serialNumber } = held;
-  const rows = await world.database.prisma.license.findMany({ where: { tokenId, adamId: school.usedUp, serialNumber } });
+  const rows = await world.database.prisma.license.findMany({
+    where: { tokenId, adamId: school.usedUp, serialNumber },
+  });
   expect(rows.map((row) => row.state)).toEqual(['REVOKED']);
   await expectRightBooks(world, tokenId);
 });

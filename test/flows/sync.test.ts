@@ -68,7 +68,10 @@ test('S43 serials and users that nobody listed get rows of origin LICENSE; a use
   });
   expect(device).toMatchObject({ origin: 'LICENSE', family: 'UNKNOWN' });
   expect(device.licenses).toHaveLength(1);
-  const user = await world.database.prisma.vppUser.findFirstOrThrow({ where: { tokenId }, include: { licenses: true } });
+  const user = await world.database.prisma.vppUser.findFirstOrThrow({
+    where: { tokenId },
+    include: { licenses: true },
+  });
   expect(user.clientUserId).toBe(bookReader);
   expect(user.licenses.map((one) => [one.adamId, one.serialNumber, one.deviceId])).toEqual(
     expect.arrayContaining([
@@ -173,7 +176,9 @@ test('S39 the status changes for many apps at once or for none, is audited, and 
   for (const status of ['DEVELOPMENT', 'REVIEW', 'RELEASE', 'DEVELOPMENT'] as const) {
     expect(await setAppStatus(context, { appIds, status })).toEqual(appIds);
   }
-  await expect(setAppStatus(context, { appIds: [...appIds, 999_999n], status: 'RELEASE' })).rejects.toThrow(NotFoundError);
+  await expect(setAppStatus(context, { appIds: [...appIds, 999_999n], status: 'RELEASE' })).rejects.toThrow(
+    NotFoundError,
+  );
   await sync(tokenId);
   const after = await world.database.prisma.app.findMany({ where: { organizationId, id: { in: appIds } } });
   expect(after.map((app) => app.status)).toEqual(['DEVELOPMENT', 'DEVELOPMENT', 'DEVELOPMENT']);

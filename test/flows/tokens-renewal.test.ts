@@ -8,7 +8,14 @@ import { renewToken } from '../../src/domain/token/renew.ts';
 import { tokenState } from '../../src/domain/token/state.ts';
 import { uploadToken } from '../../src/domain/token/upload.ts';
 import { school } from '../../src/simulator/index.ts';
-import { expectBalance, expectRightBooks, newTenant, readTask, readToken, type Tenant } from '../domain/sync/support.ts';
+import {
+  expectBalance,
+  expectRightBooks,
+  newTenant,
+  readTask,
+  readToken,
+  type Tenant,
+} from '../domain/sync/support.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -49,7 +56,8 @@ async function listedDevice({ context, organizationId }: Tenant, serialNumber: s
   return (await world.database.prisma.device.findUniqueOrThrow({ where })).id;
 }
 const appOf = async ({ organizationId }: Tenant, adamId: string) =>
-  (await world.database.prisma.app.findUniqueOrThrow({ where: { organizationId_adamId: { organizationId, adamId } } })).id;
+  (await world.database.prisma.app.findUniqueOrThrow({ where: { organizationId_adamId: { organizationId, adamId } } }))
+    .id;
 
 test('S17 S18 a renewal before the expiry replaces the secret in place: everything else stays', async () => {
   const tenant = await newTenant(world);
@@ -89,7 +97,10 @@ test('S16 S18 a renewal after the expiry, by upload: the token is usable again w
 
 test('S16 work that holds reservations waits for the renewal without a call to Apple, and goes on with it', async () => {
   const tenant = await newTenant(world);
-  const { tokenId } = await uploadToken(tenant.context, { file: issue('own', 'own-hour', 1 / 24), email: 'it@example.org' });
+  const { tokenId } = await uploadToken(tenant.context, {
+    file: issue('own', 'own-hour', 1 / 24),
+    email: 'it@example.org',
+  });
   await tenant.sync(tokenId);
   const deviceIds = [await listedDevice(tenant, 'SIMWAITING01')];
   const appIds = [await appOf(tenant, school.oneSeat)];
@@ -100,7 +111,9 @@ test('S16 work that holds reservations waits for the renewal without a call to A
   // Apple's limits are asked for without a token.
   expect(world.simulator.admin.journal().filter((entry) => entry.operation !== 'serviceConfig')).toEqual([]);
   expect(await readTask(world, taskIds[0]!)).toMatchObject({ state: 'WAITING', waitsFor: 'TOKEN_RENEWAL' });
-  await expect(associateLicenses(tenant.context, { appIds, target: { deviceIds }, tokenId })).rejects.toThrow(TokenExpiredError);
+  await expect(associateLicenses(tenant.context, { appIds, target: { deviceIds }, tokenId })).rejects.toThrow(
+    TokenExpiredError,
+  );
   await renewToken(tenant.context, { tokenId, file: issue('own-hour', 'own-year') });
   expect(await tenant.finish(taskIds[0]!)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL' });
   await tenant.sync(tokenId);
@@ -126,7 +139,10 @@ test('S17 the same file again changes nothing, however often and however paralle
 test('S17 the same file again clears a condition that Apple just disproved', async () => {
   const tenant = await newTenant(world);
   const tokenId = await tenant.upload();
-  world.simulator.admin.faults.add({ match: { operation: 'getAssets', times: 1 }, fault: { kind: 'error', errorNumber: 9625 } });
+  world.simulator.admin.faults.add({
+    match: { operation: 'getAssets', times: 1 },
+    fault: { kind: 'error', errorNumber: 9625 },
+  });
   await tenant.sync(tokenId);
   expect(await stateOf(tokenId)).toBe('REVOKED');
   const again = await uploadToken(tenant.context, { file: world.simulator.admin.tokenFile('own') });
@@ -140,10 +156,14 @@ test('S19 a renewal with the file of another library is refused; an older file n
   const tokenId = await tenant.upload();
   const before = await readToken(world, tokenId);
   const other = world.simulator.admin.tokenFile('district');
-  await expect(renewToken(tenant.context, { tokenId, file: other, force: true })).rejects.toThrow(DifferentLibraryError);
+  await expect(renewToken(tenant.context, { tokenId, file: other, force: true })).rejects.toThrow(
+    DifferentLibraryError,
+  );
   const older = issue('own', 'own-older', 100);
   await expect(renewToken(tenant.context, { tokenId, file: older })).rejects.toThrow(OlderTokenFileError);
-  await expect(uploadToken(tenant.context, { file: older })).rejects.toMatchObject({ currentExpiresAt: before.expiresAt });
+  await expect(uploadToken(tenant.context, { file: older })).rejects.toMatchObject({
+    currentExpiresAt: before.expiresAt,
+  });
   expect(await readToken(world, tokenId)).toEqual(before);
   await renewToken(tenant.context, { tokenId, file: older, force: true });
   expect(daysFromNow((await readToken(world, tokenId)).expiresAt)).toBe(100);
@@ -162,7 +182,12 @@ test('S17 a removed token comes back with an upload: same id, at the end of the 
   expect(await counted()).toMatchObject({ total: 500n });
   const file = world.simulator.admin.tokenFile('own');
   expect(await uploadToken(tenant.context, { file })).toEqual({ tokenId, renewed: true, changed: true, warnings: [] });
-  expect(await readToken(world, tokenId)).toMatchObject({ mdmId, removedAt: null, email: 'it@example.org', sync: { completeness: 'NEVER', syncedAt: null } });
+  expect(await readToken(world, tokenId)).toMatchObject({
+    mdmId,
+    removedAt: null,
+    email: 'it@example.org',
+    sync: { completeness: 'NEVER', syncedAt: null },
+  });
   expect((await readToken(world, tokenId)).position).toBeGreaterThan((await readToken(world, district)).position);
   // Nothing can be given before the library was read again.
   expect(await counted()).toMatchObject({ total: 500n });

@@ -1,10 +1,11 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAppleLibrary } from '../../src/apple/library.ts';
 import { associateLicenses } from '../../src/domain/license/associate.ts';
-import { renewToken } from '../../src/domain/token/renew.ts';
 import { removeToken } from '../../src/domain/token/remove.ts';
+import { renewToken } from '../../src/domain/token/renew.ts';
 import { uploadToken } from '../../src/domain/token/upload.ts';
-import { createLogger } from '../../src/lib/logger.ts';
+import type { Logger } from '../../src/lib/logger.ts';
 import { school } from '../../src/simulator/index.ts';
 import { newTenant } from '../domain/sync/support.ts';
 import { createWorld, type World } from '../support/world.ts';
@@ -29,6 +30,13 @@ async function dump(): Promise<string> {
   return parts.join('\n');
 }
 
+/** A logger that keeps everything it is given, errors with their stacks and causes, and hides nothing. */
+function collect(lines: string[]): Logger {
+  const write = (fields: object, message: string) => void lines.push(`${message} ${inspect(fields, { depth: 9 })}`);
+  const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
+  return logger;
+}
+
 /** No stretch of 20 characters of the secrets may be in the text. */
 function expectHidden(text: string, secrets: readonly string[]): void {
   for (const secret of secrets) {
@@ -42,11 +50,15 @@ test('S10 the secret is in no table, no log line, no answer and no error, throug
   const tenant = await newTenant(world);
   const { admin } = world.simulator;
   const lines: string[] = [];
-  const logger = createLogger({ level: 'trace', write: (line: string) => void lines.push(line) });
+  const logger = collect(lines);
   world.services.logger = logger;
   world.services.apple = createAppleLibrary({ baseUrl: `${world.simulator.url}/mdm/v2`, clock: world.clock, logger });
   const context = { ...tenant.context, logger, apple: world.services.apple };
-  admin.issueToken({ name: 'own', as: 'newer', expDate: new Date(world.clock.now().getTime() + 340 * 86_400_000).toISOString() });
+  admin.issueToken({
+    name: 'own',
+    as: 'newer',
+    expDate: new Date(world.clock.now().getTime() + 340 * 86_400_000).toISOString(),
+  });
   const used = admin.tokens().filter((token) => ['own', 'newer', 'revoked'].includes(token.name));
   const secrets = used.flatMap((token) => [token.text, token.innerToken]);
   const answers: unknown[] = [];
@@ -58,8 +70,14 @@ test('S10 the secret is in no table, no log line, no answer and no error, throug
   answers.push(await uploadToken(context, { file: file.slice(0, -7) }).catch((error) => error));
   answers.push(await uploadToken(context, { file, email: 'no address' }).catch((error) => error));
   await tenant.sync(uploaded.tokenId);
-  const app = await world.database.prisma.app.findFirstOrThrow({ where: { organizationId: tenant.organizationId, adamId: school.oneSeat } });
-  answers.push(await associateLicenses(context, { appIds: [app.id], target: { serialNumbers: ['NOBODY'] } }).catch((error) => error));
+  const app = await world.database.prisma.app.findFirstOrThrow({
+    where: { organizationId: tenant.organizationId, adamId: school.oneSeat },
+  });
+  answers.push(
+    await associateLicenses(context, { appIds: [app.id], target: { serialNumbers: ['NOBODY'] } }).catch(
+      (error) => error,
+    ),
+  );
   answers.push(await renewToken(context, { tokenId: uploaded.tokenId, file: admin.tokenFile('newer') }));
   admin.faults.add({ match: { operation: 'getAssignments' }, fault: { kind: 'html' } });
   await tenant.sync(uploaded.tokenId);
@@ -74,9 +92,6 @@ test('S10 the secret is in no table, no log line, no answer and no error, throug
   expect(await dump()).not.toContain('eyJ');
   expect(lines.length).toBeGreaterThan(5);
   expectHidden(lines.join('\n'), secrets);
-  const shown = answers.map((answer) =>
-    answer instanceof Error ? `${answer.stack} ${JSON.stringify(answer)} ${String(answer.cause)}` : answer,
-  );
-  expectHidden(JSON.stringify(shown, (_key, value) => (typeof value === 'bigint' ? String(value) : value)), secrets);
+  expectHidden(inspect(answers, { depth: 9, maxStringLength: null }), secrets);
   expect(() => expectHidden(`x${file}`, secrets)).toThrow('part of a secret');
 });

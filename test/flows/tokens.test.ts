@@ -38,7 +38,10 @@ test('S6 tokens of Apple School Manager and of Apple Business, each with its acc
     locationName: 'Riverbend Elementary',
     region: 'US',
   });
-  expect(await readToken(world, await tenant.upload('business'))).toMatchObject({ accountType: 'BUSINESS', region: 'DE' });
+  expect(await readToken(world, await tenant.upload('business'))).toMatchObject({
+    accountType: 'BUSINESS',
+    region: 'DE',
+  });
 });
 
 describe('S7 a text that is no token is refused with its cause: nothing is stored and nothing echoed', () => {
@@ -72,7 +75,9 @@ describe('S7 a text that is no token is refused with its cause: nothing is store
   ])('S7 %i of Apple', async (number, reason) => {
     const tenant = await newTenant(world);
     world.simulator.admin.faults.add({ fault: { kind: 'error', errorNumber: number } });
-    const failure = await uploadToken(tenant.context, { file: file(), email: 'it@example.org' }).catch((error) => error);
+    const failure = await uploadToken(tenant.context, { file: file(), email: 'it@example.org' }).catch(
+      (error) => error,
+    );
     expect(failure).toBeInstanceOf(InvalidTokenFileError);
     expect(failure).toMatchObject({ reason, appleErrorNumber: number });
     expect(JSON.stringify([failure, failure.message, failure.stack])).not.toContain(file());
@@ -80,7 +85,10 @@ describe('S7 a text that is no token is refused with its cause: nothing is store
     expect(await auditOf(tenant, 'token.upload')).toEqual([]);
   });
 
-  test.each([['revoked', 'REVOKED'], ['expired', 'EXPIRED']])('S7 a %s token of the scenario', async (name, reason) => {
+  test.each([
+    ['revoked', 'REVOKED'],
+    ['expired', 'EXPIRED'],
+  ])('S7 a %s token of the scenario', async (name, reason) => {
     const tenant = await newTenant(world);
     await expect(uploadToken(tenant.context, { file: file(name) })).rejects.toMatchObject({ reason });
     expect(await stored(tenant)).toBe(0);
@@ -209,7 +217,8 @@ test('S72 ten tokens keep the order of their upload, also when all arrive at onc
   const order = await listTokens(tenant.context, world.database.prisma);
   expect(order.map((token) => token.position)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   expect(new Set(order.map((token) => token.id))).toEqual(new Set(uploads));
-  for (const tokenId of uploads) expect(await tenant.finish(await tenant.start(tokenId))).toMatchObject({ state: 'SUCCEEDED' });
+  for (const tokenId of uploads)
+    expect(await tenant.finish(await tenant.start(tokenId))).toMatchObject({ state: 'SUCCEEDED' });
   const app = await world.database.prisma.app.findFirstOrThrow({
     where: { organizationId: tenant.organizationId },
     include: { pools: true },
@@ -223,7 +232,11 @@ test('S73 a token says whose it is and who provides it', async () => {
   const own = await tenant.upload('own');
   const provided = await tenant.upload('district', { providedBy: 'County Board', label: 'County' });
   expect(await readToken(world, own)).toMatchObject({ source: 'OWN', providedBy: null, label: 'Riverbend Elementary' });
-  expect(await readToken(world, provided)).toMatchObject({ source: 'PROVIDED', providedBy: 'County Board', label: 'County' });
+  expect(await readToken(world, provided)).toMatchObject({
+    source: 'PROVIDED',
+    providedBy: 'County Board',
+    label: 'County',
+  });
   await updateToken(tenant.context, { tokenId: provided, source: 'OWN', providedBy: null });
   expect(await readToken(world, provided)).toMatchObject({ source: 'OWN', providedBy: null });
 });
@@ -246,7 +259,13 @@ test('S80 a new order is taken as a whole or not at all, and audited', async () 
 test('S80 orders that are set at the same time leave one of them, and places stay unique', async () => {
   const tenant = await newTenant(world);
   const [a, b, c] = [await tenant.upload('own'), await tenant.upload('district'), await tenant.upload('business')];
-  const wishes = [[a, b, c], [c, b, a], [b, a, c], [c, a, b], [a, c, b]];
+  const wishes = [
+    [a, b, c],
+    [c, b, a],
+    [b, a, c],
+    [c, a, b],
+    [a, c, b],
+  ];
   await Promise.all([...wishes.map((tokenIds) => reorderTokens(tenant.context, { tokenIds })), tenant.upload('own')]);
   const tokens = await listTokens(tenant.context, world.database.prisma);
   expect(tokens.map((token) => token.position)).toEqual([1, 2, 3]);
@@ -260,7 +279,10 @@ test('S9 a token that licenses are held through is removed only when that is con
   await expect(removeToken(tenant.context, { tokenId })).rejects.toMatchObject({ licenses: BigInt(held) });
   await expect(removeToken(tenant.context, { tokenId })).rejects.toThrow(TokenHoldsLicensesError);
   expect(await stateOf(tokenId)).toBe('ACTIVE');
-  expect(await removeToken(tenant.context, { tokenId, confirm: true })).toEqual({ tokenId, licensesLeft: BigInt(held) });
+  expect(await removeToken(tenant.context, { tokenId, confirm: true })).toEqual({
+    tokenId,
+    licensesLeft: BigInt(held),
+  });
   expect(await stateOf(tokenId)).toBe('REMOVED');
   expect(await readToken(world, tokenId)).toMatchObject({ secretJwe: null, keyId: null, fileHash: null });
   expect(world.simulator.admin.truth({ uId: schoolUnits.own }).assignments).toHaveLength(held);

@@ -48,6 +48,24 @@ export async function expectExactlyOnce(
   }
 }
 
+/** Every assignment that Apple has is a confirmed license here, and nothing else is; the pools agree. */
+export async function expectSynced({ db, simulator }: Processes): Promise<void> {
+  const { assignments, assets } = await simulator.truth(library);
+  const key = (row: { adamId: string; pricingParam: string; serialNumber?: string; clientUserId?: string }) =>
+    `${row.adamId} ${row.pricingParam} ${row.serialNumber ?? row.clientUserId}`;
+  const here = await db.query<{ key: string }>(
+    `SELECT adam_id || ' ' || pricing_param || ' ' || coalesce(serial_number, client_user_id) AS key
+     FROM license WHERE ended_at IS NULL AND state = 'CONFIRMED'`,
+  );
+  expect(here.rows.map((row) => row.key).sort()).toEqual(assignments.map(key).sort());
+  const pools = await db.query<{ key: string; held: number }>(
+    `SELECT adam_id || ' ' || pricing_param AS key, held::int FROM license_pool WHERE reserved = 0`,
+  );
+  expect(Object.fromEntries(pools.rows.map((pool) => [pool.key, pool.held]))).toEqual(
+    Object.fromEntries(assets.map((asset) => [`${asset.adamId} ${asset.pricingParam}`, asset.assigned])),
+  );
+}
+
 /** The task's events are numbered from 1 without a gap, in the organization's order too; no call of it is open. */
 export async function expectWholeHistory({ db }: Processes, taskId: string): Promise<number> {
   const task = rowOf(taskId);

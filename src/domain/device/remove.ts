@@ -43,18 +43,21 @@ export async function removeDevices(context: Context, rawInput: z.input<typeof i
     if (unknown.length > 0) throw new UnknownDeviceError(unknown);
     if (devices.length === 0) throw new InvalidInputError([{ path: ['target'], message: 'name at least one device' }]);
     const deviceIds = devices.map((device) => device.id);
-    const taskId = await takeLicensesBack(context, tx, deviceIds, input.revoke ?? false);
-    await requireFree(context, tx, deviceIds);
-    const removed = await tx.$executeRaw(sql`
-      UPDATE device SET removed_at = ${moment(context.clock.now())}
-      WHERE organization_id = ${context.actor.organizationId} AND id = ANY (${ids(deviceIds)})`);
+    const removal = { deviceIds, removed: 0 };
+    const taskId = await takeLicensesBack(context, tx, removal, input.revoke ?? false);
     await recordAudit(context, tx, {
       action: 'device.remove',
-      data: { removed, revoked: taskId !== null },
+      data: { removed: removal.removed, revoked: taskId !== null },
       ...(taskId === null ? {} : { taskId }),
     });
-    return { removed, taskId };
+    return { removed: removal.removed, taskId };
   });
+}
+
+interface Removal {
+  deviceIds: readonly bigint[];
+  /** How many were removed. */
+  removed: number;
 }
 
 interface Held {
@@ -74,24 +77,27 @@ function refuse(held: readonly Held[]): never {
   throw new DeviceHoldsLicensesError(BigInt(held.length), [...new Set(held.map((license) => license.serial))]);
 }
 
-async function takeLicensesBack(
-  context: Context,
-  tx: Tx,
-  deviceIds: readonly bigint[],
-  revoke: boolean,
-): Promise<bigint | null> {
-  const held = await readHeld(context, tx, deviceIds);
-  if (held.length === 0) return null;
+/** Removes the devices, and starts the task that takes their licenses back if there are any. */
+async function takeLicensesBack(context: Context, tx: Tx, removal: Removal, revoke: boolean): Promise<bigint | null> {
+  const held = await readHeld(context, tx, removal.deviceIds);
+  if (held.length === 0) {
+    await removeFree(context, tx, removal);
+    return null;
+  }
   if (!revoke) refuse(held);
   requireRight(context, 'licenses:write');
-  return startRevoke(context, tx, { target: { licenseIds: held.map((license) => license.id) }, onError: 'ATOMIC' });
+  const target = { licenseIds: held.map((license) => license.id) };
+  const alongside = () => removeFree(context, tx, removal);
+  return startRevoke(context, tx, { target, onError: 'ATOMIC' }, { alongside });
 }
 
-/** From here to the commit nobody gives them a license; one that was given a moment ago keeps its device. */
-async function requireFree(context: Context, tx: Tx, deviceIds: readonly bigint[]): Promise<void> {
-  await tx.$queryRaw(sql`
-    SELECT 1 FROM device WHERE organization_id = ${context.actor.organizationId} AND id = ANY (${ids(deviceIds)})
-    ORDER BY serial_number FOR UPDATE`);
-  const held = await readHeld(context, tx, deviceIds);
+/** From here to the commit nobody gives the devices a license; one that was given a moment ago keeps its device. */
+async function removeFree(context: Context, tx: Tx, removal: Removal): Promise<void> {
+  const mine = sql`organization_id = ${context.actor.organizationId} AND id = ANY (${ids(removal.deviceIds)})`;
+  await tx.$queryRaw(sql`SELECT 1 FROM device WHERE ${mine} ORDER BY serial_number FOR UPDATE`);
+  const held = await readHeld(context, tx, removal.deviceIds);
   if (held.length > 0) refuse(held);
+  removal.removed = await tx.$executeRaw(
+    sql`UPDATE device SET removed_at = ${moment(context.clock.now())} WHERE ${mine}`,
+  );
 }

@@ -68,8 +68,22 @@ export async function revokeLicenses(context: Context, rawInput: RevokeInput): P
   );
 }
 
+/** Options of {@link startRevoke}. */
+export interface RevokeOptions {
+  /** The task whose failed items are tried again. */
+  retryOf?: bigint;
+  /** The rest of a larger write, done before the task is told: that locks the organization's counter, which comes last. */
+  alongside?: () => Promise<void>;
+}
+
 /** Starts the task inside a transaction. */
-export async function startRevoke(context: Context, tx: Tx, request: RevokeRequest, retryOf?: bigint): Promise<bigint> {
+export async function startRevoke(
+  context: Context,
+  tx: Tx,
+  request: RevokeRequest,
+  options: RevokeOptions = {},
+): Promise<bigint> {
+  const { retryOf } = options;
   const { organizationId } = context.actor;
   const found = await lockLive(context, tx, request);
   const { takeable, refused } = judge(context, found.licenses);
@@ -94,6 +108,7 @@ export async function startRevoke(context: Context, tx: Tx, request: RevokeReque
     taskId,
     data: { appIds: request.appIds ?? null, licenses: takeable.length, onError: request.onError },
   });
+  await options.alongside?.();
   await announceTask(context, tx, taskId);
   await endSettledTasks(tx, organizationId, [taskId, ...counted], context.clock.now());
   return taskId;

@@ -71,10 +71,6 @@ async function retryRevoke(context: Context, tx: Tx, taskId: bigint): Promise<bi
     SELECT DISTINCT license_id AS id FROM task_failure
     WHERE organization_id = ${context.actor.organizationId} AND task_id = ${taskId} AND license_id IS NOT NULL LIMIT 10000`);
   if (failed.length === 0) throw new TaskNotRetryableError(none);
-  return startRevoke(
-    context,
-    tx,
-    { target: { licenseIds: failed.map((row) => row.id) }, onError: 'SKIP_FAILED' },
-    taskId,
-  );
+  const target = { licenseIds: failed.map((row) => row.id) };
+  return startRevoke(context, tx, { target, onError: 'SKIP_FAILED' }, { retryOf: taskId });
 }

@@ -4,11 +4,11 @@ import { associateLicenses } from '../../../src/domain/license/associate.ts';
 import { reserveBlocks } from '../../../src/domain/license/reserve-blocks.ts';
 import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { retryTask } from '../../../src/domain/task/retry.ts';
-import { type World, createWorld } from '../../support/world.ts';
+import { createWorld, type World } from '../../support/world.ts';
 import {
   associate,
-  callsOf,
   Crash,
+  callsOf,
   crashAt,
   expectSound,
   failuresOf,
@@ -17,8 +17,8 @@ import {
   poolOf,
   readAsset,
   revoke,
-  taskOf,
   type TestApp,
+  taskOf,
   uIdOf,
   workThroughCrashes,
 } from './support.ts';
@@ -80,7 +80,9 @@ test('SKIP_FAILED: what was refused is named, the rest is given', async () => {
   const taskId = await associate(world, apps, devices, { onError: 'SKIP_FAILED' });
   await world.settle();
   expect(await taskOf(world, taskId)).toMatchObject({ outcome: 'SOME', completed: 10_150n, failed: 50n });
-  expect(new Set((await failuresOf(world, taskId)).map((failure) => failure.code))).toEqual(new Set(['NO_LICENSES_AVAILABLE']));
+  expect(new Set((await failuresOf(world, taskId)).map((failure) => failure.code))).toEqual(
+    new Set(['NO_LICENSES_AVAILABLE']),
+  );
 });
 
 test('killed between two blocks, it goes on where it was', async () => {
@@ -105,7 +107,9 @@ test('cancelled between two blocks: all pairs are accounted for, and a retry tak
   const apps = await twoApps(6_000);
   const taskId = await associate(world, apps, devices);
   crashAt(world, 'reserved', 2);
-  await expect(reserveBlocks(world.services, { organizationId: world.organizationId, taskId }, 'test')).rejects.toThrow(Crash);
+  await expect(reserveBlocks(world.services, { organizationId: world.organizationId, taskId }, 'test')).rejects.toThrow(
+    Crash,
+  );
   expect(await poolOf(world, apps[0]!)).toMatchObject({ reserved: 5_000n });
   await cancelTask(world.admin, { taskId });
   expect(await taskOf(world, taskId)).toMatchObject({ state: 'CANCELLED', failed: 10_200n, completed: 0n });
@@ -126,9 +130,15 @@ test('two workers on the same task: the newer claim wins, and every pair is rese
 
 test('at most 10,000 ids and 1,000 apps are taken', async () => {
   const ids = Array.from({ length: 10_001 }, (_, at) => BigInt(at + 1));
-  await expect(associateLicenses(world.admin, { appIds: [1n], target: { deviceIds: ids } })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-  await expect(associateLicenses(world.admin, { appIds: ids.slice(0, 1_001), target: { deviceIds: [1n] } })).rejects.toMatchObject({
+  await expect(associateLicenses(world.admin, { appIds: [1n], target: { deviceIds: ids } })).rejects.toMatchObject({
     code: 'INVALID_INPUT',
   });
-  await expect(associateLicenses(world.admin, { appIds: [1n], target: {} })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  await expect(
+    associateLicenses(world.admin, { appIds: ids.slice(0, 1_001), target: { deviceIds: [1n] } }),
+  ).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+  });
+  await expect(associateLicenses(world.admin, { appIds: [1n], target: {} })).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+  });
 });

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Failpoint } from '../../../src/domain/context.ts';
 import { writeLicenses } from '../../../src/domain/license/write-licenses.ts';
-import { type World, createWorld } from '../../support/world.ts';
+import { createWorld, type World } from '../../support/world.ts';
 import {
   associate,
   callsOf,
@@ -26,7 +26,11 @@ for (const repeat of ['success', 'failure'] as const) {
     let world: World;
     let token: bigint;
     beforeAll(async () => {
-      const simulator = { repeatAssociate: repeat, disassociateUnassigned: repeat, limits: { maxSerialNumbers: 4, maxRequestPerSecond: 100_000 } };
+      const simulator = {
+        repeatAssociate: repeat,
+        disassociateUnassigned: repeat,
+        limits: { maxSerialNumbers: 4, maxRequestPerSecond: 100_000 },
+      };
       world = await createWorld({ simulator });
       token = await world.library('own');
     });
@@ -41,7 +45,12 @@ for (const repeat of ['success', 'failure'] as const) {
         const died = crashAt(world, point, nth);
         await workThroughCrashes(world);
         expect(died()).toBe(true);
-        expect(await taskOf(world, taskId)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 8n, failed: 0n });
+        expect(await taskOf(world, taskId)).toMatchObject({
+          state: 'SUCCEEDED',
+          outcome: 'ALL',
+          completed: 8n,
+          failed: 0n,
+        });
         expect(await liveOf(world, app)).toHaveLength(8);
         expect(await holdersAtApple(world, token, app)).toHaveLength(8);
 
@@ -49,7 +58,12 @@ for (const repeat of ['success', 'failure'] as const) {
         const diedAgain = crashAt(world, point, nth);
         await workThroughCrashes(world);
         expect(diedAgain()).toBe(true);
-        expect(await taskOf(world, back)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 8n, failed: 0n });
+        expect(await taskOf(world, back)).toMatchObject({
+          state: 'SUCCEEDED',
+          outcome: 'ALL',
+          completed: 8n,
+          failed: 0n,
+        });
         expect(await holdersAtApple(world, token, app)).toEqual([]);
       });
     }

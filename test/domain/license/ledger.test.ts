@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type World, createWorld } from '../../support/world.ts';
-import { settleCall } from '../../../src/domain/license/settle.ts';
-import { carriedBy } from '../../../src/domain/license/call.ts';
-import { claimGate } from '../../../src/domain/task/claim.ts';
 import { systemContext } from '../../../src/domain/context.ts';
+import { carriedBy } from '../../../src/domain/license/call.ts';
+import { settleCall } from '../../../src/domain/license/settle.ts';
+import { claimGate } from '../../../src/domain/task/claim.ts';
+import { createWorld, type World } from '../../support/world.ts';
 import { associate, expectSound, giveApp, makeDevices, poolOf, revoke, taskOf } from './support.ts';
 
 let world: World;
@@ -23,7 +23,10 @@ for (const statement of [
   'TRUNCATE audit_entry',
 ]) {
   test(`F13 the database refuses: ${statement}`, async () => {
-    await expect(world.database.pool.query(statement)).rejects.toMatchObject({ code: '23001', message: expect.stringContaining('append-only') });
+    await expect(world.database.pool.query(statement)).rejects.toMatchObject({
+      code: '23001',
+      message: expect.stringContaining('append-only'),
+    });
   });
 }
 
@@ -48,7 +51,14 @@ test('F13 every step of a license leaves one line with who, why, task and Apple 
   const [gave, took] = events.slice(-2).map((event) => event.eventId);
   expect(lines.map((line) => line.appleEventId)).toEqual([null, gave, gave, null, took, took]);
   const key = world.admin.actor.kind === 'API_KEY' ? `key:${world.admin.actor.apiKeyId}` : '';
-  expect(lines.map((line) => line.actor)).toEqual([key, 'system:writer', 'system:writer', key, 'system:writer', 'system:writer']);
+  expect(lines.map((line) => line.actor)).toEqual([
+    key,
+    'system:writer',
+    'system:writer',
+    key,
+    'system:writer',
+    'system:writer',
+  ]);
 });
 
 test('F13 the first sync of a library opens the ledger', async () => {
@@ -82,7 +92,9 @@ test('a call that is settled twice counts once', async () => {
 test('a pool can not be reserved above its free seats, whoever tries', async () => {
   const app = await giveApp(world, token, { total: 2 });
   const { id } = await poolOf(world, app);
-  await expect(world.database.pool.query('UPDATE license_pool SET reserved = 3 WHERE id = $1', [id])).rejects.toMatchObject({
+  await expect(
+    world.database.pool.query('UPDATE license_pool SET reserved = 3 WHERE id = $1', [id]),
+  ).rejects.toMatchObject({
     code: '23514',
   });
   await world.database.pool.query('UPDATE license_pool SET reserved = 2 WHERE id = $1', [id]);

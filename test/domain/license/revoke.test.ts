@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { revokeLicenses } from '../../../src/domain/license/revoke.ts';
 import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { school } from '../../../src/simulator/index.ts';
-import { type World, createWorld } from '../../support/world.ts';
+import { createWorld, type World } from '../../support/world.ts';
 import {
   associate,
   callsOf,
@@ -16,8 +16,8 @@ import {
   makeDevices,
   poolOf,
   revoke,
-  taskOf,
   type TestApp,
+  taskOf,
 } from './support.ts';
 
 let world: World;
@@ -47,7 +47,12 @@ test('S45 revoking gives seats back: used − n, available + n, at Apple too', a
   const taskId = await revoke(world, app, devices.slice(0, 4));
   expect(await poolOf(world, app)).toMatchObject({ held: 10n });
   await world.settle();
-  expect(await taskOf(world, taskId)).toMatchObject({ kind: 'REVOKE', state: 'SUCCEEDED', outcome: 'ALL', completed: 4n });
+  expect(await taskOf(world, taskId)).toMatchObject({
+    kind: 'REVOKE',
+    state: 'SUCCEEDED',
+    outcome: 'ALL',
+    completed: 4n,
+  });
   expect(await poolOf(world, app)).toMatchObject({ held: 6n, reserved: 0n, total: 100n });
   expect(await holdersAtApple(world, token, app)).toHaveLength(6);
   const ended = await world.database.prisma.license.findMany({ where: { appId: app.id, endedAt: { not: null } } });
@@ -193,7 +198,9 @@ test('nothing is held: NOT_LICENSED; ATOMIC passes over it when others hold some
 test('the same license id twice counts once', async () => {
   const { app } = await held(1);
   const [license] = await liveOf(world, app);
-  const { taskIds } = await revokeLicenses(world.admin, { target: { licenseIds: [license!.id, license!.id, 999_999n, 999_999n] } });
+  const { taskIds } = await revokeLicenses(world.admin, {
+    target: { licenseIds: [license!.id, license!.id, 999_999n, 999_999n] },
+  });
   await world.settle();
   expect(await taskOf(world, taskIds[0]!)).toMatchObject({ requested: 2n, completed: 1n, failed: 1n });
 });

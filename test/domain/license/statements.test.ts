@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { statementsOf } from '../../graphql/statements.ts';
-import { type World, createWorld } from '../../support/world.ts';
-import { associate, expectSound, giveApp, makeDevices, revoke, taskOf, type TestApp } from './support.ts';
+import { createWorld, type World } from '../../support/world.ts';
+import { associate, expectSound, giveApp, makeDevices, revoke, type TestApp, taskOf } from './support.ts';
 
 let world: World;
 let token: bigint;

@@ -156,12 +156,17 @@ interface PoolBalance {
 /** The ledger, the licenses and the pools say the same; with `apple` also what the simulator has. */
 export async function expectBalance(world: World, options: { apple?: boolean } = {}): Promise<void> {
   const balances = await world.database.prisma.$queryRaw<PoolBalance[]>`
+    WITH counted AS (
+      SELECT pool_id, count(*) FILTER (WHERE state IN ('CONFIRMED', 'REVOKE_REQUESTED', 'REVOKE_PENDING')) AS held,
+        count(*) FILTER (WHERE state IN ('REQUESTED', 'PENDING_AT_APPLE')) AS reserved FROM license GROUP BY 1
+    ), posted AS (
+      SELECT pool_id, sum(held_delta)::bigint AS held, sum(reserved_delta)::bigint AS reserved FROM ledger GROUP BY 1
+    )
     SELECT p.id AS "poolId", t.u_id AS "uId", p.adam_id AS "adamId", p.pricing_param AS "pricingParam", p.held, p.reserved,
-      (SELECT count(*) FROM license l WHERE l.pool_id = p.id AND l.state IN ('CONFIRMED', 'REVOKE_REQUESTED', 'REVOKE_PENDING')) AS "licensesHeld",
-      (SELECT count(*) FROM license l WHERE l.pool_id = p.id AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE')) AS "licensesReserved",
-      (SELECT coalesce(sum(held_delta), 0)::bigint FROM ledger g WHERE g.pool_id = p.id) AS "ledgerHeld",
-      (SELECT coalesce(sum(reserved_delta), 0)::bigint FROM ledger g WHERE g.pool_id = p.id) AS "ledgerReserved"
-    FROM license_pool p JOIN token t ON t.id = p.token_id ORDER BY p.id`;
+      coalesce(c.held, 0) AS "licensesHeld", coalesce(c.reserved, 0) AS "licensesReserved",
+      coalesce(l.held, 0) AS "ledgerHeld", coalesce(l.reserved, 0) AS "ledgerReserved"
+    FROM license_pool p JOIN token t ON t.id = p.token_id
+    LEFT JOIN counted c ON c.pool_id = p.id LEFT JOIN posted l ON l.pool_id = p.id ORDER BY p.id`;
   for (const balance of balances) {
     const { held, reserved } = balance;
     expect(balance).toMatchObject({

@@ -6,6 +6,7 @@ import type { AppleLibrary, PageQuery } from '../../../src/domain/ports.ts';
 import { syncLicenses } from '../../../src/domain/sync/start.ts';
 import { type UploadTokenInput, uploadToken } from '../../../src/domain/token/upload.ts';
 import type { Task } from '../../../src/generated/prisma/client.ts';
+import type { Clock } from '../../../src/lib/clock.ts';
 import { schoolUnits, type World } from '../../support/world.ts';
 
 /** An organization and what its administrator does. */
@@ -122,5 +123,16 @@ export function bendAnswers<Read extends 'readAssets' | 'readAssignments'>(
   };
   return () => {
     world.services.apple = apple;
+  };
+}
+
+/** A clock of one caller alone: a sleep is over at once and moves only this caller's time. */
+export function ownClock(start: Date): Clock {
+  let present = start.getTime();
+  return {
+    now: () => new Date(present),
+    sleep: async (milliseconds) => {
+      present += milliseconds;
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { syncLicenses } from '../../../src/domain/sync/start.ts';
-import { type World, createWorld } from '../../support/world.ts';
+import { cancelTask } from '../../../src/domain/task/cancel.ts';
+import { createWorld, type World } from '../../support/world.ts';
 import {
   associate,
   callsOf,
@@ -36,7 +36,11 @@ test('cancel while QUEUED: nothing is sent, the seats are free, every item is na
   const taskId = await associate(world, app, await makeDevices(world, 3));
   await cancelTask(world.admin, { taskId });
   expect(await taskOf(world, taskId)).toMatchObject({ state: 'CANCELLED', outcome: 'NONE', failed: 3n, completed: 0n });
-  expect((await failuresOf(world, taskId)).map((failure) => failure.code)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
+  expect((await failuresOf(world, taskId)).map((failure) => failure.code)).toEqual([
+    'CANCELLED',
+    'CANCELLED',
+    'CANCELLED',
+  ]);
   expect(await poolOf(world, app)).toMatchObject({ held: 0n, reserved: 0n });
   await world.settle();
   expect(callsOf(world, 'associateAssets')).toEqual([]);

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { removeDevices } from '../../../src/domain/device/remove.ts';
 import { associateLicenses } from '../../../src/domain/license/associate.ts';
+import { syncLicenses } from '../../../src/domain/sync/start.ts';
 import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { retryTask } from '../../../src/domain/task/retry.ts';
-import { removeDevices } from '../../../src/domain/device/remove.ts';
-import { syncLicenses } from '../../../src/domain/sync/start.ts';
-import { type World, createWorld } from '../../support/world.ts';
+import { createWorld, type World } from '../../support/world.ts';
 import {
   associate,
   eventFault,

@@ -1,0 +1,86 @@
+/** Which app goes to which devices: decided by the data, as a person would. @module */
+import { DemoDevicesDocument, type DemoDevicesQuery, DemoHoldersDocument } from '../../generated/operations/graphql.ts';
+import { readAll } from '../client.ts';
+import { DemoFailure } from '../failure.ts';
+import { done, type Run } from '../step.ts';
+import { tame } from '../terminal/text.ts';
+import type { DemoApp } from './show-apps.ts';
+import { awaitOthers, tidyUp } from './tidy-up.ts';
+
+/** An app and the devices that shall have it. */
+export interface Chosen {
+  app: DemoApp;
+  serialNumbers: string[];
+}
+
+type DemoDevice = DemoDevicesQuery['devices']['edges'][number]['node'];
+
+/** Lowest system that can hold device licenses. */
+const lowest = '9.0';
+
+/**
+ * The app with the fewest seats that are enough, so that its counts are seen to move, and that many devices which can
+ * run it. Licenses that an interrupted run left there are taken back first.
+ */
+export async function choose(run: Run, apps: readonly DemoApp[]): Promise<Chosen> {
+  const { client, options, screen, report } = run;
+  const families = ['IPAD', 'IPHONE'] as const;
+  const devices = await readAll(
+    async (after) => (await client.ask(DemoDevicesDocument, { first: 100, after, families: [...families] })).devices,
+  );
+  await awaitOthers(run);
+  const app = chooseApp(apps, options.devices);
+  const able = devices.filter((device) => canHold(device, app)).map(({ serialNumber }) => serialNumber);
+  await tidyUp(run, app, able);
+  const holders = new Set(await readHolders(run, app.id));
+  const serialNumbers = able.filter((serialNumber) => !holders.has(serialNumber)).slice(0, wanted(app, options.devices));
+  if (serialNumbers.length === 0)
+    throw new DemoFailure('NO_DEVICES', `No device on the list can get a license of ${app.name ?? app.adamId}.`, [
+      'It takes iPads or iPhones with iOS 9.0 or newer. npm start brings a simulator that has some.',
+    ]);
+  report.chosen = { adamId: app.adamId, name: app.name, devices: serialNumbers.length };
+  done(screen, `${tame(app.name ?? app.adamId)} (${app.adamId}) for ${serialNumbers.length} iPads and iPhones`);
+  return { app, serialNumbers };
+}
+
+/** Fewest seats among those that are enough; most seats when none are; an unlimited one last. */
+export function chooseApp(apps: readonly DemoApp[], devices: number): DemoApp {
+  const fitting = apps.filter((app) => app.deviceAssignable && app.platforms.includes('ios') && seats(app) > 0);
+  const enough = fitting.filter((app) => seats(app) >= devices).sort((a, b) => seats(a) - seats(b));
+  const most = fitting.sort((a, b) => seats(b) - seats(a));
+  const chosen = enough[0] ?? most[0];
+  if (chosen) return chosen;
+  throw new DemoFailure('NO_APP', 'No purchased app can be given to iPads and iPhones.');
+}
+
+/** Seats that the demo can count on: those of an interrupted run are taken back, so all of them. */
+function seats({ licenses }: DemoApp): number {
+  return licenses.total === null ? Number.POSITIVE_INFINITY : Number(licenses.total);
+}
+
+function wanted(app: DemoApp, devices: number): number {
+  return Math.min(devices, seats(app));
+}
+
+async function readHolders({ client }: Run, appId: string): Promise<string[]> {
+  const licenses = await readAll(
+    async (after) => (await client.ask(DemoHoldersDocument, { first: 100, after, appId })).licenses,
+  );
+  return licenses.flatMap(({ serialNumber }) => serialNumber ?? []);
+}
+
+/** Whether the device runs a system that can hold a license of the app and run it. */
+export function canHold({ family, osVersion }: DemoDevice, { deviceFamilies, minimumOsVersion }: DemoApp): boolean {
+  const named = deviceFamilies.map((name) => name.toLowerCase());
+  if (named.length > 0 && !named.includes(family.toLowerCase())) return false;
+  return osVersion !== null && [lowest, minimumOsVersion ?? lowest].every((needed) => isAtLeast(osVersion, needed));
+}
+
+function isAtLeast(version: string, needed: string): boolean {
+  const [a, b] = [version, needed].map((text) => text.split('.').map(Number)) as [number[], number[]];
+  for (let index = 0; index < Math.max(a.length, b.length); index += 1) {
+    const difference = (a[index] ?? 0) - (b[index] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}

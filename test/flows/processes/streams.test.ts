@@ -1,0 +1,103 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+import { endOfTask, rowOf, startSync, uploadToken } from '../../support/process-steps.ts';
+import { expectWholeHistory } from '../../support/process-truth.ts';
+import { type SeenEvent, type Transport, watchTask } from '../../support/process-watch.ts';
+import { type ApiProcess, type Processes, startProcesses } from '../../support/processes.ts';
+
+let processes: Processes;
+let apis: [ApiProcess, ApiProcess];
+let tokenId: string;
+
+beforeAll(async () => {
+  // More than 50 pages, at a pace that leaves time to be cut off.
+  processes = await startProcesses({
+    simulator: ['--licenses', '500', '--devices', '100', '--page-size', '10', '--max-requests-per-second', '40'],
+  });
+  apis = await Promise.all([processes.api(), processes.api()]);
+  tokenId = await uploadToken(apis[0], (await processes.simulator.token('own')).text);
+}, 60_000);
+afterAll(() => processes.close());
+afterEach(() => processes.killWorkers());
+
+/** Whether the sync has read this share of its pages of assignments. */
+const reached = (share: number) => (event: SeenEvent) =>
+  event.task.phase === 'ASSIGNMENTS' && event.task.completed >= share * event.task.requested;
+
+/** All events of the task as the database has them. */
+async function stored(taskId: string): Promise<{ seq: number; completed: number }[]> {
+  const { rows } = await processes.db.query<{ seq: number; completed: number }>(
+    `SELECT seq::int, (payload ->> 'completed')::int AS completed FROM task_event WHERE task_id = $1 ORDER BY seq`,
+    [rowOf(taskId)],
+  );
+  return rows;
+}
+
+/** What a reader got is all there is, in order, each once, and none of it late. */
+async function expectLossless(taskId: string, seen: readonly SeenEvent[]): Promise<void> {
+  const all = await stored(taskId);
+  expect(seen.map(({ seq, task }) => ({ seq, completed: task.completed }))).toEqual(all);
+  const last = seen.at(-1)!;
+  expect(last.task.state).toBe('SUCCEEDED');
+  expect(last.task.completed).toBe(last.task.requested);
+  expect(last.task.requested).toBeGreaterThanOrEqual(50);
+  const latest = Math.max(...seen.filter((event) => !event.snapshot).map((event) => event.late));
+  console.log(`${seen.length} events, the latest after ${latest} ms`);
+  expect(latest).toBeLessThan(1_000);
+  await expectWholeHistory(processes, taskId);
+}
+
+describe('F1 a live, resumable stream of a sync of more than 50 pages', () => {
+  test.each<[Transport]>([['ws'], ['sse']])(
+    'F1 G10 the connection over %s is cut at 40 % and taken up with its cursor on another API process: no gap, no duplicate',
+    async (transport) => {
+      const taskId = await startSync(apis[0], tokenId);
+      const first = watchTask(apis[0], taskId, {
+        transport,
+        onEvent: (event) => {
+          if (reached(0.4)(event)) first.cut();
+        },
+      });
+      // Nobody works yet, so the snapshot is the first event of all.
+      await eventually(() => first.events.length);
+      await processes.worker();
+      await expect(first.done).rejects.toThrow();
+      const cutAt = first.events.at(-1)!;
+      expect(cutAt.task.completed).toBeLessThan(cutAt.task.requested);
+      // Several events happen while nobody listens.
+      expect(await eventually(async () => (await stored(taskId)).at(-1)!.seq >= cutAt.seq + 5)).toBe(true);
+      const second = watchTask(apis[1], taskId, { transport, after: cutAt.cursor });
+      await second.done;
+
+      expect(second.events[0]!.snapshot).toBe(false);
+      const late = second.events.filter((event) => event.seq <= cutAt.seq + 5).map((event) => event.seq);
+      expect(late.slice(0, 5)).toEqual([1, 2, 3, 4, 5].map((step) => cutAt.seq + step));
+      // Those that were waiting are old by the time they are asked for: only what came live is measured.
+      const live = second.events.filter((event) => event.seq > cutAt.seq + 5);
+      expect(live.length).toBeGreaterThan(5);
+      await expectLossless(taskId, [
+        ...first.events,
+        ...second.events.map((event) => ({ ...event, late: live.includes(event) ? event.late : 0 })),
+      ]);
+    },
+    60_000,
+  );
+
+  test('F1 G10 asked for on one API process and watched on the other; the listening connections break in the middle', async () => {
+    const { db } = processes;
+    const taskId = await startSync(apis[0], tokenId);
+    const watch = watchTask(apis[1], taskId, { transport: 'ws' });
+    await eventually(() => watch.events.length);
+    await processes.worker();
+    expect(await eventually(() => watch.events.some(reached(0.3)))).toBe(true);
+    const { rows } = await db.query<{ gone: boolean }>(
+      `SELECT pg_terminate_backend(pid) AS gone FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'russet listen'`,
+    );
+    expect(rows).toEqual([{ gone: true }, { gone: true }]);
+    await watch.done;
+
+    await expectLossless(taskId, watch.events);
+    for (const api of apis) expect(api.child.output()).toContain('listening to the database again');
+    expect(await endOfTask(apis[0], taskId)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL' });
+  }, 60_000);
+});
