@@ -41,7 +41,11 @@ export function fromWireErrors(errors: readonly WireError[]): DemoFailure {
   const [first] = errors;
   const { code = 'UNKNOWN', ...facts } = first?.extensions ?? {};
   if (code === 'UNAUTHENTICATED') return notSignedIn();
-  return new DemoFailure(String(code), first?.message ?? 'The answer has an error without a message.', factLines(facts));
+  return new DemoFailure(
+    String(code),
+    first?.message ?? 'The answer has an error without a message.',
+    factLines(facts),
+  );
 }
 
 /** An expected failure of a mutation: its fields beside code and message are its facts. */

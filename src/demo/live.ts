@@ -3,7 +3,7 @@
  * again, and nothing is missed or seen twice.
  * @module
  */
-import { type Client as Socket, createClient as createSocket } from 'graphql-ws';
+import { createClient as createSocket, type Client as Socket } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import {
   LicenseCountsDocument,
@@ -56,7 +56,12 @@ export function connectLive({ url, apiKey }: ApiAddress, signal: AbortSignal): L
     task: (taskId, onReconnect) => followTask(socket, taskId, signal, onReconnect),
     counts: async function* (appId, until) {
       const ended = AbortSignal.any([signal, until]);
-      for await (const { licenseCounts } of resubscribe(socket, LicenseCountsDocument, () => ({ appIds: [appId] }), ended))
+      for await (const { licenseCounts } of resubscribe(
+        socket,
+        LicenseCountsDocument,
+        () => ({ appIds: [appId] }),
+        ended,
+      ))
         yield licenseCounts;
     },
     close: async () => {
@@ -108,7 +113,10 @@ async function* resubscribe<Data, Variables extends Record<string, unknown>>(
 }
 
 /** Ends the iteration when the signal does, also while nothing comes. */
-async function* untilAborted<Item>(items: AsyncIterableIterator<Item>, signal: AbortSignal): AsyncGenerator<Item, void> {
+async function* untilAborted<Item>(
+  items: AsyncIterableIterator<Item>,
+  signal: AbortSignal,
+): AsyncGenerator<Item, void> {
   const end = () => void items.return?.();
   signal.addEventListener('abort', end, { once: true });
   try {

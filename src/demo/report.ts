@@ -50,7 +50,7 @@ export interface Report {
   sync?: SeenTask;
   apps?: { adamId: string; name: string | null; total: number | null; available: number | null; used: number }[];
   chosen?: { adamId: string; name: string | null; devices: number };
-  /** Licenses of an interrupted run that were taken back first. */
+  /** Licenses of an interrupted run that were taken back first; absent when there were none. */
   tidied?: number;
   associate?: SeenChange;
   revoke?: SeenChange;

@@ -18,7 +18,12 @@ import { uploadToken } from './steps/upload-token.ts';
 import type { Screen } from './terminal/screen.ts';
 
 /** Runs all steps; throws a {@link DemoFailure} for what is expected to go wrong. */
-export async function runDemo(options: DemoOptions, screen: Screen, report: Report, signal: AbortSignal): Promise<void> {
+export async function runDemo(
+  options: DemoOptions,
+  screen: Screen,
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
   const began = now();
   const live = connectLive(options, signal);
   const run: Run = { options, client: createClient(options, signal), live, screen, report, signal };
@@ -30,8 +35,8 @@ export async function runDemo(options: DemoOptions, screen: Screen, report: Repo
     await step(run, 'Sync the library', () => sync(run, tokenId));
     const apps = await step(run, 'Purchased apps', () => showApps(run));
     const chosen = await step(run, 'Choose an app and devices', () => choose(run, apps));
-    await step(run, 'Associate', () => associate(run, chosen));
-    await step(run, 'Revoke', () => revoke(run, chosen));
+    await step(run, 'Associate licenses', () => associate(run, chosen));
+    await step(run, 'Revoke them', () => revoke(run, chosen));
     report.milliseconds = Math.round(now() - began);
     report.ok = true;
     summarize(run);
@@ -47,7 +52,9 @@ async function greet({ client, screen, options, report }: Run): Promise<void> {
   report.organization = viewer.organization.name;
   screen.line();
   screen.line(screen.paint('bold', 'Russet: the main job, as a client does it'));
-  screen.line(screen.paint('dim', `${options.url} · ${mode.toLowerCase()} · version ${version} · ${viewer.organization.name}`));
+  screen.line(
+    screen.paint('dim', `${options.url} · ${mode.toLowerCase()} · version ${version} · ${viewer.organization.name}`),
+  );
   if (mode !== 'SANDBOX')
     throw new DemoFailure('NOT_A_SANDBOX', 'This is a production installation. Nothing was done.', [
       'The demo gives out and takes back licenses, so it only works with a sandbox: npm start brings one up.',

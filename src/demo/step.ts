@@ -19,7 +19,11 @@ export interface Run {
 }
 
 /** Runs a step under its title. */
-export async function step<Result>({ screen, signal }: Run, title: string, work: () => Promise<Result>): Promise<Result> {
+export async function step<Result>(
+  { screen, signal }: Run,
+  title: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
   signal.throwIfAborted();
   screen.line();
   screen.line(screen.paint('bold', title));

@@ -1,12 +1,15 @@
 /** A worker: graphile-worker with our jobs, a heartbeat, and a sweep for work that lost its job. @module */
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { Logger as GraphileLogger, run, type TaskList, type WorkerEvents } from 'graphile-worker';
+import { Logger as GraphileLogger, type Job, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { Database } from '../db/client.ts';
+import { enqueue, type JobName } from '../db/enqueue.ts';
+import { transaction } from '../db/transaction.ts';
 import type { Services } from '../domain/context.ts';
 import { prune } from '../domain/work/prune.ts';
 import type { Logger } from '../lib/logger.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { interruptible, WorkerStopsError } from './interruptible.ts';
 import { type JobHandler, jobs } from './registry.ts';
 import { sweep } from './sweep.ts';
 
@@ -26,7 +29,7 @@ export interface WorkerOptions {
 /** A running worker. */
 export interface Worker {
   poolId: string;
-  /** Lets running jobs end, then stops. */
+  /** Interrupts running jobs where they can go on elsewhere, lets the others end, then stops. */
   stop(): Promise<void>;
 }
 
@@ -35,6 +38,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { database, services } = options;
   const events = new EventEmitter() as WorkerEvents;
   const poolIds: string[] = [];
+  const stopping = new AbortController();
   events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id));
   const runner = await run({
     pgPool: database.pool,
@@ -43,7 +47,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     noHandleSignals: true,
     events,
     logger: graphileLogger(services.logger),
-    taskList: taskList(services),
+    taskList: taskList(services, stopping.signal),
     crontab: '17 3 * * * prune',
     // Without these a graceful stop would return before the last completions are written, and those jobs ran again.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
@@ -61,6 +65,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   return {
     poolId,
     stop: async () => {
+      stopping.abort(new WorkerStopsError());
       await stopSweeping();
       await runner.stop();
       await heartbeat.stop();
@@ -68,7 +73,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   };
 }
 
-function taskList(services: Services): TaskList {
+function taskList(services: Services, stopping: AbortSignal): TaskList {
   const handlers: Record<string, JobHandler> = {
     ...jobs,
     prune: async () => {
@@ -86,10 +91,24 @@ function taskList(services: Services): TaskList {
           attempt: helpers.job.attempts,
           correlationId,
         });
-        await handle({ ...services, logger }, payload, correlationId);
+        try {
+          await handle(interruptible({ ...services, logger }, stopping), payload, correlationId);
+        } catch (error) {
+          if (!(error instanceof WorkerStopsError)) throw error;
+          await handOver(services, name, helpers.job);
+          logger.info({}, 'interrupted, because the worker stops; the job goes on elsewhere');
+        }
       },
     ]),
   );
+}
+
+/** Puts a new job in the place of an interrupted one. Without a key it has been replaced already. */
+async function handOver(services: Services, name: string, job: Job): Promise<void> {
+  const { key } = job;
+  if (key === null) return;
+  const payload = job.payload as Record<string, string>;
+  await transaction(services, (tx) => enqueue(tx, { name: name as JobName, payload, key }));
 }
 
 function sweepEvery(services: Services, milliseconds: number): () => Promise<void> {

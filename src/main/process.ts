@@ -1,5 +1,8 @@
 /** The life of a program: start, say so, stop once and in order. @module */
 
+/** A stop that takes longer than this many milliseconds is cut short: the database may be gone. */
+const stopWithin = 15_000;
+
 /** What a program that runs until it is told to stop offers. */
 export interface Program {
   /** What is told to the parent process when it is ready. */
@@ -21,6 +24,7 @@ export async function runProgram(start: () => Promise<Program>): Promise<void> {
   const stop = () => {
     if (stopping) return;
     stopping = true;
+    setTimeout(() => process.exit(1), stopWithin).unref();
     program.stop().then(
       () => process.exit(0),
       (error: unknown) => {

@@ -21,7 +21,7 @@ let apps: TestApp[];
 let devices: bigint[];
 beforeAll(async () => {
   world = await createWorld({
-    simulator: { limits: { maxSerialNumbers: 7, maxAssets: 2, maxRequestPerSecond: 100_000 } },
+    simulator: { limits: { maxSerialNumbers: 7, maxAssets: 2, maxRequestPerSecond: 10_000_000 } },
   });
   tokens = [await world.library('own'), await world.library('district')];
   apps = [];
@@ -83,9 +83,25 @@ async function workOnce(random: Random): Promise<void> {
   for (const job of due.sort(() => random.next() - 0.5)) await jobs[job.name](world.services, job.payload, 'test');
 }
 
-for (const seed of [22, 33, 44, 55, 66, 77]) {
+/** Misfortunes at Apple, for one in so many calls. */
+function disturb(): void {
+  const { faults } = world.simulator.admin;
+  for (const operation of ['associateAssets', 'disassociateAssets']) {
+    faults.add({ match: { operation, probability: 0.05 }, fault: { kind: 'reset', when: 'before' } });
+    faults.add({ match: { operation, probability: 0.05 }, fault: { kind: 'reset', when: 'after' } });
+    faults.add({ match: { operation, probability: 0.05 }, fault: { kind: 'error', errorNumber: 9646, retryAfter: 1 } });
+    faults.add({ match: { operation, probability: 0.1 }, fault: { kind: 'event', plan: { failAfter: 2 } } });
+  }
+  faults.add({ match: { operation: 'eventStatus', probability: 0.05 }, fault: { kind: 'error', errorNumber: 9708 } });
+  faults.add({ match: { operation: 'getAssignments', probability: 0.05 }, fault: { kind: 'html' } });
+}
+
+for (const [seed, calm] of [
+  [1, false],[2, false],[3, false],[4, false],[5, true],[6, false],[7,false]
+] as const) {
   test(`F12 F13 people and workers at once (seed ${seed}): no deadlock, no lost count, every task ends, the books balance`, async () => {
     const unexpected: unknown[] = [];
+    if (!calm) disturb();
     let people = 6;
     const person = async (random: Random) => {
       for (let round = 0; round < 25; round++) {
@@ -102,6 +118,7 @@ for (const seed of [22, 33, 44, 55, 66, 77]) {
     const starts = [...Array.from({ length: people }, () => person), worker, worker];
     await Promise.all(starts.map((start, at) => start(createRandom(seed * 100 + at))));
     expect(unexpected).toEqual([]);
+    world.simulator.admin.faults.clear();
     await world.settle(1_000);
     await expectSound(world);
     const { rows } = await world.database.pool.query(

@@ -1,9 +1,10 @@
 /** Which app goes to which devices: decided by the data, as a person would. @module */
-import { DemoDevicesDocument, type DemoDevicesQuery, DemoHoldersDocument } from '../../generated/operations/graphql.ts';
+import { DemoDevicesDocument, type DemoDevicesQuery } from '../../generated/operations/graphql.ts';
 import { readAll } from '../client.ts';
 import { DemoFailure } from '../failure.ts';
 import { done, type Run } from '../step.ts';
 import { tame } from '../terminal/text.ts';
+import { readHolders, readNumbers } from './read-app.ts';
 import type { DemoApp } from './show-apps.ts';
 import { awaitOthers, tidyUp } from './tidy-up.ts';
 
@@ -31,21 +32,29 @@ export async function choose(run: Run, apps: readonly DemoApp[]): Promise<Chosen
   await awaitOthers(run);
   const app = chooseApp(apps, options.devices);
   const able = devices.filter((device) => canHold(device, app)).map(({ serialNumber }) => serialNumber);
-  await tidyUp(run, app, able);
-  const holders = new Set(await readHolders(run, app.id));
-  const serialNumbers = able.filter((serialNumber) => !holders.has(serialNumber)).slice(0, wanted(app, options.devices));
+  let serialNumbers = await chooseDevices(run, app, able);
+  if (serialNumbers.length < Math.min(options.devices, able.length) && (await tidyUp(run, app, able)))
+    serialNumbers = await chooseDevices(run, app, able);
   if (serialNumbers.length === 0)
     throw new DemoFailure('NO_DEVICES', `No device on the list can get a license of ${app.name ?? app.adamId}.`, [
-      'It takes iPads or iPhones with iOS 9.0 or newer. npm start brings a simulator that has some.',
+      'It takes iPads or iPhones with iOS 9.0 or newer, and a free license. npm start brings a simulator with both.',
     ]);
   report.chosen = { adamId: app.adamId, name: app.name, devices: serialNumbers.length };
   done(screen, `${tame(app.name ?? app.adamId)} (${app.adamId}) for ${serialNumbers.length} iPads and iPhones`);
   return { app, serialNumbers };
 }
 
+/** As many devices without a license of the app as are wanted and as there are free licenses. */
+async function chooseDevices(run: Run, app: DemoApp, able: readonly string[]): Promise<string[]> {
+  const { available } = await readNumbers(run, app.id);
+  const holders = new Set(await readHolders(run, app.id));
+  const free = Math.min(run.options.devices, available ?? Number.POSITIVE_INFINITY);
+  return able.filter((serialNumber) => !holders.has(serialNumber)).slice(0, free);
+}
+
 /** Fewest seats among those that are enough; most seats when none are; an unlimited one last. */
 export function chooseApp(apps: readonly DemoApp[], devices: number): DemoApp {
-  const fitting = apps.filter((app) => app.deviceAssignable && app.platforms.includes('ios') && seats(app) > 0);
+  const fitting = apps.filter((app) => app.deviceAssignable && runsOnIos(app) && seats(app) > 0);
   const enough = fitting.filter((app) => seats(app) >= devices).sort((a, b) => seats(a) - seats(b));
   const most = fitting.sort((a, b) => seats(b) - seats(a));
   const chosen = enough[0] ?? most[0];
@@ -53,20 +62,13 @@ export function chooseApp(apps: readonly DemoApp[], devices: number): DemoApp {
   throw new DemoFailure('NO_APP', 'No purchased app can be given to iPads and iPhones.');
 }
 
-/** Seats that the demo can count on: those of an interrupted run are taken back, so all of them. */
+function runsOnIos({ platforms }: DemoApp): boolean {
+  return platforms.some((platform) => platform.toLowerCase() === 'ios');
+}
+
+/** All seats, used or not: the same app is chosen after an interrupted run, which tidies it up. */
 function seats({ licenses }: DemoApp): number {
   return licenses.total === null ? Number.POSITIVE_INFINITY : Number(licenses.total);
-}
-
-function wanted(app: DemoApp, devices: number): number {
-  return Math.min(devices, seats(app));
-}
-
-async function readHolders({ client }: Run, appId: string): Promise<string[]> {
-  const licenses = await readAll(
-    async (after) => (await client.ask(DemoHoldersDocument, { first: 100, after, appId })).licenses,
-  );
-  return licenses.flatMap(({ serialNumber }) => serialNumber ?? []);
 }
 
 /** Whether the device runs a system that can hold a license of the app and run it. */

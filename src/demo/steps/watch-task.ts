@@ -15,16 +15,17 @@ export interface Watched {
   /** When it was asked for, as {@link now} tells it. */
   began: number;
   /** Lines below the bar, and a way to be told when they change. */
-  below?: { lines(): string[]; onChange(redraw: () => void): void };
+  below?: { lines(): string[]; key(): string; onChange(redraw: () => void): void };
 }
 
 /** Shows every event until the last one. */
 export async function watchTask({ live, screen, signal }: Run, watched: Watched): Promise<SeenTask> {
   const seen: SeenTask = { ...nothing, id: watched.taskId, phases: [], seqs: [] };
   const rateOf = rateMeter();
-  let bar = '';
+  let bar = `  ${emptyBar(watched.unit)}`;
   let key = '';
-  const draw = () => screen.show({ lines: [bar, ...(watched.below?.lines() ?? [])], key });
+  const draw = () =>
+    screen.show({ lines: [bar, ...(watched.below?.lines() ?? [])], key: `${key} ${watched.below?.key()}` });
   watched.below?.onChange(draw);
   for await (const event of live.task(watched.taskId, () => {
     seen.reconnects += 1;
@@ -38,9 +39,17 @@ export async function watchTask({ live, screen, signal }: Run, watched: Watched)
   seen.milliseconds = Math.round(now() - watched.began);
   return seen;
 
+  function emptyBar(unit: string): string {
+    return progressLine({ label: 'asked', done: 0, total: 0, unit, rate: null }, screen.width - 2, screen.paint);
+  }
+
   function barOf({ task }: TaskEvent, rate: number | null, unit: string): string {
     const [doneSoFar, total, failed] = [Number(task.completed), Number(task.requested), Number(task.failed)];
-    return progressLine({ label: labelOf(task), done: doneSoFar, total, unit, rate, failed }, screen.width - 2, screen.paint);
+    return progressLine(
+      { label: labelOf(task), done: doneSoFar, total, unit, rate, failed },
+      screen.width - 2,
+      screen.paint,
+    );
   }
 }
 

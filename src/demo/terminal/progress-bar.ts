@@ -1,6 +1,6 @@
 /** A task under way, as one line. @module */
 import type { Paint } from './colors.ts';
-import { fit, formatCount, pad } from './text.ts';
+import { amount, clip, formatCount, pad } from './text.ts';
 
 /** What a bar shows. */
 export interface Progress {
@@ -25,12 +25,12 @@ const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 /** The line, at most `width` columns wide. */
 export function progressLine(progress: Progress, width: number, paint: Paint): string {
   const { label, done, total, unit, rate, failed = 0 } = progress;
-  const numbers = total > 0 ? `${formatCount(done)} of ${formatCount(total)} ${unit}` : `${formatCount(done)} ${unit}`;
+  const numbers = total > 0 ? `${formatCount(done)} of ${amount(total, unit)}` : amount(done, unit);
   const speed = rate === null ? '' : `  ${formatRate(rate)}/s`;
   const refused = failed > 0 ? `  ${formatCount(failed)} failed` : '';
-  const head = pad(fit(label, labelWidth), labelWidth);
+  const head = pad(clip(label, labelWidth), labelWidth);
   const space = Math.min(longest, width - labelWidth - numbers.length - speed.length - refused.length - 4);
-  if (space < shortest) return fit(`${head} ${numbers}${speed}${refused}`, width);
+  if (space < shortest) return clip(`${head} ${numbers}${speed}${refused}`, width);
   const bar = drawBar(total > 0 ? done / total : 0, space);
   return `${paint('bold', head)} ${paint('cyan', bar)}  ${numbers}${paint('dim', speed)}${paint('red', refused)}`;
 }

@@ -63,21 +63,22 @@ export function terminalScreen(output: Output, paint: Paint = colored): Screen {
   };
 }
 
-/** A file or a pipe: a block is written when its key changes, and once a second otherwise. */
+/** A file or a pipe: lines that changed are written when the key changes, and once a second otherwise. */
 export function plainScreen(output: Output, now: () => number): Screen {
-  let last = { key: '', at: Number.NEGATIVE_INFINITY, text: '' };
+  const nothing = { key: '', at: Number.NEGATIVE_INFINITY, lines: [] as string[] };
+  let last = nothing;
   return {
     width: 80,
     paint: plain,
     line: (text = '') => void output.write(`${text}\n`),
     show: ({ lines, key }) => {
-      const text = lines.join('\n');
-      if (text === last.text || (key === last.key && now() - last.at < pause)) return;
-      output.write(`${text}\n`);
-      last = { key, at: now(), text };
+      const changed = lines.filter((line, index) => line !== last.lines[index]);
+      if (changed.length === 0 || (key === last.key && now() - last.at < pause)) return;
+      output.write(changed.map((line) => `${line}\n`).join(''));
+      last = { key, at: now(), lines };
     },
     clear: () => {
-      last = { key: '', at: Number.NEGATIVE_INFINITY, text: '' };
+      last = nothing;
     },
   };
 }

@@ -21,7 +21,7 @@ export function widthOf(text: string): number {
 }
 
 /** `text` in at most `width` columns, with `…` where something is missing. It must have no colors. */
-export function fit(text: string, width: number): string {
+export function clip(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   let taken = '';
   let left = width - 1;
@@ -42,4 +42,9 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
 /** A count as people write it; `∞` for null, which is how the API says unlimited. */
 export function formatCount(count: number | string | null): string {
   return count === null ? '∞' : BigInt(count).toLocaleString('en-US');
+}
+
+/** A count and what is counted, e.g. `1 page`, `2 pages`. */
+export function amount(count: number, plural: string): string {
+  return `${formatCount(count)} ${count === 1 ? plural.replace(/s$/, '') : plural}`;
 }

@@ -1,4 +1,4 @@
-import { type Tx, json, moment, sql } from '../../db/transaction.ts';
+import { json, moment, sql, type Tx } from '../../db/transaction.ts';
 import { actorLabel } from '../actor.ts';
 import type { Context } from '../context.ts';
 
@@ -33,7 +33,11 @@ export interface AuditRecord {
 }
 
 /** Writes the entry in the write's own transaction: no entry, no write. One for each action of an actor. */
-export async function recordAudit(context: Pick<Context, 'actor' | 'clock' | 'correlationId'>, tx: Tx, record: AuditRecord): Promise<void> {
+export async function recordAudit(
+  context: Pick<Context, 'actor' | 'clock' | 'correlationId'>,
+  tx: Tx,
+  record: AuditRecord,
+): Promise<void> {
   await tx.$executeRaw(sql`
     INSERT INTO audit_entry (organization_id, at, actor, action, subject, task_id, correlation_id, data)
     VALUES (${context.actor.organizationId}, ${moment(context.clock.now())}, ${actorLabel(context.actor)}, ${record.action},

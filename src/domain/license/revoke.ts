@@ -20,6 +20,7 @@ import { isUsable, tokenRefusal, tokenState } from '../token/state.ts';
 import { type FoundLive, type Live, lockLive } from './find-live.ts';
 import { maxIds } from './limits.ts';
 import { takeBackLicenses } from './take-back.ts';
+import { wakeWriter } from './wake-writer.ts';
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(maxIds).nullish();
 
@@ -72,7 +73,7 @@ export async function revokeLicenses(context: Context, rawInput: RevokeInput): P
 export interface RevokeOptions {
   /** The task whose failed items are tried again. */
   retryOf?: bigint;
-  /** The rest of a larger write, done before the task is told: that locks the organization's counter, which comes last. */
+  /** The rest of a larger write, done before writers are woken and the task is told: those locks come last. */
   alongside?: () => Promise<void>;
 }
 
@@ -101,7 +102,7 @@ export async function startRevoke(
   await recordFailures(tx, key, failures);
   if (failures.length > 0) await addProgress(tx, key, { failed: failures.length });
   const licenseIds = takeable.map((license) => license.id);
-  const counted = await takeBackLicenses(context, tx, taskId, licenseIds);
+  const { askers, tokenIds } = await takeBackLicenses(context, tx, taskId, licenseIds);
   await recordAudit(context, tx, {
     action: retryOf === undefined ? 'license.revoke' : 'task.retry',
     subject: `task:${taskId}`,
@@ -109,8 +110,9 @@ export async function startRevoke(
     data: { appIds: request.appIds ?? null, licenses: takeable.length, onError: request.onError },
   });
   await options.alongside?.();
+  for (const tokenId of tokenIds) await wakeWriter(tx, { organizationId, tokenId });
   await announceTask(context, tx, taskId);
-  await endSettledTasks(tx, organizationId, [taskId, ...counted], context.clock.now());
+  await endSettledTasks(tx, organizationId, [taskId, ...askers], context.clock.now());
   return taskId;
 }
 

@@ -3,20 +3,26 @@ import type { Context } from '../context.ts';
 import { addProgress } from '../task/change.ts';
 import { countFor } from './count-done.ts';
 import { transition } from './transition.ts';
-import { wakeWriter } from './wake-writer.ts';
+
+/** What has to follow when licenses are taken back. */
+export interface TakenBack {
+  /** Tasks that had asked for licenses which are cancelled now: they may be at their end. */
+  askers: bigint[];
+  /** Tokens whose writers have something to do, in id order. */
+  tokenIds: bigint[];
+}
 
 /**
  * Takes the licenses back for the task. What Apple has never heard of is cancelled at once; what it works on is marked
  * and taken back when it is there; what it confirmed is to be sent. The gates, tasks and pools are locked already.
- * Gives the tasks that had asked for cancelled ones: they may be at their end.
  */
 export async function takeBackLicenses(
   context: Context,
   tx: Tx,
   taskId: bigint,
   licenseIds: readonly bigint[],
-): Promise<bigint[]> {
-  if (licenseIds.length === 0) return [];
+): Promise<TakenBack> {
+  if (licenseIds.length === 0) return { askers: [], tokenIds: [] };
   const { organizationId } = context.actor;
   const common = { organizationId, now: context.clock.now(), actor: context.actor, taskId };
   const mine = sql`l.id = ANY (${ids(licenseIds)})`;
@@ -38,6 +44,5 @@ export async function takeBackLicenses(
   const tokens = await tx.$queryRaw<{ token_id: bigint }[]>(sql`
     SELECT DISTINCT l.token_id FROM license l WHERE l.organization_id = ${organizationId} AND l.revoke_task_id = ${taskId}
       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED') ORDER BY 1`);
-  for (const { token_id: tokenId } of tokens) await wakeWriter(tx, { organizationId, tokenId });
-  return askers;
+  return { askers, tokenIds: tokens.map((token) => token.token_id) };
 }
