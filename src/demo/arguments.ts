@@ -43,6 +43,7 @@ type Environment = Record<string, string | undefined>;
 export function readOptions(parameters: string[], env: Environment): DemoOptions | null {
   const flags = parse(parameters);
   if (flags.help) return null;
+  const devices = atLeastOne(flags.devices);
   const folder = env.RUSSET_DATA || '.data';
   const known = {
     graphqlUrl: flags.url ?? (env.RUSSET_URL || undefined),
@@ -57,7 +58,7 @@ export function readOptions(parameters: string[], env: Environment): DemoOptions
     tokenFile: needed('tokenFile', known.tokenFile, sandbox),
     // The devices of another system's simulator would be of no use.
     simulatorUrl: known.simulatorUrl ?? (known.graphqlUrl ? null : (sandbox.simulatorUrl ?? null)),
-    devices: atLeastOne(flags.devices),
+    devices,
     all: flags.all,
     json: flags.json,
   };
@@ -90,7 +91,7 @@ function readSandbox(path: string): Sandbox {
   try {
     text = readFileSync(path, 'utf8');
   } catch {
-    throw notRunning(`here (there is no ${path})`);
+    throw notRunning(`there is no ${path}`);
   }
   try {
     return JSON.parse(text) as Sandbox;

@@ -39,7 +39,7 @@ async function send(url: string, request: RequestInit): Promise<Response> {
   try {
     return await fetch(url, request);
   } catch (error) {
-    if (error instanceof TypeError) throw notRunning(url);
+    if (error instanceof TypeError) throw notRunning(`nobody answers at ${url}`);
     if (error instanceof Error && error.name === 'TimeoutError')
       throw new DemoFailure('NO_ANSWER', `${url} did not answer within ${patience / 1000} s.`);
     throw error;

@@ -15,9 +15,9 @@ export class DemoFailure extends Error {
   }
 }
 
-/** Nobody listens at `url`. */
-export function notRunning(url: string): DemoFailure {
-  return new DemoFailure('NOT_RUNNING', `Russet is not running at ${url}.`, [
+/** Nobody listens; `where` says how that is known. */
+export function notRunning(where: string): DemoFailure {
+  return new DemoFailure('NOT_RUNNING', `Russet is not running: ${where}.`, [
     'Start it with npm start in another terminal, wait for "Russet is running", and try again.',
   ]);
 }

@@ -95,12 +95,12 @@ async function* resubscribe<Data, Variables extends Record<string, unknown>>(
     if (failures > 0) {
       await sleep(backoff(failures, waits), signal);
       if (signal.aborted) return;
-      onReconnect?.();
     }
     const payload = { query: document.toString(), variables: variables() };
     try {
       for await (const { data, errors } of untilAborted(socket.iterate<Data>(payload), signal)) {
         if (errors) throw fromWireErrors(errors);
+        if (failures > 0) onReconnect?.();
         failures = 0;
         yield data as Data;
       }

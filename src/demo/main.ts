@@ -6,6 +6,7 @@ import type { Report } from './report.ts';
 import { runDemo } from './run.ts';
 import { colored, plain, wantsColors } from './terminal/colors.ts';
 import { noScreen, plainScreen, type Screen, terminalScreen } from './terminal/screen.ts';
+import { tame, wrap } from './terminal/text.ts';
 
 /** A signal this soon after the first is an echo: npm passes Ctrl-C on to a program that the terminal told already. */
 const echo = 1_000;
@@ -17,6 +18,10 @@ const interrupted = new AbortController();
 stopOnSignals();
 // Whoever reads the output may go early, as `head` does.
 output.on('error', () => process.exit(1));
+
+const stopped = new DemoFailure('INTERRUPTED', 'Stopped.', [
+  'What was begun goes on without this client; the next run tidies up.',
+]);
 
 process.exitCode = await demo();
 
@@ -34,10 +39,6 @@ async function demo(): Promise<number> {
   }
 }
 
-const stopped = new DemoFailure('INTERRUPTED', 'Stopped.', [
-  'What was begun goes on without this client; the next run tidies up.',
-]);
-
 function screenFor(): Screen {
   const paint = wantsColors(output, process.env) ? colored : plain;
   return output.isTTY && process.env.TERM !== 'dumb' ? terminalScreen(output, paint) : plainScreen(output, now);
@@ -47,8 +48,11 @@ function explain(screen: Screen, error: unknown): void {
   const { code, message, hints } = asFailure(error);
   report.error = { code, message, hints };
   screen.line();
-  screen.line(`${screen.paint('red', '✗')} ${message}`);
-  for (const hint of hints) screen.line(screen.paint('dim', `  ${hint}`));
+  const [first = '', ...others] = wrap(tame(message), screen.width - 2);
+  screen.line(`${screen.paint('red', '✗')} ${first}`);
+  for (const line of others) screen.line(`  ${line}`);
+  for (const hint of hints)
+    for (const line of wrap(hint, screen.width - 2)) screen.line(screen.paint('dim', `  ${line}`));
   if (/^[A-Z_]+$/.test(code) && code !== 'INTERRUPTED') screen.line(screen.paint('dim', `  code: ${code}`));
   screen.line();
 }

@@ -16,6 +16,7 @@ import { summarize } from './steps/summarize.ts';
 import { sync } from './steps/sync.ts';
 import { uploadToken } from './steps/upload-token.ts';
 import type { Screen } from './terminal/screen.ts';
+import { tame, wrap } from './terminal/text.ts';
 
 /** Runs all steps; throws a {@link DemoFailure} for what is expected to go wrong. */
 export async function runDemo(
@@ -52,9 +53,8 @@ async function greet({ client, screen, options, report }: Run): Promise<void> {
   report.organization = viewer.organization.name;
   screen.line();
   screen.line(screen.paint('bold', 'Russet: the main job, as a client does it'));
-  screen.line(
-    screen.paint('dim', `${options.url} · ${mode.toLowerCase()} · version ${version} · ${viewer.organization.name}`),
-  );
+  const facts = `${options.url} · ${mode.toLowerCase()} · version ${version} · ${tame(viewer.organization.name)}`;
+  for (const line of wrap(facts, screen.width)) screen.line(screen.paint('dim', line));
   if (mode !== 'SANDBOX')
     throw new DemoFailure('NOT_A_SANDBOX', 'This is a production installation. Nothing was done.', [
       'The demo gives out and takes back licenses, so it only works with a sandbox: npm start brings one up.',

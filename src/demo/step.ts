@@ -5,6 +5,7 @@ import { duration } from './clock.ts';
 import type { Live } from './live.ts';
 import type { Report } from './report.ts';
 import type { Screen } from './terminal/screen.ts';
+import { wrap } from './terminal/text.ts';
 
 /** What every step gets. */
 export interface Run {
@@ -34,13 +35,16 @@ export async function step<Result>(
   }
 }
 
-/** The line that says that a step is done, and what it did. */
+/** Says that a step is done, and what it did. */
 export function done(screen: Screen, text: string, milliseconds?: number): void {
-  const time = milliseconds === undefined ? '' : `  ${screen.paint('dim', duration(milliseconds))}`;
-  screen.line(`  ${screen.paint('green', '✓')} ${text}${time}`);
+  const time = milliseconds === undefined ? '' : `  ${duration(milliseconds)}`;
+  const [first = '', ...others] = wrap(text, screen.width - 4 - time.length);
+  const painted = screen.paint('dim', time);
+  screen.line(`  ${screen.paint('green', '✓')} ${first}${others.length === 0 ? painted : ''}`);
+  for (const [index, line] of others.entries()) screen.line(`    ${line}${index === others.length - 1 ? painted : ''}`);
 }
 
 /** A remark below it. */
 export function remark(screen: Screen, text: string): void {
-  screen.line(screen.paint('dim', `    ${text}`));
+  for (const line of wrap(text, screen.width - 4)) screen.line(screen.paint('dim', `    ${line}`));
 }

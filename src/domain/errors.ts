@@ -238,7 +238,7 @@ export class NoTokenForAppError extends DomainError {
 export interface SkippedToken {
   tokenId: bigint;
   label: string;
-  /** A token state, `NO_SEATS`, `APP_NOT_HELD` or `NOT_DEVICE_ASSIGNABLE`. */
+  /** A token state, `NO_SEATS`, `APP_NOT_HELD`, `NOT_DEVICE_ASSIGNABLE` or `PLATFORM_NOT_SUPPORTED`. */
   reason: string;
 }
 

@@ -26,7 +26,7 @@ export function toWireError(error: unknown, report: Report, otherwise = 'BAD_USE
     const cause = rootCause(error);
     // Without a path nothing was executed: the request itself was wrong, which HTTP says too.
     const http = error.path === undefined ? { http: { status: 400, spec: true } } : {};
-    if (cause === undefined) return recoded(error, error.message, { code: otherwise, ...http });
+    if (cause === undefined) return recoded(error, withoutSecrets(error.message), { code: otherwise, ...http });
     return fromCause(cause, error, report);
   }
   return fromCause(error, undefined, report);
@@ -45,6 +45,11 @@ function masked(cause: unknown, located: GraphQLError | undefined, { logger, cor
   logger.error({ error: cause, correlationId, path: located?.path }, 'an operation failed unexpectedly');
   const message = `Something went wrong on our side. Nothing more is known to you; quote ${correlationId} when you report it.`;
   return recoded(located, message, { code: 'INTERNAL_SERVER_ERROR', correlationId });
+}
+
+/** GraphQL repeats what it was sent: `Variable "$input" got invalid value { file: "…" }`. No name is as long as a token file. */
+function withoutSecrets(message: string): string {
+  return message.replace(/[\w+/=-]{40,}/g, '…');
 }
 
 /** A new error at the same place: the old one may be kept in a cache and must not be changed. */

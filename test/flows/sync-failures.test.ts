@@ -23,7 +23,7 @@ beforeAll(async () => {
   world = await createWorld();
 });
 afterEach(() => {
-  for (const undo of unbend.splice(0)) undo();
+  for (const undo of unbend.splice(0).reverse()) undo();
 });
 afterAll(() => world.close());
 

@@ -20,7 +20,7 @@ beforeAll(async () => {
   world = await createWorld();
 });
 afterEach(() => {
-  for (const undo of unbend.splice(0)) undo();
+  for (const undo of unbend.splice(0).reverse()) undo();
 });
 afterAll(() => world.close());
 
@@ -81,16 +81,20 @@ test('S66 a worker killed behind any page, the last one too, is followed by one 
   }
 });
 
-test('S68 progress counts pages, never goes back, and ends at its total', async () => {
+test('S68 progress counts pages, never goes back when a sweep begins anew, and ends at its total', async () => {
   const { upload, sync } = await newTenant(world);
   world.simulator.admin.setOptions({ pageSize: 5 });
   const tokenId = await upload();
-  unbend.push(
-    bendAnswers(world, 'readAssignments', async (page) => {
-      await world.clock.advance(150);
-      return page;
-    }),
-  );
+  const pace = async <Page>(page: Page): Promise<Page> => {
+    await world.clock.advance(150);
+    return page;
+  };
+  unbend.push(bendAnswers(world, 'readAssignments', pace));
+  unbend.push(bendAnswers(world, 'readAssets', pace));
+  world.simulator.admin.faults.add({
+    match: { operation: 'getAssignments', pageIndex: 6, times: 1 },
+    fault: { kind: 'error', errorNumber: 9650 },
+  });
   const task = await sync(tokenId);
   const events = await world.database.prisma.taskEvent.findMany({
     where: { taskId: task.id },
@@ -153,7 +157,7 @@ test('F8 rows that come while the sweep runs are taken along, and rows that go m
     }),
   );
   await sync(tokenId);
-  for (const undo of unbend.splice(0)) undo();
+  for (const undo of unbend.splice(0).reverse()) undo();
   const here = new Set(await liveHere(world, tokenId));
   const { assignments: left } = world.simulator.admin.truth({ uId: schoolUnits.own });
   for (const row of left)
@@ -242,7 +246,7 @@ test('S67 a sync that is cancelled while it runs stops, keeps what it read, and 
     }),
   );
   await world.work();
-  for (const undo of unbend.splice(0)) undo();
+  for (const undo of unbend.splice(0).reverse()) undo();
   expect(await readTask(world, taskId)).toMatchObject({ state: 'CANCELLED', outcome: 'SOME', cause: null });
   expect((await readToken(world, tokenId)).sync).toMatchObject({ completeness: 'PARTIAL' });
   await expectBalance(world, tokenId);

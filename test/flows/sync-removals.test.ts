@@ -24,7 +24,7 @@ beforeAll(async () => {
   world = await createWorld();
 });
 afterEach(() => {
-  for (const undo of unbend.splice(0)) undo();
+  for (const undo of unbend.splice(0).reverse()) undo();
 });
 afterAll(() => world.close());
 
@@ -120,18 +120,18 @@ test('F3 in a library that moved, many missing ones end only when a second sweep
   hideRows((row) => row.adamId === school.usedUp);
   await tenant.sync(tokenId);
   expect(await liveHere(world, tokenId)).toEqual(before);
-  for (const undo of unbend.splice(0)) undo();
+  for (const undo of unbend.splice(0).reverse()) undo();
   hideRows(() => false);
   await tenant.sync(tokenId);
   expect(await world.database.prisma.license.count({ where: { tokenId, missedAt: { not: null } } })).toBe(0);
-  for (const undo of unbend.splice(0)) undo();
+  for (const undo of unbend.splice(0).reverse()) undo();
   hideRows((row) => row.adamId === school.usedUp);
   await tenant.sync(tokenId);
   expect(await liveHere(world, tokenId)).toEqual(before);
   await tenant.sync(tokenId);
   expect(await liveHere(world, tokenId)).toEqual(before.filter((text) => !text.startsWith(school.usedUp)));
   await expectBalance(world, tokenId);
-  for (const undo of unbend.splice(0)) undo();
+  for (const undo of unbend.splice(0).reverse()) undo();
   await tenant.sync(tokenId);
   await expectRightBooks(world, tokenId);
 });

@@ -65,6 +65,7 @@ test('S10 the secret is in no table, no log line, no answer and no error, throug
   const file = admin.tokenFile('own');
 
   const uploaded = await uploadToken(context, { file, email: 'it@example.org' });
+  expectHidden(await dump(), secrets);
   answers.push(uploaded, await uploadToken(context, { file }));
   answers.push(await uploadToken(context, { file: admin.tokenFile('revoked') }).catch((error) => error));
   answers.push(await uploadToken(context, { file: file.slice(0, -7) }).catch((error) => error));

@@ -30,7 +30,7 @@ export async function choose(run: Run, apps: readonly DemoApp[]): Promise<Chosen
     async (after) => (await client.ask(DemoDevicesDocument, { first: 100, after, families: [...families] })).devices,
   );
   await awaitOthers(run);
-  const app = chooseApp(apps, options.devices);
+  const app = await chooseApp(apps, options.devices, async ({ id }) => (await readHolders(run, id)).length);
   const able = devices.filter((device) => canHold(device, app)).map(({ serialNumber }) => serialNumber);
   let serialNumbers = await chooseDevices(run, app, able);
   if (serialNumbers.length < Math.min(options.devices, able.length) && (await tidyUp(run, app, able)))
@@ -52,23 +52,33 @@ async function chooseDevices(run: Run, app: DemoApp, able: readonly string[]): P
   return able.filter((serialNumber) => !holders.has(serialNumber)).slice(0, free);
 }
 
-/** Fewest seats among those that are enough; most seats when none are; an unlimited one last. */
-export function chooseApp(apps: readonly DemoApp[], devices: number): DemoApp {
-  const fitting = apps.filter((app) => app.deviceAssignable && runsOnIos(app) && seats(app) > 0);
-  const enough = fitting.filter((app) => seats(app) >= devices).sort((a, b) => seats(a) - seats(b));
-  const most = fitting.sort((a, b) => seats(b) - seats(a));
-  const chosen = enough[0] ?? most[0];
-  if (chosen) return chosen;
-  throw new DemoFailure('NO_APP', 'No purchased app can be given to iPads and iPhones.');
+/**
+ * The app with the fewest seats of which enough are free, or would be without the licenses that Russet gave out, which
+ * `given` counts; so an interrupted run finds its app again. The one with the most free seats when none has enough.
+ */
+export async function chooseApp(
+  apps: readonly DemoApp[],
+  devices: number,
+  given: (app: DemoApp) => Promise<number>,
+): Promise<DemoApp> {
+  const fitting = apps.filter((app) => app.deviceAssignable && runsOnIos(app));
+  const bySize = fitting.filter((app) => seats(app) >= devices).sort((a, b) => seats(a) - seats(b));
+  for (const app of bySize) if (free(app) >= devices || free(app) + (await given(app)) >= devices) return app;
+  const [most] = fitting.filter((app) => free(app) > 0).sort((a, b) => free(b) - free(a));
+  if (most) return most;
+  throw new DemoFailure('NO_APP', 'No purchased app has a free license for iPads and iPhones.');
 }
 
 function runsOnIos({ platforms }: DemoApp): boolean {
   return platforms.some((platform) => platform.toLowerCase() === 'ios');
 }
 
-/** All seats, used or not: the same app is chosen after an interrupted run, which tidies it up. */
 function seats({ licenses }: DemoApp): number {
   return licenses.total === null ? Number.POSITIVE_INFINITY : Number(licenses.total);
+}
+
+function free({ licenses }: DemoApp): number {
+  return licenses.available === null ? Number.POSITIVE_INFINITY : Number(licenses.available);
 }
 
 /** Whether the device runs a system that can hold a license of the app and run it. */

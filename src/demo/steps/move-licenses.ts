@@ -48,7 +48,7 @@ export async function moveLicenses(run: Run, { appId, request, expected, keep }:
 /** How the counts of an app read in one line, e.g. `total 300 · available 50 · used 250`. */
 export function countsText({ total, available, used, pending }: Numbers): string {
   const parts = [`total ${formatCount(total)}`, `available ${formatCount(available)}`, `used ${formatCount(used)}`];
-  return [...parts, `pending ${formatCount(pending)}`].join(' · ');
+  return [...parts, ...(pending > 0 ? [`pending ${formatCount(pending)}`] : [])].join(' · ');
 }
 
 function countsLine({ screen }: Run, numbers: Numbers): string {
@@ -62,7 +62,7 @@ function isSettled(used: number): (numbers: Numbers) => boolean {
 function doNotAddUp({ before, newest }: CountWatch, expected: number): DemoFailure {
   return new DemoFailure('COUNTS', 'The counts did not move as they should have.', [
     `before: ${countsText(before)}`,
-    `wanted: used ${formatCount(before.used + expected)}, pending 0`,
+    `wanted: used ${formatCount(before.used + expected)}, nothing pending`,
     `after ${duration(patience)}: ${countsText(newest())}`,
     'Somebody else who moves licenses of this app at the same time would explain it.',
   ]);

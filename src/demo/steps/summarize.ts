@@ -18,7 +18,7 @@ export function summarize({ report, screen, options }: Run): void {
   for (const [name = '', what = '', time = ''] of rows)
     screen.line(`  ${pad(name, 10)} ${pad(time, 9, 'right')}   ${screen.paint('dim', what)}`);
   screen.line();
-  screen.line(screen.paint('dim', `Go on in GraphiQL, in a browser: ${options.url}`));
+  screen.line(screen.paint('dim', `Go on in a browser: ${options.url}`));
   screen.line();
 }
 

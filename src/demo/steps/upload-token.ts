@@ -4,6 +4,7 @@ import { granted } from '../client.ts';
 import { now } from '../clock.ts';
 import { DemoFailure } from '../failure.ts';
 import { done, type Run, remark } from '../step.ts';
+import { tame } from '../terminal/text.ts';
 
 /** Uploads the token file. Again is a renewal in place, so this works any number of times. Gives the token's id. */
 export async function uploadToken({ client, options, screen, report }: Run): Promise<string> {
@@ -16,9 +17,9 @@ export async function uploadToken({ client, options, screen, report }: Run): Pro
   const { id, label, state, daysLeft, region, accountType } = token;
   report.token = { id, label, renewed, changed, state, daysLeft };
   const kind = accountType === 'EDUCATION' ? 'Apple School Manager' : 'Apple Business';
-  done(screen, `${label} · ${kind} · ${region} · ${state.toLowerCase()}, ${daysLeft} days left`, now() - began);
+  done(screen, `${tame(label)} · ${kind} · ${region} · ${state.toLowerCase()}, ${daysLeft} days left`, now() - began);
   if (renewed) remark(screen, whatRenewed(changed));
-  for (const warning of warnings) remark(screen, warning);
+  for (const warning of warnings) remark(screen, tame(warning));
   return id;
 }
 

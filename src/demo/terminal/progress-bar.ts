@@ -29,7 +29,7 @@ export function progressLine(progress: Progress, width: number, paint: Paint): s
   const speed = rate === null ? '' : `  ${formatRate(rate)}/s`;
   const refused = failed > 0 ? `  ${formatCount(failed)} failed` : '';
   const head = pad(clip(label, labelWidth), labelWidth);
-  const space = Math.min(longest, width - labelWidth - numbers.length - speed.length - refused.length - 4);
+  const space = Math.min(longest, width - labelWidth - numbers.length - speed.length - refused.length - 3);
   if (space < shortest) return clip(`${head} ${numbers}${speed}${refused}`, width);
   const bar = drawBar(total > 0 ? done / total : 0, space);
   return `${paint('bold', head)} ${paint('cyan', bar)}  ${numbers}${paint('dim', speed)}${paint('red', refused)}`;

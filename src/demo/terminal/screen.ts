@@ -39,8 +39,8 @@ const pause = 1_000;
 export function terminalScreen(output: Output, paint: Paint = colored): Screen {
   let drawn = 0;
   const width = () => Math.max(narrowest, Math.min(widest, (output.columns ?? 80) - 1));
-  // One write a change: nobody sees a half-drawn block.
-  const back = () => (drawn === 0 ? '' : `\u001b[${drawn}A`);
+  // One write a change: nobody sees a half-drawn block. The terminal may have written ^C at the cursor.
+  const back = () => (drawn === 0 ? '\r' : `\r\u001b[${drawn}A`);
   return {
     get width() {
       return width();

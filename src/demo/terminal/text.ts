@@ -48,3 +48,14 @@ export function formatCount(count: number | string | null): string {
 export function amount(count: number, plural: string): string {
   return `${formatCount(count)} ${count === 1 ? plural.replace(/s$/, '') : plural}`;
 }
+
+/** `text` broken between words into lines of at most `width` columns; a longer word keeps its line to itself. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line !== undefined && widthOf(line) + 1 + widthOf(word) <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { removeDevices } from '../../../src/domain/device/remove.ts';
 import { upsertDevices } from '../../../src/domain/device/upsert.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import {
   associate,
@@ -86,6 +87,31 @@ test('removing and licensing the same devices at once: never a removed device th
   expect(removed.filter((device) => holders.has(device.id))).toEqual([]);
   expect(removed.length + holders.size).toBe(30);
   await world.settle();
+});
+
+test('a device that is being removed right now gets no license: the request waits, and finds it gone', async () => {
+  const app = await giveApp(world, token);
+  const [device] = await makeDevices(world, 1);
+  const client = await world.database.pool.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('SELECT 1 FROM device WHERE id = $1 FOR UPDATE', [device]);
+    await client.query('UPDATE device SET removed_at = now() WHERE id = $1', [device]);
+    const request = associate(world, app, [device!]);
+    const waits = async () =>
+      (
+        await world.database.pool.query(
+          "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+      ).rows.length > 0;
+    await Promise.all([
+      expect(request).rejects.toMatchObject({ code: 'UNKNOWN_DEVICE' }),
+      eventually(waits).then(() => client.query('COMMIT')),
+    ]);
+  } finally {
+    client.release();
+  }
+  expect(await liveOf(world, app)).toEqual([]);
 });
 
 test('taking licenses back needs the right for it; G18 the removal leaves one entry', async () => {

@@ -3,6 +3,7 @@ import { reserveBlocks } from '../../../src/domain/license/reserve-blocks.ts';
 import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { dueWork } from '../../../src/domain/work/due.ts';
 import { prune } from '../../../src/domain/work/prune.ts';
+import { sweep } from '../../../src/jobs/sweep.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import { associate, Crash, crashAt, faultOnce, giveApp, makeDevices, revoke, taskOf } from '../license/support.ts';
 
@@ -60,6 +61,19 @@ test('a large ATOMIC request makes no writer due before it is reserved as a whol
   expect(await keys()).toEqual([reservation]);
   await cancelTask(world.admin, { taskId });
   expect(await keys()).toEqual([]);
+});
+
+test('the sweep adds a job for due work that has none, or whose job used up its attempts', async () => {
+  await associate(world, await giveApp(world, token), await makeDevices(world, 1));
+  const { pool } = world.database;
+  expect(await sweep(world.services)).toBe(0);
+  await pool.query('UPDATE graphile_worker._private_jobs SET attempts = max_attempts WHERE key = $1', [writer()]);
+  expect(await sweep(world.services)).toBe(1);
+  const { rows } = await pool.query('SELECT attempts FROM graphile_worker.jobs WHERE key = $1', [writer()]);
+  expect(rows).toEqual([{ attempts: 0 }]);
+  await pool.query('DELETE FROM graphile_worker._private_jobs WHERE key = $1', [writer()]);
+  expect(await sweep(world.services)).toBe(1);
+  await world.settle();
 });
 
 test('task events are deleted after thirty days; audit entries and the ledger stay', async () => {

@@ -1,11 +1,14 @@
 /** The doorbells alone bring all work to its end: nothing is left for the sweep, which is there for lost jobs only. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { JobName } from '../../../src/db/enqueue.ts';
+import { reserveBlocks } from '../../../src/domain/license/reserve-blocks.ts';
 import { claimToken } from '../../../src/domain/token/claim.ts';
 import { jobs } from '../../../src/jobs/registry.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import {
   associate,
+  Crash,
+  crashAt,
   eventFault,
   expectSound,
   faultOnce,
@@ -86,6 +89,12 @@ test('a large request whose last block gives nothing: the first block still goes
   await runJobs();
   expect(await taskOf(world, before)).toMatchObject({ outcome: 'ALL' });
   const taskId = await associate(world, [app, second], devices);
+  // The worker dies in the last block; the writers that the first one woke find nothing that may be sent yet.
+  crashAt(world, 'reserved', 2);
+  await expect(runJobs()).rejects.toThrow(Crash);
+  await runJobs();
+  expect(await poolOf(world, app, district)).toMatchObject({ held: 0n, reserved: 5_000n });
+  await reserveBlocks(world.services, { organizationId: world.organizationId, taskId }, 'test');
   await runJobs();
   expect(await taskOf(world, taskId)).toMatchObject({ state: 'SUCCEEDED', completed: 10_000n, failed: 20n });
   expect(await poolOf(world, app, district)).toMatchObject({ held: 5_000n });

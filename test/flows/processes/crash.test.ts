@@ -111,7 +111,6 @@ describe('F12 a worker is killed, another one goes on: nothing lost, stuck or do
           await simulator.setOptions({ eventBatchMs: 50 });
         },
       );
-      console.log(crash, Math.round(took));
       expect(took).toBeLessThan(30_000);
       await expectExactlyOnce(processes, [adamId], chosen);
       await expectWholeHistory(processes, taskId);
@@ -138,7 +137,6 @@ describe('F12 a worker is killed, another one goes on: nothing lost, stuck or do
     const { taskId, took } = await crashAndRescue('reserved:2', () =>
       startAssociation(api, { appIds, target: { serialNumbers: chosen } }),
     );
-    console.log('reserved', Math.round(took));
     expect(took).toBeLessThan(30_000);
     await expectExactlyOnce(processes, adamIds, chosen);
     await expectWholeHistory(processes, taskId);

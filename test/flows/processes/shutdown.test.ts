@@ -51,7 +51,6 @@ test('F12 a worker and an API are told to stop in the middle of a sync: both do 
   expect(await eventually(under, 20_000)).toBe(true);
 
   const [worker, api] = await Promise.all([stopTime(leaving), stopTime(apis[0].child)]);
-  console.log(`worker ${Math.round(worker)} ms, API ${Math.round(api)} ms`);
   // Within 10 s whatever happens; here the worker must not even wait for the sync to end.
   expect(worker).toBeLessThan(3_000);
   expect(api).toBeLessThan(10_000);

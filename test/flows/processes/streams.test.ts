@@ -33,8 +33,8 @@ async function stored(taskId: string): Promise<{ seq: number; completed: number 
   return rows;
 }
 
-/** What a reader got is all there is, in order, each once, and none of it late. */
-async function expectLossless(taskId: string, seen: readonly SeenEvent[]): Promise<void> {
+/** What a reader got is all there is, in order, each once, and none of it later than `within` milliseconds. */
+async function expectLossless(taskId: string, seen: readonly SeenEvent[], within = 1_000): Promise<void> {
   const all = await stored(taskId);
   expect(seen.map(({ seq, task }) => ({ seq, completed: task.completed }))).toEqual(all);
   const last = seen.at(-1)!;
@@ -42,8 +42,7 @@ async function expectLossless(taskId: string, seen: readonly SeenEvent[]): Promi
   expect(last.task.completed).toBe(last.task.requested);
   expect(last.task.requested).toBeGreaterThanOrEqual(50);
   const latest = Math.max(...seen.filter((event) => !event.snapshot).map((event) => event.late));
-  console.log(`${seen.length} events, the latest after ${latest} ms`);
-  expect(latest).toBeLessThan(1_000);
+  expect(latest).toBeLessThan(within);
   await expectWholeHistory(processes, taskId);
 }
 
@@ -98,9 +97,8 @@ describe('F1 a live, resumable stream of a sync of more than 50 pages', () => {
     expect(await eventually(over, 20_000)).toBe(true);
     await watch.done;
 
-    console.log(`${broken} connections broken`);
     expect(broken).toBeGreaterThan(5);
-    await expectLossless(taskId, watch.events);
+    await expectLossless(taskId, watch.events, 5_000);
     for (const api of apis) expect(api.child.output()).toContain('listening to the database again');
   }, 60_000);
 });

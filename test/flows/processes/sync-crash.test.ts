@@ -49,7 +49,6 @@ test('F12 S65 a worker is killed in the middle of a sync of 50 pages, another on
   expect(took).toBeLessThan(30_000);
   const pages = Math.ceil((await processes.simulator.truth(library)).assignments.length / pageSize);
   expect(pages).toBeGreaterThanOrEqual(50);
-  console.log('sync', Math.round(took), pages);
   // 20 pages were merged by the dead one: those are never asked for again, the others are.
   const again = (await pagesSince(last)).sort((a, b) => a - b);
   expect(again).toEqual(Array.from({ length: pages - 20 }, (_, index) => 20 + index));

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { buildSchema, type GraphQLEnumType } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { errorCodes } from '../../src/graphql/error-codes.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const page = read('docs/errors.md');
+const [refusals = '', topLevel = ''] = page.split('## Codes at the top level');
+const schema = buildSchema(read('schema/schema.graphql'));
+
+/** Rows of the tables by their code. */
+function rowsOf(text: string): Map<string, string> {
+  return new Map([...text.matchAll(/^\| `([A-Z_]+)` \|(.*)$/gm)].map(([, code = '', row = '']) => [code, row]));
+}
+
+const sorted = (codes: Iterable<string>) => [...codes].sort();
+
+describe('docs/errors.md', () => {
+  it('lists exactly the codes of ErrorCode, in the schema and in the code', () => {
+    const codes = (schema.getType('ErrorCode') as GraphQLEnumType).getValues().map(({ name }) => name);
+    expect(sorted(rowsOf(refusals).keys())).toEqual(sorted(codes));
+    expect(sorted(rowsOf(refusals).keys())).toEqual(sorted(Object.keys(errorCodes)));
+  });
+
+  it('names the data of every refusal', () => {
+    const common = ['code', 'message', 'path'];
+    const userError = schema.getType('UserError');
+    for (const type of schema.getPossibleTypes(userError as never)) {
+      const code = type.name
+        .replace(/Error$/, '')
+        .replace(/(?!^)([A-Z])/g, '_$1')
+        .toUpperCase();
+      const row = rowsOf(refusals).get(code);
+      expect([type.name, row === undefined]).toEqual([type.name, false]);
+      for (const field of Object.keys(type.getFields()).filter((name) => !common.includes(name)))
+        expect(row).toMatch(new RegExp(`\`${field}\\b`));
+    }
+  });
+
+  it('lists every code that the edge gives out by itself', () => {
+    const files = ['src/graphql/errors.ts', 'src/graphql/limits.ts', 'src/graphql/cost.ts', 'src/http/websocket.ts'];
+    const edge = [...files, 'src/http/graphql-endpoint.ts', 'src/http/server.ts'].map(read).join('\n');
+    const given = new Set(
+      [...edge.matchAll(/'([A-Z]+(?:_[A-Z]+)+|UNAUTHENTICATED|FORBIDDEN)'/g)].map(([, code]) => code!),
+    );
+    expect(given.size).toBeGreaterThan(12);
+    for (const code of given) expect([code, rowsOf(topLevel).has(code)]).toEqual([code, true]);
+  });
+});
