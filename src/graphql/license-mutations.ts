@@ -2,6 +2,7 @@ import * as failures from '../domain/errors.ts';
 import type { KeyedResult } from '../domain/idempotency.ts';
 import { associateLicenses } from '../domain/license/associate.ts';
 import { revokeLicenses } from '../domain/license/revoke.ts';
+import { associationWarnings } from '../domain/license/warnings.ts';
 import { builder } from './builder.ts';
 import { grantScopes } from './granted.ts';
 import { nodeKey, optionalRowId, rowIds } from './ids.ts';
@@ -64,12 +65,21 @@ function taskPayload(name: string, description: string) {
   });
 }
 
+const AssociateLicensesPayload = taskPayload('AssociateLicensesPayload', 'The association that is under way now.');
+
+builder.objectField(AssociateLicensesPayload, 'warnings', (t) =>
+  t.stringList({
+    description: 'What is allowed but deserves a look, e.g. devices whose system version is not known.',
+    resolve: ({ taskIds }, _args, { domain }) => associationWarnings(domain, taskIds[0]!),
+  }),
+);
+
 mutation('associateLicenses', {
   description:
     'Gives every device a license of every app. Seats are reserved when this returns and confirmed by Apple in the task. A device that holds the license already needs no second one.',
   right: 'licenses:write',
   input: AssociateLicensesInput,
-  payload: taskPayload('AssociateLicensesPayload', 'The association that is under way now.'),
+  payload: AssociateLicensesPayload,
   failures: [
     failures.NotFoundError,
     failures.IdempotencyKeyReusedError,

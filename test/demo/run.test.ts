@@ -57,7 +57,7 @@ async function run(program: string, parameters: string[], options: RunOptions = 
   let errors = '';
   child.stdout!.on('data', (text) => {
     output += text;
-    if (until?.test(output)) child.kill(signal);
+    if (until?.test(output) && !child.killed) child.kill(signal);
   });
   child.stderr!.on('data', (text) => {
     errors += text;

@@ -21,7 +21,7 @@ const lowest = '9.0';
 
 /**
  * The app with the fewest seats that are enough, so that its counts are seen to move, and that many devices which can
- * run it. Licenses that an interrupted run left there are taken back first.
+ * run it. Licenses that an interrupted run left there are taken back when they are in the way.
  */
 export async function choose(run: Run, apps: readonly DemoApp[]): Promise<Chosen> {
   const { client, options, screen, report } = run;
