@@ -22,7 +22,7 @@ const LicenseSkippedRef = builder.objectRef<{ tokenId: string; reason: string }>
       resolve: ({ tokenId }) => globalId('Token', BigInt(tokenId)),
     }),
     reason: t.exposeString('reason', {
-      description: 'A token state, `NO_SEATS`, `APP_NOT_HELD` or `NOT_DEVICE_ASSIGNABLE`.',
+      description: 'A token state, `NO_SEATS`, `APP_NOT_HELD`, `NOT_DEVICE_ASSIGNABLE` or `PLATFORM_NOT_SUPPORTED`.',
     }),
   }),
 });

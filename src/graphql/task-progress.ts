@@ -7,6 +7,18 @@ import { globalId, nodeKey, optionalRowId, rowId } from './ids.ts';
 import type { TaskProgressEvent } from './ports.ts';
 import { TaskCauseRef } from './task.ts';
 
+/** The pace of a running task, from its start to the event. */
+function paceOf({ at, task }: TaskProgressEvent): { itemsPerSecond: number; finishAt: Date | null } | null {
+  if (task.startedAt === null) return null;
+  const done = Number(task.completed + task.failed + task.reported);
+  const seconds = ((task.finishedAt ?? at).getTime() - task.startedAt.getTime()) / 1000;
+  if (done === 0 || seconds <= 0) return null;
+  const itemsPerSecond = done / seconds;
+  const left = Number(task.requested) - done;
+  const running = task.state === 'RUNNING' && left > 0;
+  return { itemsPerSecond, finishAt: running ? new Date(at.getTime() + (left / itemsPerSecond) * 1000) : null };
+}
+
 interface Snapshot extends TaskProgress {
   taskId: bigint;
 }
@@ -29,6 +41,10 @@ const TaskSnapshotRef = builder.objectRef<Snapshot>('TaskSnapshot').implement({
     requested: t.expose('requested', { type: 'Count', description: 'How many items it was about.' }),
     completed: t.expose('completed', { type: 'Count', description: 'How many were done.' }),
     failed: t.expose('failed', { type: 'Count', description: 'How many could not be done.' }),
+    reported: t.expose('reported', {
+      type: 'Count',
+      description: 'How many more Apple says are done, while it works on them; they are settled here at its end.',
+    }),
     outcome: t.expose('outcome', {
       type: TaskOutcomeEnum,
       nullable: true,
@@ -58,6 +74,17 @@ const TaskProgressRef = builder.objectRef<TaskProgressEvent & { taskId: bigint }
     expired: t.exposeBoolean('expired', {
       description:
         'The cursor was older than what is kept, so events may have been missed: the code for it is CURSOR_EXPIRED.',
+    }),
+    itemsPerSecond: t.float({
+      nullable: true,
+      description: 'How fast it went since its start; null before anything was done.',
+      resolve: (event) => paceOf(event)?.itemsPerSecond ?? null,
+    }),
+    estimatedFinishAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it ends if it goes on at this pace; null while that can not be told, and at its end.',
+      resolve: (event) => paceOf(event)?.finishAt ?? null,
     }),
     task: t.field({
       type: TaskSnapshotRef,

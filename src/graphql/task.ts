@@ -71,6 +71,10 @@ builder.prismaNode('Task', {
     }),
     completed: t.expose('completed', { type: 'Count', description: 'How many are done.' }),
     failed: t.expose('failed', { type: 'Count', description: 'How many could not be done; `failures` says why.' }),
+    reported: t.expose('reported', {
+      type: 'Count',
+      description: 'How many more Apple says are done, while it works on them; they are settled here at its end.',
+    }),
     outcome: t.expose('outcome', {
       type: TaskOutcomeEnum,
       nullable: true,

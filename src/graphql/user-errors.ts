@@ -33,7 +33,7 @@ const SkippedTokenRef = builder.objectRef<failures.SkippedToken>('SkippedToken')
     tokenId: t.id({ description: 'Global id of the token.', resolve: (skipped) => globalId('Token', skipped.tokenId) }),
     label: t.exposeString('label', { description: 'What the organization calls the token.' }),
     reason: t.exposeString('reason', {
-      description: 'A token state, `NO_SEATS`, `APP_NOT_HELD` or `NOT_DEVICE_ASSIGNABLE`.',
+      description: 'A token state, `NO_SEATS`, `APP_NOT_HELD`, `NOT_DEVICE_ASSIGNABLE` or `PLATFORM_NOT_SUPPORTED`.',
     }),
   }),
 });

@@ -62,24 +62,33 @@ function toEvent(task: TaskKey, row: EventRow): TaskProgressEvent {
   return { cursor, seq, at: row.at, snapshot: false, expired: false, task: readProgress(row.payload) };
 }
 
-type SnapshotRow = { seq: string; at: Date; requested: string; completed: string; failed: string } & Omit<
-  TaskProgress,
-  'requested' | 'completed' | 'failed'
->;
+type SnapshotRow = {
+  seq: string;
+  at: Date;
+  requested: string;
+  completed: string;
+  failed: string;
+  reported: string;
+} & Omit<TaskProgress, 'requested' | 'completed' | 'failed' | 'reported'>;
 
 /** The newest state of the task, from its own row: also of one whose events are no longer kept. */
 export async function readSnapshot(pool: Pool, task: TaskKey): Promise<TaskProgressEvent | null> {
   const { rows } = await pool.query<SnapshotRow>({
     name: 'russet-task-snapshot',
     text: `SELECT seq, coalesce(last_event_at, created_at) AS at, state, phase, waits_for AS "waitsFor", waits_until AS "waitsUntil",
-        requested, completed, failed, outcome, cause, started_at AS "startedAt", finished_at AS "finishedAt"
+        requested, completed, failed, reported, outcome, cause, started_at AS "startedAt", finished_at AS "finishedAt"
       FROM task WHERE organization_id = $1 AND id = $2`,
     values: [task.organizationId, task.taskId],
   });
   if (!rows[0]) return null;
   const { seq: text, at, ...row } = rows[0];
   const seq = BigInt(text);
-  const counts = { requested: BigInt(row.requested), completed: BigInt(row.completed), failed: BigInt(row.failed) };
+  const counts = {
+    requested: BigInt(row.requested),
+    completed: BigInt(row.completed),
+    failed: BigInt(row.failed),
+    reported: BigInt(row.reported),
+  };
   return {
     cursor: writeCursor(task.taskId, seq),
     seq,

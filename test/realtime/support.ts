@@ -134,6 +134,7 @@ const beginning: ProgressPayload = {
   requested: '100',
   completed: '0',
   failed: '0',
+  reported: '0',
   outcome: null,
   cause: null,
   startedAt: '2026-01-02T03:04:05.678Z',

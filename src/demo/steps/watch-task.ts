@@ -44,7 +44,9 @@ export async function watchTask({ live, screen, signal }: Run, watched: Watched)
   }
 
   function barOf({ task }: TaskEvent, rate: number | null, unit: string): string {
-    const [doneSoFar, total, failed] = [Number(task.completed), Number(task.requested), Number(task.failed)];
+    // What Apple says is done counts for the bar already; it is settled when Apple is through.
+    const doneSoFar = Number(task.completed) + Number(task.reported);
+    const [total, failed] = [Number(task.requested), Number(task.failed)];
     return progressLine(
       { label: labelOf(task), done: doneSoFar, total, unit, rate, failed },
       screen.width - 2,

@@ -5,6 +5,7 @@ import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import { callApple } from '../token/call-apple.ts';
 import { type Carried, carriedBy, dueCall, itemKey, maxSends, type OpenCall, putOffCall } from './call.ts';
 import { readPresent } from './read-holders.ts';
+import { noteReported } from './reported.ts';
 import { type ItemFailure, itemFailure, settleCall, type Verdict } from './settle.ts';
 
 /** Errors of single items that pass by themselves: Apple asks to try again (fact sheet §14.1). */
@@ -20,7 +21,7 @@ export async function pollNext(context: Context, claim: GateClaim): Promise<bool
   context.failpoint('polling');
   const status = await readStatus(context, claim, call);
   if (status === null) await compareLater(context, claim, call, context.clock.now());
-  else if (status.status === 'PENDING') await waitOn(context, claim, call);
+  else if (status.status === 'PENDING') await waitOn(context, claim, call, status.completed);
   else
     await settleCall(
       context,
@@ -44,11 +45,14 @@ async function readStatus(context: Context, claim: GateClaim, call: OpenCall): P
 }
 
 /** Still PENDING: asks again later; past the deadline it is compared with Apple's assignments instead. */
-function waitOn(context: Context, claim: GateClaim, call: OpenCall): Promise<void> {
+function waitOn(context: Context, claim: GateClaim, call: OpenCall, reported: number): Promise<void> {
   const now = context.clock.now();
   if (call.deadlineAt && now >= call.deadlineAt) return compareLater(context, claim, call, now);
   const at = new Date(now.getTime() + context.settings.pollEvery);
-  return underGateClaim(context, claim, (tx) => putOffCall(tx, claim.organizationId, call.id, 'ACCEPTED', at));
+  return underGateClaim(context, claim, async (tx) => {
+    await putOffCall(tx, claim.organizationId, call.id, 'ACCEPTED', at);
+    await noteReported(tx, claim.organizationId, call, reported);
+  });
 }
 
 function compareLater(context: Context, claim: GateClaim, call: OpenCall, at: Date): Promise<void> {

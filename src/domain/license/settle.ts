@@ -6,6 +6,7 @@ import { endSettledTasks, lockTasks } from '../task/settle.ts';
 import { type CallKind, type Carried, carriedBy, closeCall } from './call.ts';
 import { countFor } from './count-done.ts';
 import { putBack } from './put-back.ts';
+import { sumReported } from './reported.ts';
 import { lockPools, type TransitionFailure, type TransitionOptions, transition } from './transition.ts';
 
 /** A call that is being settled. */
@@ -44,6 +45,7 @@ export async function settleCall(
     await finishItems(settling, verdict.done);
     await putBack(context, tx, { organizationId: claim.organizationId, callId: call.callId, kind: call.kind }, now);
     await closeCall(tx, claim.organizationId, call.callId, 'SETTLED', now);
+    await sumReported(tx, claim.organizationId, call.taskId);
     context.failpoint('settling');
     return endSettledTasks(tx, claim.organizationId, taskIds, now);
   });

@@ -51,7 +51,7 @@ export async function endTask(tx: Tx, task: TaskKey, end: TaskEnd, now: Date): P
   const cause: Sql = end.state === 'FAILED' ? sql`, cause = ${json(end.cause)}` : nothing;
   const changed = await tx.$executeRaw(sql`
     UPDATE task SET state = ${end.state}::"TaskState", waits_for = NULL, waits_until = NULL, due_at = NULL,
-      started_at = coalesce(started_at, ${moment(now)}), finished_at = ${moment(now)},
+      started_at = coalesce(started_at, ${moment(now)}), reported = 0, finished_at = ${moment(now)},
       outcome = CASE WHEN failed = 0 AND (completed > 0 OR requested = 0) AND completed >= requested THEN 'ALL'
                      WHEN completed = 0 THEN 'NONE' ELSE 'SOME' END::"TaskOutcome" ${cause}
     WHERE organization_id = ${task.organizationId} AND id = ${task.taskId} AND state IN ('QUEUED', 'RUNNING', 'WAITING')`);

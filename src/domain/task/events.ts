@@ -26,7 +26,7 @@ export async function writeTaskEvent(tx: Tx, task: TaskKey, now: Date): Promise<
     INSERT INTO task_event (organization_id, task_id, seq, org_seq, at, payload)
     SELECT moved.organization_id, moved.id, moved.seq, counter.seq, ${moment(now)}, jsonb_build_object(
       'state', moved.state, 'phase', moved.phase, 'waitsFor', moved.waits_for, 'waitsUntil', ${iso('waits_until')},
-      'requested', moved.requested::text, 'completed', moved.completed::text, 'failed', moved.failed::text,
+      'requested', moved.requested::text, 'completed', moved.completed::text, 'failed', moved.failed::text, 'reported', moved.reported::text,
       'outcome', moved.outcome, 'cause', moved.cause,
       'startedAt', ${iso('started_at')}, 'finishedAt', ${iso('finished_at')})
     FROM moved, counter`);

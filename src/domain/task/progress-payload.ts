@@ -11,6 +11,8 @@ export interface TaskProgress {
   requested: bigint;
   completed: bigint;
   failed: bigint;
+  /** Items that Apple says are done and that are not settled here yet. */
+  reported: bigint;
   outcome: TaskOutcome | null;
   cause: TaskCause | null;
   startedAt: Date | null;
@@ -34,6 +36,7 @@ export function readProgress(payload: ProgressPayload): TaskProgress {
     requested: BigInt(payload.requested),
     completed: BigInt(payload.completed),
     failed: BigInt(payload.failed),
+    reported: BigInt(payload.reported ?? 0),
     startedAt: readMoment(payload.startedAt),
     finishedAt: readMoment(payload.finishedAt),
   };
