@@ -99,5 +99,8 @@ function listLength(list: unknown[], node: FieldNode, most: number): number {
 }
 
 function refusal(message: string, node: FieldNode): GraphQLError {
-  return new GraphQLError(`${message} Nothing was read.`, { nodes: node, extensions: { code: 'PAGE_SIZE' } });
+  return new GraphQLError(`${message} Nothing was done.`, {
+    nodes: node,
+    extensions: { code: 'PAGE_SIZE', http: { status: 400, spec: true } },
+  });
 }
