@@ -45,6 +45,10 @@ async function run() {
   // Repeats are harmless: a device that holds a license gets no second one. A key makes them give the same task, too.
   const input = { appIds: [app.id], target: { serialNumbers }, idempotencyKey: crypto.randomUUID() };
   const { associateLicenses: result } = await ask(associate, { input });
+  if (result.code === 'ALREADY_LICENSED') {
+    console.log(result.message);
+    return 0;
+  }
   if (result.code) return fail(`${result.code}: ${result.message}`);
   for await (const { data, errors } of client.iterate({ query: progress, variables: { taskId: result.task.id } })) {
     if (errors) return fail(errors[0].message);

@@ -251,7 +251,7 @@ export class NoLicensesAvailableError extends DomainError {
   readonly skipped: SkippedToken[];
   constructor(app: string, requested: number, available: bigint, asOf: Date, skipped: SkippedToken[] = []) {
     super(
-      `"${app}" has ${available} free licenses and ${requested} were requested (Apple's numbers as of ${asOf.toISOString()}). Nothing was associated. Buy more, or revoke some; Russet is reading the count again now.`,
+      `"${app}" has ${available} free ${available === 1n ? 'license' : 'licenses'} and ${requested} were requested (Apple's numbers as of ${asOf.toISOString()}). Nothing was associated. Buy more, or revoke some; Russet is reading the count again now.`,
       ['appIds'],
     );
     this.requested = requested;

@@ -40,7 +40,13 @@ export function globalId(name: NodeName, id: bigint): string {
 export function rowId(name: NodeName, id: string, path: string[]): bigint {
   const [typeName, bare, ...rest] = Buffer.from(id, 'base64').toString('utf8').split(':');
   const found = rest.length === 0 && typeName === name ? bareId(bare ?? '') : null;
-  if (found === null) throw new InvalidInputError([{ path, message: `must be the id of a ${name}` }]);
+  if (found === null)
+    throw new InvalidInputError([
+      {
+        path,
+        message: `must be a global id of type ${name}, as the field "id" gives it (not an adamId, uId or serial number)`,
+      },
+    ]);
   return found;
 }
 

@@ -98,7 +98,7 @@ describe('npm run demo', () => {
     const serials = left.slice(0, 60).map(({ serialNumber }) => serialNumber);
     expect(await run(process.execPath, [example, '9000000001', ...serials])).toMatchObject({ code: 0, errors: '' });
     const { code, output } = await runDemo();
-    expect(output).toContain('60 licenses were left by an earlier run; they are taken back first.');
+    expect(output).toContain('60 licenses of this app that Russet gave out before are taken back first.');
     expect(output).toContain('✓ 250 licenses given out, confirmed by Apple');
     expect(output).toContain('after:  total 300 · available 300 · used 0');
     expect(output).toMatch(/events, none missing/);

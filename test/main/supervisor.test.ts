@@ -30,7 +30,7 @@ describe('a start', () => {
     const run = world.start();
     expect(await run.prints('Ctrl-C stops everything'), run.output()).toBe(true);
     expect(run.output()).toContain(`http://127.0.0.1:${world.port}/graphql`);
-    expect(run.output()).toContain('key-for-tests   (shown this once)');
+    expect(run.output()).toContain('key-for-tests   (shown this once; also in ');
     expect(run.output()).toContain('worker warn: a warning of worker');
     const pids = everything();
     expect(pids).toHaveLength(4);

@@ -26,7 +26,7 @@ export async function tidyUp(run: Run, app: DemoApp, serialNumbers: readonly str
   const holders = new Set(await readHolders(run, app.id));
   const left = serialNumbers.filter((serialNumber) => holders.has(serialNumber));
   if (left.length === 0) return false;
-  remark(run.screen, `${left.length} licenses were left by an earlier run; they are taken back first.`);
+  remark(run.screen, `${left.length} licenses of this app that Russet gave out before are taken back first.`);
   const began = now();
   const { revokeLicenses } = await run.client.ask(RevokeLicensesDocument, {
     input: { appIds: [app.id], target: { serialNumbers: left } },

@@ -20,7 +20,13 @@ const text = (max: number) =>
     .nullish();
 
 const deviceSchema = z.object({
-  serialNumber: z.string().trim().min(1, 'must not be empty').max(64),
+  // Apple would take any text for a serial number, and a seat with it.
+  serialNumber: z
+    .string()
+    .trim()
+    .min(1, 'must not be empty')
+    .max(64)
+    .regex(/^[A-Za-z0-9-]*$/, 'may have letters, digits and hyphens only'),
   name: text(200),
   family: z.enum(['IPAD', 'IPHONE', 'IPOD', 'MAC', 'APPLE_TV', 'VISION', 'UNKNOWN']).nullish(),
   model: text(100),

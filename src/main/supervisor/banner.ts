@@ -21,7 +21,9 @@ export interface SandboxFacts {
 
 /** The lines to print. */
 export function banner(facts: SandboxFacts): string {
-  const key = facts.keyCreated ? `${facts.apiKey}   (shown this once)` : `see ${here(facts.sandboxFile)}`;
+  const key = facts.keyCreated
+    ? `${facts.apiKey}   (shown this once; also in ${here(facts.sandboxFile)})`
+    : `see ${here(facts.sandboxFile)}`;
   const rows = [
     ['GraphQL', facts.graphqlUrl],
     ['GraphiQL', `${facts.graphqlUrl}   (the same address, in a browser)`],

@@ -42,10 +42,14 @@ test('only what changed gets a new time', async () => {
 });
 
 test('wrong input names every problem and changes nothing', async () => {
-  const wrong = [{ serialNumber: ' ' }, { serialNumber: 'BAD', osVersion: 'seventeen' }];
+  const wrong = [{ serialNumber: ' ' }, { serialNumber: '!' }, { serialNumber: 'BAD', osVersion: 'seventeen' }];
   await expect(upsert(wrong)).rejects.toMatchObject({
     code: 'INVALID_INPUT',
-    issues: [{ path: ['devices', '0', 'serialNumber'] }, { path: ['devices', '1', 'osVersion'] }],
+    issues: [
+      { path: ['devices', '0', 'serialNumber'] },
+      { path: ['devices', '1', 'serialNumber'] },
+      { path: ['devices', '2', 'osVersion'] },
+    ],
   });
   await expect(upsert([{ serialNumber: 'twice' }, { serialNumber: 'TWICE ' }])).rejects.toMatchObject({
     code: 'INVALID_INPUT',
