@@ -147,7 +147,10 @@ const start = z.object({
   SIMULATOR_PORT: port(14_000),
   LOG_LEVEL: logLevel,
   RUSSET_MODE: z
-    .literal('sandbox', 'must be sandbox or absent for npm start; in production start dist/main/api.js and dist/main/worker.js')
+    .literal(
+      'sandbox',
+      'must be sandbox or absent for npm start; in production start dist/main/api.js and dist/main/worker.js',
+    )
     .optional(),
 });
 

@@ -85,6 +85,7 @@ test('F1 an event carries what was written, with moments and counts as such', as
     requested: 100n,
     completed: 1n,
     failed: 7n,
+    reported: 0n,
     outcome: 'SOME',
     cause,
     startedAt: new Date('2026-01-02T03:04:05.678Z'),
