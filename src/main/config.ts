@@ -116,6 +116,9 @@ export function readConfig(env: Environment): Config {
   const keys = readKeys(env, problems);
   const mode = env.RUSSET_MODE === 'sandbox' ? 'SANDBOX' : 'PRODUCTION';
   checkApple(env.APPLE_BASE_URL, mode, problems);
+  if (mode === 'PRODUCTION' && env.RUSSET_FAILPOINT) {
+    problems.push('RUSSET_FAILPOINT ends processes on purpose and is for tests in the sandbox only');
+  }
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const values = parsed.data;
   return {
