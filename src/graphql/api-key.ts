@@ -4,14 +4,13 @@ import { isScope } from '../domain/access/rights.ts';
 import { NotFoundError, ScopeExceededError } from '../domain/errors.ts';
 import { builder } from './builder.ts';
 import { RoleEnum, ScopeEnum } from './enums.ts';
-import { readableBy } from './granted.ts';
 import { nodeKey, rowId } from './ids.ts';
 import { mutation } from './mutation.ts';
+import { needs } from './rights.ts';
 
 builder.prismaNode('ApiKey', {
   nullable: true,
   description: 'A key of the API. Only a hash of it is kept.',
-  authScopes: readableBy('keys:read'),
   select: { organizationId: true, id: true },
   id: { resolve: (key) => String(key.id) },
   findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
@@ -44,7 +43,7 @@ builder.queryField('apiKeys', (t) =>
     type: 'ApiKey',
     cursor: 'organizationId_id',
     description: 'The API keys of the organization, newest first, revoked and expired ones too.',
-    authScopes: { right: 'keys:read' },
+    ...needs('keys:read'),
     totalCount: (_root, _args, { db }) => db.apiKey.count(),
     resolve: (query, _root, _args, { db }) => db.apiKey.findMany({ ...query, orderBy: { id: 'desc' } }),
   }),

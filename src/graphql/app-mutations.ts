@@ -1,10 +1,14 @@
+import { readApps } from '../domain/app/row.ts';
 import { setAppStatus } from '../domain/app/set-status.ts';
 import { NotFoundError } from '../domain/errors.ts';
+import { AppRef } from './app-ref.ts';
 import { builder, maxPageSize } from './builder.ts';
 import { AppStatusEnum } from './enums.ts';
-import { grantScopes } from './granted.ts';
 import { rowIds } from './ids.ts';
 import { mutation } from './mutation.ts';
+import { showsWritten } from './rights.ts';
+
+const ascending = (a: bigint, b: bigint) => (a < b ? -1 : 1);
 
 const SetAppStatusInput = builder.inputType('SetAppStatusInput', {
   description: 'Which apps, and where they shall stand.',
@@ -18,12 +22,14 @@ const SetAppStatusPayload = builder.objectRef<{ appIds: bigint[] }>('SetAppStatu
   description: 'The apps after the change.',
   fields: (t) => ({
     count: t.int({ description: 'How many there are.', resolve: ({ appIds }) => appIds.length }),
-    apps: t.prismaField({
-      type: ['App'],
+    apps: t.field({
+      type: [AppRef],
       description: `The first ${maxPageSize} of them.`,
-      grantScopes,
-      resolve: (query, { appIds }, _args, { db }) =>
-        db.app.findMany({ ...query, where: { id: { in: appIds.slice(0, maxPageSize) } }, orderBy: { id: 'asc' } }),
+      ...showsWritten,
+      resolve: async ({ appIds }, _args, { rows, actor }) => {
+        const first = appIds.toSorted(ascending).slice(0, maxPageSize);
+        return (await readApps(rows, actor.organizationId, first)).sort((a, b) => ascending(a.id, b.id));
+      },
     }),
   }),
 });

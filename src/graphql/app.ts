@@ -1,32 +1,37 @@
-import { type AppOrder, countListedApps } from '../domain/app/list.ts';
+import { type AppOrder, type AppPlace, countListedApps, type ListedApp, listApps } from '../domain/app/list.ts';
+import { findApp } from '../domain/app/row.ts';
 import { InvalidInputError } from '../domain/errors.ts';
-import { appPage, type ListedApp } from './app-connection.ts';
+import type { AppMetadata } from '../generated/prisma/client.ts';
+import { AppRef, type ShownApp } from './app-ref.ts';
 import { builder } from './builder.ts';
 import { AppStatusEnum, ProductTypeEnum } from './enums.ts';
-import { readableBy } from './granted.ts';
-import { nodeKey, optionalRowId, rowId } from './ids.ts';
+import { bareId, optionalRowId, rowId } from './ids.ts';
+import { LicenseRef } from './license.ts';
 import { LicenseCountsRef } from './license-counts.ts';
+import { licensePage } from './license-pages.ts';
+import { LicensePoolRef } from './license-pool.ts';
+import { pageOf, windowOf } from './page.ts';
+import { needs } from './rights.ts';
+import { rowNode } from './row-node.ts';
+import { selectedFields } from './selection.ts';
+import { totalCount, wideTotalCount } from './total-count.ts';
 
 /** The one token whose licenses an app of a list shows; null when all are. */
-const countedToken = (app: object): bigint | null => (app as Partial<ListedApp>).countsTokenId ?? null;
+const countedToken = ({ countsTokenId }: ShownApp): bigint | null => countsTokenId ?? null;
 
 const PriceRef = builder
-  .objectRef<{ price: { toFixed(digits: number): string }; currency: string | null; priceFormatted: string | null }>(
-    'Price',
-  )
+  .objectRef<{ price: string; currency: string | null; priceFormatted: string | null }>('Price')
   .implement({
     description: "What one license costs in the storefront of the app's first token.",
     fields: (t) => ({
-      amount: t.string({ description: 'Decimal number with two digits.', resolve: ({ price }) => price.toFixed(2) }),
+      amount: t.exposeString('price', { description: 'Decimal number with two digits.' }),
       currency: t.exposeString('currency', { nullable: true, description: 'ISO 4217 code.' }),
       formatted: t.exposeString('priceFormatted', { nullable: true, description: 'As the store shows it.' }),
     }),
   });
 
-const PlatformVariantRef = builder.prismaObject('AppMetadata', {
-  name: 'AppPlatformVariant',
+const PlatformVariantRef = builder.objectRef<AppMetadata>('AppPlatformVariant').implement({
   description: 'What one storefront says of an app on one platform.',
-  select: { organizationId: true, appId: true, storefront: true, platform: true },
   fields: (t) => ({
     storefront: t.exposeString('storefront', { description: 'ISO 3166-1 alpha-2 country code.' }),
     platform: t.exposeString('platform', { description: '`ios`, `osx` or `appletvos`.' }),
@@ -42,13 +47,8 @@ const PlatformVariantRef = builder.prismaObject('AppMetadata', {
   }),
 });
 
-export const AppRef = builder.prismaNode('App', {
-  nullable: true,
+rowNode(AppRef, 'apps', {
   description: "A store item of the organization's own app store: an app or a book that at least one token held.",
-  authScopes: readableBy('apps:read'),
-  select: { organizationId: true, id: true },
-  id: { resolve: (app) => String(app.id) },
-  findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
   fields: (t) => ({
     adamId: t.exposeString('adamId', { description: "Apple's id of the store item." }),
     productType: t.expose('productType', { type: ProductTypeEnum, description: 'What it is.' }),
@@ -82,66 +82,66 @@ export const AppRef = builder.prismaNode('App', {
       nullable: true,
       description: 'Its icon as a PNG image.',
       args: { size: t.arg.int({ defaultValue: 128, description: 'Width and height in pixels, from 16 to 1024.' }) },
-      select: { iconUrl: true },
       resolve: ({ iconUrl }, args) => iconUrl && fillIcon(iconUrl, args.size ?? 128),
     }),
     price: t.field({
       type: PriceRef,
       nullable: true,
       description: 'What one license costs; null when it is not known.',
-      select: { price: true, currency: true, priceFormatted: true },
       resolve: ({ price, ...rest }) => (price === null ? null : { price, ...rest }),
     }),
-    platformVariants: t.relation('variants', {
-      type: PlatformVariantRef,
+    platformVariants: t.field({
+      type: [PlatformVariantRef],
       description: 'What each storefront says of it on each platform.',
-      query: { orderBy: [{ storefront: 'asc' }, { platform: 'asc' }] },
+      resolve: (app, _args, { loaders }) => loaders.variantsOfApp.load(app.id),
     }),
     deviceAssignable: t.boolean({
       description: 'Apple licenses it to devices, in at least one of the tokens.',
-      resolve: async (app, _args, { loaders }) =>
-        (await loaders.counts.load({ appId: app.id, tokenId: countedToken(app) })).deviceAssignable,
+      resolve: (app, _args, { loaders }) =>
+        app.counts?.deviceAssignable ??
+        loaders.counts
+          .load({ appId: app.id, tokenId: countedToken(app) })
+          .then(({ deviceAssignable }) => deviceAssignable),
     }),
     licenses: t.field({
       type: LicenseCountsRef,
       description: 'Its counts: those of one token under `apps(tokenId:)` or with `tokenId`, else over all tokens.',
       args: { tokenId: t.arg.id({ description: 'Count the licenses of this token only.' }) },
-      resolve: (app, args, { loaders }) =>
-        loaders.counts.load({
-          appId: app.id,
-          tokenId: optionalRowId('Token', args.tokenId, ['tokenId']) ?? countedToken(app),
-        }),
+      resolve: (app, args, { loaders }) => {
+        const tokenId = optionalRowId('Token', args.tokenId, ['tokenId']) ?? countedToken(app);
+        return app.counts?.tokenId === tokenId ? app.counts : loaders.counts.load({ appId: app.id, tokenId });
+      },
     }),
-    pools: t.relation('pools', {
+    pools: t.field({
+      type: [LicensePoolRef],
       description: 'Its licenses token by token, in the order in which tokens are tried.',
-      authScopes: { right: 'tokens:read' },
-      query: { where: { token: { removedAt: null } }, orderBy: [{ token: { position: 'asc' } }, { id: 'asc' }] },
+      ...needs('tokens:read'),
+      resolve: (app, _args, { loaders }) => loaders.poolsOfApp.load(app.id),
     }),
-    licenseDetails: t.prismaConnection({
-      type: 'License',
-      cursor: 'organizationId_id',
-      description: 'Who holds a license of it, through which token and since when; ended ones are left out.',
-      authScopes: { right: 'licenses:read' },
-      totalCount: (app, _args, { db }) => db.license.count({ where: heldOf(app) }),
-      resolve: (query, app, _args, { db }) =>
-        db.license.findMany({ ...query, where: heldOf(app), orderBy: { id: 'asc' } }),
-    }),
+    licenseDetails: t.connection(
+      {
+        type: LicenseRef,
+        description: 'Who holds a license of it, through which token and since when; ended ones are left out.',
+        ...needs('licenses:read'),
+        resolve: async (app, args, { loaders }, info) => {
+          const owner = { kind: 'app' as const, id: app.id, tokenId: countedToken(app) };
+          const page = await licensePage(loaders.licensePages, owner, args, info);
+          return { ...page, count: () => loaders.licensePages.count(owner) };
+        },
+      },
+      totalCount,
+    ),
     purchaseUrl: t.string({
       nullable: true,
       description: 'Where to buy licenses, by the account type of the first token that holds it; null when none does.',
-      select: {
-        pools: {
-          take: 1,
-          where: { token: { removedAt: null } },
-          orderBy: { token: { position: 'asc' } },
-          select: { token: { select: { accountType: true } } },
-        },
+      resolve: async (app, _args, { loaders }) => {
+        const [first] = await loaders.poolsOfApp.load(app.id);
+        return first ? purchasePages[first.token.accountType] : null;
       },
-      resolve: ({ pools }) => (pools[0] ? purchasePages[pools[0].token.accountType] : null),
     }),
     holderHasLicense: t.boolean({
       description: 'Whether this device holds a license of it: then it may be installed at no further cost.',
-      authScopes: { right: 'licenses:read' },
+      ...needs('licenses:read'),
       args: { deviceId: t.arg.id({ required: true, description: 'Global id of the device.' }) },
       resolve: (app, args, { loaders }) =>
         loaders.holdings.load({ appId: app.id, deviceId: rowId('Device', args.deviceId, ['deviceId']) }),
@@ -150,11 +150,6 @@ export const AppRef = builder.prismaNode('App', {
 });
 
 const purchasePages = { BUSINESS: 'https://business.apple.com', EDUCATION: 'https://school.apple.com' } as const;
-
-const heldOf = (app: { id: bigint }) => {
-  const tokenId = countedToken(app);
-  return { appId: app.id, endedAt: null, ...(tokenId === null ? {} : { tokenId }) };
-};
 
 function fillIcon(template: string, wanted: number): string {
   const size = String(Math.min(1024, Math.max(16, wanted)));
@@ -190,7 +185,6 @@ builder.queryField('apps', (t) =>
     {
       type: AppRef,
       description: "The organization's app store: everything that was purchased.",
-      authScopes: { right: 'apps:read' },
       args: {
         tokenId: t.arg.id({ description: 'Only apps that this token holds, with the counts of this token.' }),
         search: t.arg.string({ description: 'Part of the name or bundle id, whatever the case, or the whole adamId.' }),
@@ -200,23 +194,38 @@ builder.queryField('apps', (t) =>
         }),
         orderBy: t.arg({ type: AppOrderInput, description: 'The order; by name when absent.' }),
       },
-      resolve: async (_root, args, context, info) => {
-        const filter = filterOf(args, context.actor.organizationId);
-        const page = await appPage(context, info, filter, orderOf(args.orderBy), args);
-        return { ...page, count: () => countListedApps(context.domain.prisma, filter) };
+      ...needs('apps:read'),
+      resolve: async (_root, args, { rows, actor }, info) => {
+        const filter = filterOf(args, actor.organizationId);
+        const window = windowOf(args, readPlace);
+        const shown = selectedFields(info, ['edges', 'node']);
+        const withCounts = shown.has('licenses') || shown.has('deviceAssignable');
+        const found = await listApps(rows, filter, orderOf(args.orderBy), window, withCounts);
+        return { ...pageOf(found, window, writePlace), count: () => countListedApps(rows, filter) };
       },
     },
-    {
-      fields: (fields) => ({
-        totalCount: fields.field({
-          type: 'Count',
-          description: 'How many there are in the whole list; counted only when asked for.',
-          resolve: (connection) => (connection as unknown as { count: () => Promise<bigint> }).count(),
-        }),
-      }),
-    },
+    wideTotalCount,
   ),
 );
+
+function writePlace({ key, id }: ListedApp): string {
+  return Buffer.from(JSON.stringify([key, String(id)])).toString('base64url');
+}
+
+function readPlace(cursor: string): AppPlace | null {
+  const [key, id] = parsePair(Buffer.from(cursor, 'base64url').toString('utf8'));
+  const place = typeof key === 'string' && typeof id === 'string' ? bareId(id) : null;
+  return place === null ? null : { key: key as string, id: place };
+}
+
+function parsePair(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}
 
 interface AppArguments {
   tokenId?: string | null | undefined;
@@ -242,26 +251,18 @@ function orderOf(
 }
 
 builder.queryField('app', (t) =>
-  t.prismaField({
-    type: 'App',
+  t.field({
+    type: AppRef,
     nullable: true,
     description: "One store item by its global id or by Apple's; null when the organization has none such.",
-    authScopes: { right: 'apps:read' },
     args: {
       id: t.arg.id({ description: 'Global id of the app. One of `id` and `adamId` is needed.' }),
       adamId: t.arg.string({ description: "Apple's id of the store item." }),
     },
-    resolve: (query, _root, args, { db, actor }) => {
-      if ((args.id ?? null) === null) {
-        if ((args.adamId ?? null) === null)
-          throw new InvalidInputError([{ path: [], message: 'needs `id` or `adamId`' }]);
-        const key = { organizationId: actor.organizationId, adamId: args.adamId! };
-        return db.app.findUnique({ ...query, where: { organizationId_adamId: key } });
-      }
-      return db.app.findUnique({
-        ...query,
-        where: nodeKey(actor.organizationId, rowId('App', args.id!, ['id'])),
-      });
+    resolve: (_root, args, { rows, loaders, actor }) => {
+      if ((args.id ?? null) !== null) return loaders.apps.load(rowId('App', args.id!, ['id']));
+      if ((args.adamId ?? null) !== null) return findApp(rows, actor.organizationId, args.adamId!);
+      throw new InvalidInputError([{ path: [], message: 'needs `id` or `adamId`' }]);
     },
   }),
 );

@@ -1,10 +1,10 @@
 import { builder } from './builder.ts';
 import { nodeKey } from './ids.ts';
+import { needs } from './rights.ts';
 
 builder.prismaNode('AuditEntry', {
   nullable: true,
   description: 'What one actor did once. Written in the same transaction as the change itself.',
-  authScopes: { right: 'audit:read' },
   select: { organizationId: true, id: true },
   id: { resolve: (entry) => String(entry.id) },
   findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
@@ -29,7 +29,7 @@ builder.prismaNode('AuditEntry', {
       type: 'Task',
       nullable: true,
       description: 'The task that it started.',
-      authScopes: { right: 'tasks:read' },
+      ...needs('tasks:read'),
       select: { taskId: true },
       resolve: (query, entry, _args, { db, actor }) =>
         entry.taskId === null
@@ -44,7 +44,7 @@ builder.queryField('auditEntries', (t) =>
     type: 'AuditEntry',
     cursor: 'organizationId_id',
     description: 'Who did what, newest first.',
-    authScopes: { right: 'audit:read' },
+    ...needs('audit:read'),
     args: {
       action: t.arg.string({ description: 'Only this action, e.g. `token.upload`.' }),
       subject: t.arg.string({ description: 'Only what was done to this, e.g. `token:3`.' }),

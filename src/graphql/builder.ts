@@ -3,28 +3,13 @@ import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
-import ScopeAuthPlugin, { type AuthFailure, AuthScopeFailureType } from '@pothos/plugin-scope-auth';
-import { hasRight, requireRight } from '../domain/access/rights.ts';
-import { type Scope, scopes } from '../domain/actor.ts';
-import { ForbiddenError } from '../domain/errors.ts';
+import { requireRight } from '../domain/access/rights.ts';
+import type { Scope } from '../domain/actor.ts';
 import type PrismaTypes from '../generated/prisma/pothos.ts';
 import { getDatamodel } from '../generated/prisma/pothos.ts';
 import type { GraphQLContext } from './context.ts';
 import { nodeRights } from './ids.ts';
 import { connectionTexts, nodeTexts } from './relay-texts.ts';
-
-/** The right whose lack a check failed for; `any` where any at all would have done. */
-function missingRight(failure: AuthFailure): string {
-  switch (failure.kind) {
-    case AuthScopeFailureType.AnyAuthScopes:
-    case AuthScopeFailureType.AllAuthScopes:
-      return failure.failures[0] ? missingRight(failure.failures[0]) : 'any';
-    case AuthScopeFailureType.AuthScope:
-      return failure.scope === 'right' ? String(failure.parameter) : 'any';
-    default:
-      return 'any';
-  }
-}
 
 /** Longest page of any list. */
 export const maxPageSize = 100;
@@ -76,25 +61,14 @@ export const builder = new SchemaBuilder<{
   DefaultFieldNullability: false;
   DefaultEdgesNullability: false;
   DefaultNodeNullability: false;
-  /** `right` is one right of the actor's key, `anyRight` any at all; the third role has none, whatever its key says. */
-  AuthScopes: { right: Scope; anyRight: boolean };
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
     Count: { Input: bigint; Output: bigint };
   };
 }>({
-  // The first one is the outermost: rights are checked before anything else runs.
-  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
-  scopeAuth: {
-    authorizeOnSubscribe: true,
-    authScopes: ({ actor }) => ({
-      right: (scope) => hasRight(actor, scope),
-      anyRight: scopes.some((scope) => hasRight(actor, scope)),
-    }),
-    unauthorizedError: (_parent, _context, _info, { failure }) => new ForbiddenError(missingRight(failure)),
-  },
   // Only the expected failures that a mutation names: anything else would carry our own words to the client.
   errors: { defaultTypes: [], directResult: true },
   relay: {

@@ -3,9 +3,9 @@ import { type UpsertedDevices, upsertDevices } from '../domain/device/upsert.ts'
 import * as failures from '../domain/errors.ts';
 import { builder } from './builder.ts';
 import { DeviceFamilyEnum } from './enums.ts';
-import { grantScopes } from './granted.ts';
 import { globalId, nodeKey, rowIds } from './ids.ts';
 import { mutation } from './mutation.ts';
+import { showsWritten } from './rights.ts';
 
 const DeviceInput = builder.inputType('DeviceInput', {
   description: 'One device. An absent field is kept, null clears it.',
@@ -79,7 +79,7 @@ const RemoveDevicesPayload = builder.objectRef<RemovedDevices>('RemoveDevicesPay
       type: 'Task',
       nullable: true,
       description: 'The task that takes their licenses back; null when they held none.',
-      grantScopes,
+      ...showsWritten,
       resolve: (query, { taskId }, _args, { db, actor }) =>
         taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
     }),

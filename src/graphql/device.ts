@@ -1,15 +1,17 @@
+import { countDevices, type DeviceFilter, findDevice, listDevices } from '../domain/device/row.ts';
 import { builder } from './builder.ts';
+import { DeviceRef } from './device-ref.ts';
 import { DeviceFamilyEnum, DeviceOriginEnum } from './enums.ts';
-import { readableBy } from './granted.ts';
-import { nodeKey, rowId } from './ids.ts';
+import { rowId } from './ids.ts';
+import { LicenseRef } from './license.ts';
+import { licensePage } from './license-pages.ts';
+import { idCursor, idWindowOf, pageOf } from './page.ts';
+import { needs } from './rights.ts';
+import { rowNode } from './row-node.ts';
+import { totalCount } from './total-count.ts';
 
-export const DeviceRef = builder.prismaNode('Device', {
-  nullable: true,
+rowNode(DeviceRef, 'devices', {
   description: 'A device, known by its serial number.',
-  authScopes: readableBy('devices:read'),
-  select: { organizationId: true, id: true },
-  id: { resolve: (device) => String(device.id) },
-  findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
   fields: (t) => ({
     serialNumber: t.exposeString('serialNumber', { description: 'Trimmed and in capitals, as Apple knows it.' }),
     serialOriginal: t.exposeString('serialOriginal', { description: 'As it was given.' }),
@@ -28,15 +30,19 @@ export const DeviceRef = builder.prismaNode('Device', {
       nullable: true,
       description: 'When it was removed; null while it is listed.',
     }),
-    licenses: t.prismaConnection({
-      type: 'License',
-      cursor: 'organizationId_id',
-      description: 'The licenses that it holds; ended ones are left out.',
-      authScopes: { right: 'licenses:read' },
-      totalCount: (device, _args, { db }) => db.license.count({ where: { deviceId: device.id, endedAt: null } }),
-      resolve: (query, device, _args, { db }) =>
-        db.license.findMany({ ...query, where: { deviceId: device.id, endedAt: null }, orderBy: { id: 'asc' } }),
-    }),
+    licenses: t.connection(
+      {
+        type: LicenseRef,
+        description: 'The licenses that it holds; ended ones are left out.',
+        ...needs('licenses:read'),
+        resolve: async (device, args, { loaders }, info) => {
+          const owner = { kind: 'device' as const, id: device.id, tokenId: null };
+          const page = await licensePage(loaders.licensePages, owner, args, info);
+          return { ...page, count: () => loaders.licensePages.count(owner) };
+        },
+      },
+      totalCount,
+    ),
   }),
 });
 
@@ -50,68 +56,57 @@ const DeviceByInput = builder.inputType('DeviceByInput', {
 });
 
 builder.queryField('device', (t) =>
-  t.prismaField({
-    type: 'Device',
+  t.field({
+    type: DeviceRef,
     nullable: true,
     description: 'One device; null when the organization has none such.',
-    authScopes: { right: 'devices:read' },
     args: { by: t.arg({ type: DeviceByInput, required: true, description: 'Which one.' }) },
-    resolve: (query, _root, { by }, { db, actor: { organizationId } }) => {
-      if (typeof by.id === 'string')
-        return db.device.findUnique({
-          ...query,
-          where: nodeKey(organizationId, rowId('Device', by.id, ['by', 'id'])),
-        });
-      const serialNumber = by.serialNumber!.trim().toUpperCase();
-      return db.device.findUnique({
-        ...query,
-        where: { organizationId_serialNumber: { organizationId, serialNumber } },
-      });
-    },
+    resolve: (_root, { by }, { rows, loaders, actor }) =>
+      typeof by.id === 'string'
+        ? loaders.devices.load(rowId('Device', by.id, ['by', 'id']))
+        : findDevice(rows, actor.organizationId, by.serialNumber!.trim().toUpperCase()),
   }),
 );
 
 builder.queryField('devices', (t) =>
-  t.prismaConnection({
-    type: 'Device',
-    cursor: 'organizationId_id',
-    description: 'The devices of the organization, in the order in which they were met.',
-    authScopes: { right: 'devices:read' },
-    args: {
-      search: t.arg.string({ description: 'Part of the serial number or name, whatever the case.' }),
-      families: t.arg({ type: [DeviceFamilyEnum], description: 'Only these kinds.' }),
-      origins: t.arg({
-        type: [DeviceOriginEnum],
-        description: 'Only these; LIST when absent, which hides devices that only a license names.',
-      }),
-      removed: t.arg.boolean({ defaultValue: false, description: 'The removed ones in place of the present ones.' }),
+  t.connection(
+    {
+      type: DeviceRef,
+      description: 'The devices of the organization, in the order in which they were met.',
+      ...needs('devices:read'),
+      args: {
+        search: t.arg.string({ description: 'Part of the serial number or name, whatever the case.' }),
+        families: t.arg({ type: [DeviceFamilyEnum], description: 'Only these kinds.' }),
+        origins: t.arg({
+          type: [DeviceOriginEnum],
+          description: 'Only these; LIST when absent, which hides devices that only a license names.',
+        }),
+        removed: t.arg.boolean({ defaultValue: false, description: 'The removed ones in place of the present ones.' }),
+      },
+      resolve: async (_root, args, { rows, actor }) => {
+        const filter = filterOf(args, actor.organizationId);
+        const window = idWindowOf(args);
+        const found = await listDevices(rows, filter, window);
+        return { ...pageOf(found, window, idCursor), count: () => countDevices(rows, filter) };
+      },
     },
-    totalCount: (_root, args, { db }) => db.device.count({ where: devicesLike(args) }),
-    resolve: (query, _root, args, { db }) =>
-      db.device.findMany({ ...query, where: devicesLike(args), orderBy: { id: 'asc' } }),
-  }),
+    totalCount,
+  ),
 );
 
 interface DeviceArguments {
   search?: string | null | undefined;
-  families?: readonly (typeof DeviceFamilyEnum.$inferType)[] | null | undefined;
-  origins?: readonly (typeof DeviceOriginEnum.$inferType)[] | null | undefined;
+  families?: readonly string[] | null | undefined;
+  origins?: readonly string[] | null | undefined;
   removed?: boolean | null | undefined;
 }
 
-function devicesLike({ search, families, origins, removed }: DeviceArguments) {
-  const text = search?.trim();
+function filterOf({ search, families, origins, removed }: DeviceArguments, organizationId: bigint): DeviceFilter {
   return {
-    origin: { in: [...(origins ?? (['LIST'] as const))] },
-    removedAt: removed ? { not: null } : null,
-    ...(families ? { family: { in: [...families] } } : {}),
-    ...(text
-      ? {
-          OR: [
-            { serialNumber: { contains: text.toUpperCase() } },
-            { name: { contains: text, mode: 'insensitive' as const } },
-          ],
-        }
-      : {}),
+    organizationId,
+    search: search?.trim() || null,
+    families: families ?? null,
+    origins: origins ?? ['LIST'],
+    removed: removed ?? false,
   };
 }

@@ -22,7 +22,8 @@ export interface Report {
 /** The error as clients see it. One that already has a code passes unchanged. */
 export function toWireError(error: unknown, report: Report, otherwise = 'BAD_USER_INPUT'): GraphQLError {
   if (error instanceof GraphQLError) {
-    if (error.extensions.code !== undefined) return error;
+    // An error of a compiled query may have no extensions at all.
+    if (error.extensions?.code !== undefined) return error;
     const cause = rootCause(error);
     // Without a path nothing was executed: the request itself was wrong, which HTTP says too.
     const http = error.path === undefined ? { http: { status: 400, spec: true } } : {};
@@ -58,8 +59,12 @@ function recoded(
   message: string,
   extensions: Record<string, unknown>,
 ): GraphQLError {
-  const { nodes, source, positions, path } = located ?? {};
-  return new GraphQLError(message, { nodes, source, positions, path, extensions });
+  const { nodes, source, positions, path, locations } = located ?? {};
+  const error = new GraphQLError(message, { nodes, source, positions, path, extensions });
+  // Compiled queries know where, and not by which node.
+  if (error.locations === undefined && locations !== undefined)
+    Object.defineProperty(error, 'locations', { value: locations, enumerable: true });
+  return error;
 }
 
 /** The error below all of GraphQL's own wrappers; undefined when GraphQL itself refused something. */

@@ -1,27 +1,26 @@
 import type { AppCounts } from '../domain/app/counts.ts';
 import { InvalidInputError } from '../domain/errors.ts';
 import { abortable } from './abortable.ts';
+import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
-import { nodeKey, optionalRowId, rowIds } from './ids.ts';
+import { optionalRowId, rowIds } from './ids.ts';
+import { needs } from './rights.ts';
+import { TokenRef } from './token.ts';
 
 export const LicenseCountsRef = builder.objectRef<AppCounts>('LicenseCounts').implement({
   description:
     'The seats of one app, over all tokens or those of one. `total = available + used − overdrawn`, unless unlimited.',
-  authScopes: { right: 'apps:read' },
   fields: (t) => ({
-    app: t.prismaField({
-      type: 'App',
+    app: t.field({
+      type: AppRef,
       description: 'The app.',
-      resolve: (query, { appId }, _args, { db, actor }) =>
-        db.app.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, appId) }),
+      resolve: ({ appId }, _args, { loaders }) => loaders.apps.load(appId).then((row) => row!),
     }),
-    token: t.prismaField({
-      type: 'Token',
+    token: t.field({
+      type: TokenRef,
       nullable: true,
       description: 'The one token that was counted; null when all were.',
-      authScopes: { right: 'tokens:read' },
-      resolve: (query, { tokenId }, _args, { db, actor }) =>
-        tokenId === null ? null : db.token.findUnique({ ...query, where: nodeKey(actor.organizationId, tokenId) }),
+      resolve: ({ tokenId }, _args, { loaders }) => (tokenId === null ? null : loaders.tokens.load(tokenId)),
     }),
     unlimited: t.exposeBoolean('unlimited', {
       description: 'It never runs out; then `total` and `available` are null.',
@@ -66,7 +65,7 @@ builder.subscriptionField('licenseCounts', (t) =>
     type: LicenseCountsRef,
     description:
       'The counts of apps now, and again whenever they move. A slow reader gets the newest of each app, not every change.',
-    authScopes: { right: 'apps:read' },
+    ...needs('apps:read'),
     args: {
       appIds: t.arg.idList({ description: 'Global ids of the apps, at most 1,000; all apps when absent.' }),
       tokenId: t.arg.id({ description: 'Count the licenses of this token only.' }),

@@ -4,9 +4,9 @@ import { associateLicenses } from '../domain/license/associate.ts';
 import { revokeLicenses } from '../domain/license/revoke.ts';
 import { associationWarnings } from '../domain/license/warnings.ts';
 import { builder } from './builder.ts';
-import { grantScopes } from './granted.ts';
 import { nodeKey, optionalRowId, rowIds } from './ids.ts';
 import { mutation } from './mutation.ts';
+import { showsWritten } from './rights.ts';
 
 const ErrorPolicyEnum = builder.enumType('ErrorPolicy', {
   description: 'What a write of many items does when some of them are refused.',
@@ -54,7 +54,7 @@ function taskPayload(name: string, description: string) {
       task: t.prismaField({
         type: 'Task',
         description: 'The task that carries it out; `taskProgress` follows it.',
-        grantScopes,
+        ...showsWritten,
         resolve: (query, { taskIds }, _args, { db, actor }) =>
           db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskIds[0]!) }),
       }),

@@ -1,9 +1,19 @@
+import { countLicenses, type LicenseFilter, listLicenses } from '../domain/license/list.ts';
+import type { LicenseWithParts } from '../domain/license/row.ts';
+import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
-import { DeviceRef } from './device.ts';
+import { DeviceRef } from './device-ref.ts';
 import { LicenseSourceEnum, LicenseStateEnum } from './enums.ts';
-import { readableBy } from './granted.ts';
 import { globalId, nodeKey, optionalRowId } from './ids.ts';
+import { licenseParts } from './license-pages.ts';
+import { idCursor, idWindowOf, pageOf } from './page.ts';
+import { needs } from './rights.ts';
+import { rowNode } from './row-node.ts';
+import { TokenRef } from './token.ts';
+import { totalCount } from './total-count.ts';
 import { VppUserRef } from './vpp-user.ts';
+
+export const LicenseRef = builder.objectRef<LicenseWithParts>('License');
 
 /** How long an installed app goes on running after its license was taken back, in milliseconds (fact sheet §9). */
 const graceAfterRevoke = 30 * 86_400_000;
@@ -45,18 +55,18 @@ const LicenseHolder = builder.unionType('LicenseHolder', {
   resolveType: (holder) => ('serialNumber' in holder ? DeviceRef : VppUserRef),
 });
 
-builder.prismaNode('License', {
-  nullable: true,
+rowNode(LicenseRef, 'licenses', {
   description: 'One seat of an app, held by one device or person over one period.',
-  authScopes: readableBy('licenses:read'),
-  select: { organizationId: true, id: true },
-  id: { resolve: (license) => String(license.id) },
-  findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
   fields: (t) => ({
-    app: t.relation('app', { description: 'The app.' }),
-    token: t.relation('token', {
+    app: t.field({
+      type: AppRef,
+      description: 'The app.',
+      resolve: ({ app, appId }, _args, { loaders }) => app ?? loaders.apps.load(appId).then((row) => row!),
+    }),
+    token: t.field({
+      type: TokenRef,
       description: 'The token that it was taken from.',
-      authScopes: { right: 'tokens:read' },
+      resolve: ({ token, tokenId }, _args, { loaders }) => token ?? loaders.tokens.load(tokenId).then((row) => row!),
     }),
     serialNumber: t.exposeString('serialNumber', {
       nullable: true,
@@ -84,7 +94,6 @@ builder.prismaNode('License', {
       nullable: true,
       description:
         'Until when an app that is still installed may go on running after the license was taken back: Apple allows up to 30 days. Null while the license is held, and where it never was.',
-      select: { state: true, endedAt: true },
       resolve: ({ state, endedAt }) =>
         endedAt && (state === 'REVOKED' || state === 'GONE_AT_APPLE')
           ? new Date(endedAt.getTime() + graceAfterRevoke)
@@ -94,22 +103,23 @@ builder.prismaNode('License', {
       type: AllocationRef,
       nullable: true,
       description: 'Why it came from this token; null when Russet did not choose.',
-      select: { allocation: true },
       resolve: (license) => license.allocation as unknown as Allocation | null,
     }),
     holder: t.field({
       type: LicenseHolder,
       nullable: true,
       description: 'Who holds it; null when Russet has no record of them.',
-      select: { device: true, vppUser: true },
-      resolve: (license) => license.device ?? license.vppUser ?? null,
+      resolve: ({ device, vppUser, deviceId, vppUserId }, _args, { loaders }) => {
+        if (device ?? vppUser) return device ?? vppUser ?? null;
+        if (deviceId !== null) return loaders.devices.load(deviceId);
+        return vppUserId === null ? null : loaders.vppUsers.load(vppUserId);
+      },
     }),
     task: t.prismaField({
       type: 'Task',
       nullable: true,
       description: 'The task that asked for it.',
-      authScopes: { right: 'tasks:read' },
-      select: { taskId: true },
+      ...needs('tasks:read'),
       resolve: (query, { taskId }, _args, { db, actor }) =>
         taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
     }),
@@ -117,28 +127,33 @@ builder.prismaNode('License', {
 });
 
 builder.queryField('licenses', (t) =>
-  t.prismaConnection({
-    type: 'License',
-    cursor: 'organizationId_id',
-    description: 'The licenses of the organization, oldest first; ended ones only when asked for.',
-    authScopes: { right: 'licenses:read' },
-    args: {
-      appId: t.arg.id({ description: 'Only those of this app.' }),
-      tokenId: t.arg.id({ description: 'Only those of this token.' }),
-      deviceId: t.arg.id({ description: 'Only those of this device.' }),
-      serialNumber: t.arg.string({
-        description: 'Only those of the device with this serial number, whatever the case.',
-      }),
-      states: t.arg({
-        type: [LicenseStateEnum],
-        description: 'Only these states; those that have not ended when absent.',
-      }),
-      sources: t.arg({ type: [LicenseSourceEnum], description: 'Only those given by these.' }),
+  t.connection(
+    {
+      type: LicenseRef,
+      description: 'The licenses of the organization, oldest first; ended ones only when asked for.',
+      ...needs('licenses:read'),
+      args: {
+        appId: t.arg.id({ description: 'Only those of this app.' }),
+        tokenId: t.arg.id({ description: 'Only those of this token.' }),
+        deviceId: t.arg.id({ description: 'Only those of this device.' }),
+        serialNumber: t.arg.string({
+          description: 'Only those of the device with this serial number, whatever the case.',
+        }),
+        states: t.arg({
+          type: [LicenseStateEnum],
+          description: 'Only these states; those that have not ended when absent.',
+        }),
+        sources: t.arg({ type: [LicenseSourceEnum], description: 'Only those given by these.' }),
+      },
+      resolve: async (_root, args, { rows, actor }, info) => {
+        const filter = filterOf(args, actor.organizationId);
+        const window = idWindowOf(args);
+        const found = await listLicenses(rows, filter, window, licenseParts(info));
+        return { ...pageOf(found, window, idCursor), count: () => countLicenses(rows, filter) };
+      },
     },
-    totalCount: (_root, args, { db }) => db.license.count({ where: licensesLike(args) }),
-    resolve: (query, _root, args, { db }) =>
-      db.license.findMany({ ...query, where: licensesLike(args), orderBy: { id: 'asc' } }),
-  }),
+    totalCount,
+  ),
 );
 
 interface LicenseArguments {
@@ -146,20 +161,18 @@ interface LicenseArguments {
   tokenId?: string | null | undefined;
   deviceId?: string | null | undefined;
   serialNumber?: string | null | undefined;
-  states?: readonly (typeof LicenseStateEnum.$inferType)[] | null | undefined;
-  sources?: readonly (typeof LicenseSourceEnum.$inferType)[] | null | undefined;
+  states?: readonly string[] | null | undefined;
+  sources?: readonly string[] | null | undefined;
 }
 
-function licensesLike(args: LicenseArguments) {
-  const appId = optionalRowId('App', args.appId, ['appId']);
-  const tokenId = optionalRowId('Token', args.tokenId, ['tokenId']);
-  const deviceId = optionalRowId('Device', args.deviceId, ['deviceId']);
+function filterOf(args: LicenseArguments, organizationId: bigint): LicenseFilter {
   return {
-    ...(appId === null ? {} : { appId }),
-    ...(tokenId === null ? {} : { tokenId }),
-    ...(deviceId === null ? {} : { deviceId }),
-    ...(args.serialNumber ? { serialNumber: args.serialNumber.trim().toUpperCase() } : {}),
-    ...(args.states ? { state: { in: [...args.states] } } : { endedAt: null }),
-    ...(args.sources ? { source: { in: [...args.sources] } } : {}),
+    organizationId,
+    appId: optionalRowId('App', args.appId, ['appId']),
+    tokenId: optionalRowId('Token', args.tokenId, ['tokenId']),
+    deviceId: optionalRowId('Device', args.deviceId, ['deviceId']),
+    serialNumber: args.serialNumber?.trim().toUpperCase() || null,
+    states: args.states ?? null,
+    sources: args.sources ?? null,
   };
 }

@@ -4,9 +4,18 @@
  * @module
  */
 import DataLoader from 'dataloader';
+import type { Rows } from '../db/rows.ts';
 import type { ScopedClient } from '../domain/access/scoped-client.ts';
 import { type AppCounts, countApps, noSeats } from '../domain/app/counts.ts';
-import type { Context } from '../domain/context.ts';
+import { type PoolOfToken, readPools, readPoolsOfApps } from '../domain/app/pool-row.ts';
+import { type AppRow, readApps } from '../domain/app/row.ts';
+import { type DeviceRow, readDevices } from '../domain/device/row.ts';
+import { readHoldings } from '../domain/license/holdings.ts';
+import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
+import { readTokens, readTokensOfTasks, type TokenRow } from '../domain/token/row.ts';
+import { readVppUsers, type VppUserRow } from '../domain/vpp-user/row.ts';
+import type { AppMetadata } from '../generated/prisma/client.ts';
+import { createLicensePages, type LicensePages } from './license-pages.ts';
 
 /** One app, counted over all tokens or over one. */
 export interface CountKey {
@@ -22,39 +31,82 @@ export interface HolderKey {
 
 /** The gathered reads of one operation. */
 export interface Loaders {
+  apps: DataLoader<bigint, AppRow | null>;
+  tokens: DataLoader<bigint, TokenRow | null>;
+  pools: DataLoader<bigint, PoolOfToken | null>;
+  devices: DataLoader<bigint, DeviceRow | null>;
+  licenses: DataLoader<bigint, LicenseWithParts | null>;
+  vppUsers: DataLoader<bigint, VppUserRow | null>;
+  poolsOfApp: DataLoader<bigint, PoolOfToken[]>;
+  variantsOfApp: DataLoader<bigint, AppMetadata[]>;
+  tokensOfTask: DataLoader<bigint, TokenRow[]>;
   counts: DataLoader<CountKey, AppCounts>;
   holdings: DataLoader<HolderKey, boolean>;
+  licensePages: LicensePages;
 }
 
 /** Makes the loaders of one operation. */
-export function createLoaders(domain: Context, db: ScopedClient): Loaders {
+export function createLoaders(rows: Rows, db: () => ScopedClient, organizationId: bigint): Loaders {
   return {
-    counts: new DataLoader((keys) => loadCounts(domain, keys), { cache: false, maxBatchSize: 1000 }),
-    holdings: new DataLoader((keys) => loadHoldings(db, keys), { cache: false, maxBatchSize: 1000 }),
+    apps: one((ids) => readApps(rows, organizationId, ids)),
+    tokens: one((ids) => readTokens(rows, organizationId, ids)),
+    pools: one((ids) => readPools(rows, organizationId, ids)),
+    devices: one((ids) => readDevices(rows, organizationId, ids)),
+    licenses: one((ids) => readLicenses(rows, organizationId, ids)),
+    vppUsers: one((ids) => readVppUsers(rows, organizationId, ids)),
+    poolsOfApp: many(
+      (ids) => readPoolsOfApps(rows, organizationId, ids),
+      (pool) => pool.appId,
+    ),
+    variantsOfApp: many(
+      (ids) =>
+        db().appMetadata.findMany({
+          where: { appId: { in: [...ids] } },
+          orderBy: [{ storefront: 'asc' }, { platform: 'asc' }],
+        }),
+      (variant) => variant.appId,
+    ),
+    tokensOfTask: many(
+      (ids) => readTokensOfTasks(rows, organizationId, ids),
+      (token) => token.taskId,
+    ),
+    counts: gathered((keys) => loadCounts(rows, organizationId, keys)),
+    holdings: gathered((keys) => readHoldings(rows, organizationId, keys)),
+    licensePages: createLicensePages(rows, organizationId),
   };
 }
 
-async function loadCounts(domain: Context, keys: readonly CountKey[]): Promise<AppCounts[]> {
+function gathered<Key, Value>(load: (keys: readonly Key[]) => Promise<Value[]>): DataLoader<Key, Value> {
+  return new DataLoader(load, { cache: false, maxBatchSize: 1000 });
+}
+
+/** Loads rows by their ids; null for an id that no row has. */
+function one<Row extends { id: bigint }>(
+  read: (ids: readonly bigint[]) => Promise<Row[]>,
+): DataLoader<bigint, Row | null> {
+  return gathered(async (ids) => {
+    const found = new Map((await read(ids)).map((row) => [row.id, row]));
+    return ids.map((id) => found.get(id) ?? null);
+  });
+}
+
+/** Loads the rows that belong to each of many, in the order in which they are read. */
+function many<Row>(
+  read: (ids: readonly bigint[]) => Promise<Row[]>,
+  ownerOf: (row: Row) => bigint,
+): DataLoader<bigint, Row[]> {
+  return gathered(async (ids) => {
+    const found = new Map<bigint, Row[]>(ids.map((id) => [id, []]));
+    for (const row of await read(ids)) found.get(ownerOf(row))?.push(row);
+    return ids.map((id) => found.get(id)!);
+  });
+}
+
+async function loadCounts(rows: Rows, organizationId: bigint, keys: readonly CountKey[]): Promise<AppCounts[]> {
   const found = new Map<bigint | null, Map<bigint, AppCounts>>();
   for (const tokenId of new Set(keys.map((key) => key.tokenId))) {
     const appIds = keys.filter((key) => key.tokenId === tokenId).map((key) => key.appId);
-    found.set(
-      tokenId,
-      await countApps(domain.prisma, { organizationId: domain.actor.organizationId, appIds, tokenId }),
-    );
+    found.set(tokenId, await countApps(rows, { organizationId, appIds, tokenId }));
   }
   return keys.map((key) => found.get(key.tokenId)?.get(key.appId) ?? noSeats(key.appId, key.tokenId));
-}
-
-async function loadHoldings(db: ScopedClient, keys: readonly HolderKey[]): Promise<boolean[]> {
-  const held = await db.license.findMany({
-    where: {
-      endedAt: null,
-      appId: { in: keys.map((key) => key.appId) },
-      deviceId: { in: keys.map((key) => key.deviceId) },
-    },
-    select: { appId: true, deviceId: true },
-  });
-  const pairs = new Set(held.map((license) => `${license.appId}:${license.deviceId}`));
-  return keys.map((key) => pairs.has(`${key.appId}:${key.deviceId}`));
 }

@@ -3,6 +3,7 @@ import type { Scope } from '../domain/actor.ts';
 import { type DomainError, InvalidInputError } from '../domain/errors.ts';
 import { builder } from './builder.ts';
 import type { GraphQLContext } from './context.ts';
+import { needs } from './rights.ts';
 
 /** The class of an expected failure. */
 type FailureClass = new (...parameters: never[]) => DomainError;
@@ -28,7 +29,7 @@ export function mutation<Input, Payload extends object>(name: string, options: M
     t.field({
       type: options.payload,
       description: options.description,
-      authScopes: { right: options.right },
+      ...needs(options.right),
       errors: {
         types: failures,
         union: { name: `${typeName}Result`, description: `What \`${name}\` did, or why it did not.` },

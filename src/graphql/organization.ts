@@ -1,14 +1,13 @@
 import { updateOrganization } from '../domain/organization/update.ts';
 import { builder } from './builder.ts';
 import { AppStatusEnum } from './enums.ts';
-import { readableBy } from './granted.ts';
 import { bareId } from './ids.ts';
 import { mutation, withoutNulls } from './mutation.ts';
+import { needs } from './rights.ts';
 
 builder.prismaNode('Organization', {
   nullable: true,
   description: 'A customer with its own tokens, apps, devices and tasks.',
-  authScopes: readableBy('organization:read'),
   select: { id: true },
   id: { resolve: (organization) => String(organization.id) },
   findUnique: (id) => ({ id: bareId(id) ?? -1n }),
@@ -26,7 +25,7 @@ builder.queryField('organization', (t) =>
   t.prismaField({
     type: 'Organization',
     description: 'The organization that the key belongs to.',
-    authScopes: { right: 'organization:read' },
+    ...needs('organization:read'),
     resolve: (query, _root, _args, { db, actor }) =>
       db.organization.findUniqueOrThrow({ ...query, where: { id: actor.organizationId } }),
   }),

@@ -21,6 +21,8 @@ import './task.ts';
 import './task-mutations.ts';
 import './task-progress.ts';
 import { builder } from './builder.ts';
+import { globalId, type NodeName, nodeRights } from './ids.ts';
+import { guard } from './rights.ts';
 
 /** Descriptions of fields that plugins add without one. */
 const generatedFields: Record<string, string> = {
@@ -37,5 +39,14 @@ export function buildSchema(): GraphQLSchema {
     if (!isObjectType(type) && !isInterfaceType(type)) continue;
     for (const field of Object.values(type.getFields())) field.description ??= generatedFields[field.name];
   }
+  for (const name of Object.keys(nodeRights) as NodeName[]) plainId(schema, name);
+  guard(schema);
   return schema;
+}
+
+/** The plugin's own resolver of `id` is asynchronous, and one promise an object makes a long page slow. */
+function plainId(schema: GraphQLSchema, name: NodeName): void {
+  const type = schema.getType(name);
+  if (!isObjectType(type)) throw new TypeError(`${name} is no object type`);
+  type.getFields().id!.resolve = (row: { id: bigint }) => globalId(name, row.id);
 }

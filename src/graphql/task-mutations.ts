@@ -2,9 +2,9 @@ import * as failures from '../domain/errors.ts';
 import { cancelTask } from '../domain/task/cancel.ts';
 import { retryTask } from '../domain/task/retry.ts';
 import { builder } from './builder.ts';
-import { grantScopes } from './granted.ts';
 import { nodeKey, rowId } from './ids.ts';
 import { mutation } from './mutation.ts';
+import { showsWritten } from './rights.ts';
 
 /** A payload that shows a task. */
 function taskPayload(name: string, description: string) {
@@ -14,7 +14,7 @@ function taskPayload(name: string, description: string) {
       task: t.prismaField({
         type: 'Task',
         description: 'The task.',
-        grantScopes,
+        ...showsWritten,
         resolve: (query, { taskId }, _args, { db, actor }) =>
           db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
       }),

@@ -5,6 +5,7 @@ import { builder } from './builder.ts';
 import { TaskKindEnum, TaskOutcomeEnum, TaskStateEnum } from './enums.ts';
 import { globalId, nodeKey, optionalRowId, rowId } from './ids.ts';
 import type { TaskProgressEvent } from './ports.ts';
+import { needs } from './rights.ts';
 import { TaskCauseRef } from './task.ts';
 
 /** The pace of a running task, from its start to the event. */
@@ -58,7 +59,6 @@ const TaskSnapshotRef = builder.objectRef<Snapshot>('TaskSnapshot').implement({
 
 const TaskProgressRef = builder.objectRef<TaskProgressEvent & { taskId: bigint }>('TaskProgress').implement({
   description: 'One event of a task.',
-  authScopes: { right: 'tasks:read' },
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
       description: 'Hand it back as `after` to go on behind this event, over either transport.',
@@ -99,7 +99,7 @@ builder.subscriptionField('taskProgress', (t) =>
     type: TaskProgressRef,
     description:
       'Every event of one task, without a gap, up to its end. Without `after` it begins with a snapshot; with it, behind that event. An unknown task or a cursor of another one is a top-level error.',
-    authScopes: { right: 'tasks:read' },
+    ...needs('tasks:read'),
     args: {
       taskId: t.arg.id({ required: true, description: 'Global id of the task.' }),
       after: t.arg.string({ description: 'The cursor of the last event that was seen.' }),
@@ -119,7 +119,7 @@ builder.subscriptionField('tasks', (t) =>
     type: 'Task',
     description:
       'Tasks that changed, as they stand now. A slow reader gets the newest state of each, not every change.',
-    authScopes: { right: 'tasks:read' },
+    ...needs('tasks:read'),
     args: {
       kinds: t.arg({ type: [TaskKindEnum], description: 'Only these kinds.' }),
       states: t.arg({ type: [TaskStateEnum], description: 'Only while in these states.' }),

@@ -1,8 +1,9 @@
 import type { TaskCause } from '../domain/task/change.ts';
 import { builder } from './builder.ts';
 import { TaskKindEnum, TaskOutcomeEnum, TaskStateEnum } from './enums.ts';
-import { readableBy } from './granted.ts';
 import { globalId, nodeKey, optionalRowId, rowId } from './ids.ts';
+import { needs } from './rights.ts';
+import { TokenRef } from './token.ts';
 
 export const TaskCauseRef = builder.objectRef<TaskCause>('TaskCause').implement({
   description: 'Why a task failed.',
@@ -17,7 +18,6 @@ export const TaskCauseRef = builder.objectRef<TaskCause>('TaskCause').implement(
 
 const TaskFailureRef = builder.prismaObject('TaskFailure', {
   description: 'One item of a task that was not done, and why.',
-  authScopes: { right: 'tasks:read' },
   select: { organizationId: true, taskId: true, id: true },
   fields: (t) => ({
     code: t.exposeString('code', { description: 'For programs.' }),
@@ -48,7 +48,6 @@ const TaskFailureRef = builder.prismaObject('TaskFailure', {
 builder.prismaNode('Task', {
   nullable: true,
   description: 'A piece of background work that people watch.',
-  authScopes: readableBy('tasks:read'),
   select: { organizationId: true, id: true },
   id: { resolve: (task) => String(task.id) },
   findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
@@ -114,12 +113,10 @@ builder.prismaNode('Task', {
       resolve: (query, { retryOf }, _args, { db, actor }) =>
         retryOf === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, retryOf) }),
     }),
-    tokens: t.prismaField({
-      type: ['Token'],
+    tokens: t.field({
+      type: [TokenRef],
       description: 'The tokens that it works with.',
-      authScopes: { right: 'tokens:read' },
-      resolve: (query, task, _args, { db }) =>
-        db.token.findMany({ ...query, where: { tasks: { some: { taskId: task.id } } }, orderBy: { position: 'asc' } }),
+      resolve: (task, _args, { loaders }) => loaders.tokensOfTask.load(task.id),
     }),
     failures: t.prismaConnection({
       type: TaskFailureRef,
@@ -137,7 +134,7 @@ builder.queryField('task', (t) =>
     type: 'Task',
     nullable: true,
     description: 'One task; null when the organization has none such.',
-    authScopes: { right: 'tasks:read' },
+    ...needs('tasks:read'),
     args: { id: t.arg.id({ required: true, description: 'Global id of the task.' }) },
     resolve: (query, _root, args, { db, actor }) =>
       db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, rowId('Task', args.id, ['id'])) }),
@@ -149,7 +146,7 @@ builder.queryField('tasks', (t) =>
     type: 'Task',
     cursor: 'organizationId_id',
     description: 'The tasks of the organization, newest first.',
-    authScopes: { right: 'tasks:read' },
+    ...needs('tasks:read'),
     args: {
       kinds: t.arg({ type: [TaskKindEnum], description: 'Only these kinds.' }),
       states: t.arg({ type: [TaskStateEnum], description: 'Only these states.' }),

@@ -4,15 +4,15 @@ import { claimToken } from '../domain/token/claim.ts';
 import { removeToken } from '../domain/token/remove.ts';
 import { renewToken } from '../domain/token/renew.ts';
 import { reorderTokens } from '../domain/token/reorder.ts';
+import { listTokens } from '../domain/token/row.ts';
 import { updateToken } from '../domain/token/update.ts';
 import { uploadToken } from '../domain/token/upload.ts';
 import { builder } from './builder.ts';
-import type { GraphQLContext } from './context.ts';
 import { TokenSourceEnum } from './enums.ts';
-import { grantScopes } from './granted.ts';
 import { globalId, nodeKey, rowId, rowIds } from './ids.ts';
 import { mutation, withoutNulls } from './mutation.ts';
-import { TokenStateEnum } from './token.ts';
+import { showsWritten } from './rights.ts';
+import { TokenRef, TokenStateEnum } from './token.ts';
 
 const fileText =
   "The token file's text as it was downloaded, with its line breaks and all. It is kept encrypted and never given out.";
@@ -22,12 +22,11 @@ const force = 'Take the file although it expires before the one in use.';
 function tokenPayload<Shape extends { tokenId: bigint }>(name: string, description: string) {
   const ref = builder.objectRef<Shape>(name).implement({ description });
   builder.objectField(ref, 'token', (t) =>
-    t.prismaField({
-      type: 'Token',
+    t.field({
+      type: TokenRef,
       description: 'The token as it is now.',
-      grantScopes,
-      resolve: (query, payload, _args, { db, actor }: GraphQLContext) =>
-        db.token.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, (payload as Shape).tokenId) }),
+      ...showsWritten,
+      resolve: (payload, _args, { loaders }) => loaders.tokens.load((payload as Shape).tokenId).then((row) => row!),
     }),
   );
   return ref;
@@ -177,12 +176,11 @@ const ReorderTokensInput = builder.inputType('ReorderTokensInput', {
 const ReorderTokensPayload = builder.objectRef<{ tokenIds: bigint[] }>('ReorderTokensPayload').implement({
   description: 'The tokens in their new order.',
   fields: (t) => ({
-    tokens: t.prismaField({
-      type: ['Token'],
+    tokens: t.field({
+      type: [TokenRef],
       description: 'The tokens.',
-      grantScopes,
-      resolve: (query, _payload, _args, { db }) =>
-        db.token.findMany({ ...query, where: { removedAt: null }, orderBy: [{ position: 'asc' }, { id: 'asc' }] }),
+      ...showsWritten,
+      resolve: (_payload, _args, { rows, actor }) => listTokens(rows, actor.organizationId, false),
     }),
   }),
 });
@@ -224,17 +222,16 @@ mutation('claimToken', {
 const StartedSyncRef = builder.objectRef<StartedSync>('StartedSync').implement({
   description: 'The sync of one token.',
   fields: (t) => ({
-    token: t.prismaField({
-      type: 'Token',
+    token: t.field({
+      type: TokenRef,
       description: 'The token.',
-      grantScopes,
-      resolve: (query, { tokenId }, _args, { db, actor }) =>
-        db.token.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, tokenId) }),
+      ...showsWritten,
+      resolve: ({ tokenId }, _args, { loaders }) => loaders.tokens.load(tokenId).then((row) => row!),
     }),
     task: t.prismaField({
       type: 'Task',
       description: 'Its task.',
-      grantScopes,
+      ...showsWritten,
       resolve: (query, { taskId }, _args, { db, actor }) =>
         db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
     }),

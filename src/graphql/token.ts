@@ -1,8 +1,13 @@
+import type { IdWindow } from '../domain/id-window.ts';
+import { listTokens, type TokenRow } from '../domain/token/row.ts';
 import { daysLeft, tokenState } from '../domain/token/state.ts';
 import { builder } from './builder.ts';
 import { AccountTypeEnum, CompletenessEnum, TokenSourceEnum } from './enums.ts';
-import { readableBy } from './granted.ts';
-import { nodeKey, rowId } from './ids.ts';
+import { rowId } from './ids.ts';
+import { idCursor, idWindowOf, pageOf } from './page.ts';
+import { needs } from './rights.ts';
+import { rowNode } from './row-node.ts';
+import { totalCount } from './total-count.ts';
 
 export const TokenStateEnum = builder.enumType('TokenState', {
   description: 'What a token is good for: the worst of everything that holds, which has to be mended first.',
@@ -30,13 +35,10 @@ const ForeignServerRef = builder.objectRef<{ id: string; name: string; metadata:
   }),
 });
 
-builder.prismaNode('Token', {
-  nullable: true,
+export const TokenRef = builder.objectRef<TokenRow>('Token');
+
+rowNode(TokenRef, 'tokens', {
   description: 'An uploaded content token and the library of licenses that it opens. Its secret is never given out.',
-  authScopes: readableBy('tokens:read'),
-  select: { organizationId: true, id: true },
-  id: { resolve: (token) => String(token.id) },
-  findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
   fields: (t) => ({
     uId: t.exposeString('uId', { description: "Apple's id of the library." }),
     label: t.exposeString('label', { description: 'What the organization calls it.' }),
@@ -59,21 +61,18 @@ builder.prismaNode('Token', {
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it expires.' }),
     daysLeft: t.int({
       description: 'Whole days until it expires, rounded down; negative after it.',
-      select: { expiresAt: true },
       resolve: ({ expiresAt }, _args, { domain }) => daysLeft(expiresAt, domain.clock.now()),
     }),
     state: t.field({
       type: TokenStateEnum,
       description: 'What it is good for.',
-      select: { email: true, condition: true, expiresAt: true, removedAt: true },
       resolve: (token, _args, { domain }) => tokenState(token, domain.clock.now(), domain.settings),
     }),
     foreignServer: t.field({
       type: ForeignServerRef,
       nullable: true,
       description: 'Who claimed the library while the state is TAKEN_OVER.',
-      select: { foreignMdm: true },
-      resolve: ({ foreignMdm }) => foreignMdm as { id: string; name: string; metadata: string } | null,
+      resolve: ({ foreignMdm }) => foreignMdm,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was uploaded first.' }),
     renewedAt: t.expose('renewedAt', {
@@ -84,46 +83,50 @@ builder.prismaNode('Token', {
     completeness: t.field({
       type: CompletenessEnum,
       description: 'How much of its library was read.',
-      select: { sync: { select: { completeness: true } } },
-      resolve: ({ sync }) => sync?.completeness ?? 'NEVER',
+      resolve: ({ completeness }) => completeness ?? 'NEVER',
     }),
-    syncedAt: t.field({
+    syncedAt: t.expose('syncedAt', {
       type: 'DateTime',
       nullable: true,
       description: 'When a sync last read all of it.',
-      select: { sync: { select: { syncedAt: true } } },
-      resolve: ({ sync }) => sync?.syncedAt ?? null,
     }),
   }),
 });
 
 builder.queryField('tokens', (t) =>
-  t.prismaConnection({
-    type: 'Token',
-    cursor: 'organizationId_id',
-    description: 'The tokens of the organization, in the order in which they are tried.',
-    authScopes: { right: 'tokens:read' },
-    args: {
-      removed: t.arg.boolean({ defaultValue: false, description: 'The removed ones in place of the present ones.' }),
+  t.connection(
+    {
+      type: TokenRef,
+      description: 'The tokens of the organization, in the order in which they are tried.',
+      ...needs('tokens:read'),
+      args: {
+        removed: t.arg.boolean({ defaultValue: false, description: 'The removed ones in place of the present ones.' }),
+      },
+      resolve: async (_root, args, { rows, actor }) => {
+        const tokens = await listTokens(rows, actor.organizationId, args.removed ?? false);
+        const window = idWindowOf(args);
+        return { ...pageOf(pick(tokens, window), window, idCursor), count: () => BigInt(tokens.length) };
+      },
     },
-    totalCount: (_root, args, { db }) => db.token.count({ where: { removedAt: args.removed ? { not: null } : null } }),
-    resolve: (query, _root, args, { db }) =>
-      db.token.findMany({
-        ...query,
-        where: { removedAt: args.removed ? { not: null } : null },
-        orderBy: [{ position: 'asc' }, { id: 'asc' }],
-      }),
-  }),
+    totalCount,
+  ),
 );
 
+/** The tokens are few, and their order is not that of their ids. */
+function pick(tokens: TokenRow[], { after, before, limit, fromEnd }: IdWindow): TokenRow[] {
+  const place = (id: bigint) => tokens.findIndex((token) => token.id === id);
+  const start = after === null ? 0 : place(after) + 1;
+  const end = before === null || place(before) < 0 ? tokens.length : place(before);
+  const between = tokens.slice(start, Math.max(start, end));
+  return fromEnd ? between.slice(-limit) : between.slice(0, limit);
+}
+
 builder.queryField('token', (t) =>
-  t.prismaField({
-    type: 'Token',
+  t.field({
+    type: TokenRef,
     nullable: true,
     description: 'One token; null when the organization has none such.',
-    authScopes: { right: 'tokens:read' },
     args: { id: t.arg.id({ required: true, description: 'Global id of the token.' }) },
-    resolve: (query, _root, args, { db, actor }) =>
-      db.token.findUnique({ ...query, where: nodeKey(actor.organizationId, rowId('Token', args.id, ['id'])) }),
+    resolve: (_root, args, { loaders }) => loaders.tokens.load(rowId('Token', args.id, ['id'])),
   }),
 );

@@ -2,6 +2,7 @@ import { builder } from './builder.ts';
 import type { GraphQLContext } from './context.ts';
 import { RoleEnum, ScopeEnum } from './enums.ts';
 import { globalId } from './ids.ts';
+import { needs } from './rights.ts';
 
 const PollIntervalsRef = builder.objectRef<GraphQLContext['domain']['settings']>('PollIntervals').implement({
   description: 'How often Russet asks Apple how a write stands, in milliseconds.',
@@ -59,7 +60,6 @@ const InstallationRef = builder.objectRef<GraphQLContext>('Installation').implem
 
 const ViewerRef = builder.objectRef<GraphQLContext>('Viewer').implement({
   description: 'The API key that asks, and where it belongs.',
-  authScopes: { anyRight: true },
   fields: (t) => ({
     id: t.id({ description: 'Global id of the key.', resolve: ({ actor }) => globalId('ApiKey', actor.apiKeyId) }),
     name: t.string({ description: 'What people call the key.', resolve: ({ actor }) => actor.name }),
@@ -68,7 +68,7 @@ const ViewerRef = builder.objectRef<GraphQLContext>('Viewer').implement({
     organization: t.prismaField({
       type: 'Organization',
       description: 'The organization it belongs to.',
-      authScopes: { right: 'organization:read' },
+      ...needs('organization:read'),
       resolve: (query, { actor }, _args, context) =>
         context.db.organization.findUniqueOrThrow({ ...query, where: { id: actor.organizationId } }),
     }),
@@ -84,7 +84,7 @@ builder.queryField('viewer', (t) =>
   t.field({
     type: ViewerRef,
     description: 'Who asks, and what it may do.',
-    authScopes: { anyRight: true },
+    ...needs('any'),
     resolve: (_root, _args, context) => context,
   }),
 );

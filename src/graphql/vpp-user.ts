@@ -1,13 +1,11 @@
+import type { VppUserRow } from '../domain/vpp-user/row.ts';
 import { builder } from './builder.ts';
-import { nodeKey } from './ids.ts';
+import { rowNode } from './row-node.ts';
 
-export const VppUserRef = builder.prismaNode('VppUser', {
-  nullable: true,
+export const VppUserRef = builder.objectRef<VppUserRow>('VppUser');
+
+rowNode(VppUserRef, 'vppUsers', {
   description: "A person in a token's library.",
-  authScopes: { right: 'licenses:read' },
-  select: { organizationId: true, id: true },
-  id: { resolve: (user) => String(user.id) },
-  findUnique: (id, { actor }) => nodeKey(actor.organizationId, id),
   fields: (t) => ({
     clientUserId: t.exposeString('clientUserId', { description: 'The id under which the library knows the person.' }),
     status: t.exposeString('status', {

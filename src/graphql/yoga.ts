@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { execute, type GraphQLSchema, subscribe } from 'graphql';
+import { type ExecutionArgs, type GraphQLSchema, subscribe } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { createContext, type Installation, type SignedIn } from './context.ts';
 import { toWireError, useWireErrors } from './errors.ts';
+import { createExecutor } from './executor.ts';
 import { limitPlugins, type OperationLimits } from './limits.ts';
 
 /** What {@link createGraphQLEngine} is made of. */
@@ -24,8 +25,7 @@ export function createGraphQLEngine({ schema, installation, limits, maxBodyBytes
   const maskError = (error: unknown) => toWireError(error, { logger, correlationId: randomUUID() });
   return createYoga<SignedIn>({
     schema,
-    context: (initial) => createContext(installation, { actor: initial.actor, correlationId: initial.correlationId }),
-    plugins: [useReferenceExecutor(), ...limitPlugins(limits), useWireErrors(logger) as Plugin],
+    plugins: [useExecutor(installation), ...limitPlugins(limits), useWireErrors(logger) as Plugin],
     maskedErrors: { maskError, errorMessage: 'Something went wrong on our side.' },
     maxRequestBodySize: maxBodyBytes,
     batching: false,
@@ -37,10 +37,18 @@ export function createGraphQLEngine({ schema, installation, limits, maxBodyBytes
   });
 }
 
-/** GraphQL's own executor: no incremental delivery, no surprises in the iterators of subscriptions. */
-function useReferenceExecutor(): Plugin {
+/**
+ * Our executor for queries and GraphQL's own for subscriptions: no surprises in their iterators. Resolvers are given a
+ * context of our making; the pipeline's own is copied from hand to hand, which would make every part of it at once.
+ */
+function useExecutor(installation: Installation): Plugin<SignedIn> {
+  const withContext = (args: ExecutionArgs): ExecutionArgs => ({
+    ...args,
+    contextValue: createContext(installation, args.contextValue as SignedIn),
+  });
+  const execute = createExecutor();
   return {
-    onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
-    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
+    onExecute: ({ setExecuteFn }) => setExecuteFn((args: ExecutionArgs) => execute(withContext(args))),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((args: ExecutionArgs) => subscribe(withContext(args))),
   };
 }

@@ -17,7 +17,7 @@ export const prepareSandbox: PrepareSandbox = async ({ databaseUrl, dataDirector
   );
   const database = openDatabase({ url: databaseUrl, connections: 2, logger, name: 'russet start' });
   try {
-    const services = { prisma: database.prisma, clock: systemClock };
+    const services = { prisma: database.prisma, pool: database.pool, clock: systemClock };
     const known = readApiKey(join(dataDirectory, 'sandbox.json'));
     const usable = known !== null && (await authenticate(services, known)) !== null;
     const apiKey = usable

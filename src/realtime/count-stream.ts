@@ -1,5 +1,5 @@
 /** License counts: now, and again whenever they move; the newest of an app wins. @module */
-import type { Tx } from '../db/transaction.ts';
+import type { Rows } from '../db/rows.ts';
 import { type AppCounts, countAppsByToken, noSeats } from '../domain/app/counts.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -12,7 +12,7 @@ import type { Streams } from './streams.ts';
 /** What {@link createCountStream} works with. */
 export interface CountStreamParts {
   /** Where the counts are read. */
-  database: Pick<Tx, '$queryRaw'>;
+  reader: Rows;
   doorbell: Doorbell;
   streams: Streams;
   clock: Clock;
@@ -56,7 +56,7 @@ export function createCountStream(parts: CountStreamParts): CountNews {
     const round = async (subscribers: ReadonlySet<Subscriber>) => {
       reads += 1;
       const asked = [...subscribers];
-      const changed = board.update(await countAppsByToken(parts.database, { organizationId, ...union(asked) }));
+      const changed = board.update(await countAppsByToken(parts.reader, { organizationId, ...union(asked) }));
       for (const subscriber of asked) {
         const news = subscriber.fresh ? present(subscriber) : changed.filter((counts) => concerns(subscriber, counts));
         subscriber.fresh = false;

@@ -2,6 +2,7 @@
 import type { Database } from '../db/client.ts';
 import { listen } from '../db/listen.ts';
 import { channel, parseRing } from '../db/notify.ts';
+import { preparedRows } from '../db/rows.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type CountNews, createCountStream } from './count-stream.ts';
@@ -25,7 +26,7 @@ export interface RealtimeLimits {
 
 /** Options of {@link createRealtime}. */
 export interface RealtimeOptions {
-  database: Pick<Database, 'url' | 'pool' | 'prisma'>;
+  database: Pick<Database, 'url' | 'pool'>;
   /** Real time also where the domain's is virtual: it only paces. */
   clock: Clock;
   logger: Logger;
@@ -53,6 +54,8 @@ export interface Realtime {
   tasks: Pick<TaskList, 'tasks'> & { taskProgress: ReturnType<typeof createTaskProgress> };
   counts: Pick<CountNews, 'licenseCounts'>;
   stats(): RealtimeStats;
+  /** Whether news arrive: false while the listening connection is lost. */
+  listening(): boolean;
   /** Ends every stream and the listening connection. */
   close(): Promise<void>;
 }
@@ -70,7 +73,7 @@ export async function createRealtime(options: RealtimeOptions): Promise<Realtime
   const parts = { pool: database.pool, doorbell, reads, streams, clock, logger, pace: limits.pace };
   const taskProgress = createTaskProgress({ ...parts, pageSize: limits.eventPage });
   const list = createTaskList({ ...parts, slots: limits.taskSlots, pageSize: limits.taskSlots });
-  const counts = createCountStream({ ...parts, database: database.prisma });
+  const counts = createCountStream({ ...parts, reader: preparedRows(database.pool) });
   const onNotify = (text: string) => {
     const ring = parseRing(text);
     if (ring) doorbell.ring(ring);
@@ -87,6 +90,7 @@ export async function createRealtime(options: RealtimeOptions): Promise<Realtime
       countReads: counts.reads,
       reconnects: listener.reconnects,
     }),
+    listening: () => listener.connected,
     close: async () => {
       closing.abort();
       streams.close();

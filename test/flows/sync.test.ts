@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { preparedRows } from '../../src/db/rows.ts';
 import { countApps } from '../../src/domain/app/counts.ts';
 import { setAppStatus } from '../../src/domain/app/set-status.ts';
 import { NotFoundError } from '../../src/domain/errors.ts';
@@ -106,7 +107,7 @@ test('S36 a new app seen by a sync enters the store by itself, with the status t
 test('S40 S41 S42 totals are Apple’s, used is what is held, and total = available + used; retired stand apart', async () => {
   const { library, organizationId } = await newTenant(world);
   const tokenId = await library();
-  const counts = await countApps(world.database.prisma, { organizationId, appIds: null, tokenId });
+  const counts = await countApps(preparedRows(world.database.pool), { organizationId, appIds: null, tokenId });
   for (const asset of world.simulator.admin.truth({ uId: schoolUnits.own }).assets) {
     const app = await ownApp(organizationId, asset.adamId);
     const { unlimited, total, available, used, retired, overdrawn, drift } = counts.get(app.id)!;
@@ -137,9 +138,9 @@ test('F3 Apple’s lagging numbers never overwrite ours: they stand beside as dr
   world.simulator.admin.setOptions({ countLagSeconds: 0 });
   const app = await ownApp(organizationId, school.twentyFive);
   const query = { organizationId, appIds: [app.id], tokenId };
-  expect((await countApps(world.database.prisma, query)).get(app.id)).toMatchObject({ used: 2n, drift: 2n });
+  expect((await countApps(preparedRows(world.database.pool), query)).get(app.id)).toMatchObject({ used: 2n, drift: 2n });
   await sync(tokenId);
-  expect((await countApps(world.database.prisma, query)).get(app.id)).toMatchObject({ used: 2n, drift: 0n });
+  expect((await countApps(preparedRows(world.database.pool), query)).get(app.id)).toMatchObject({ used: 2n, drift: 0n });
 });
 
 test('S41 a refund below what is used makes the pool overdrawn, and is stored', async () => {
@@ -148,7 +149,7 @@ test('S41 a refund below what is used makes the pool overdrawn, and is stored', 
   world.simulator.admin.setAsset({ uId: schoolUnits.own, adamId: school.usedUp, total: 20 });
   await sync(tokenId);
   const app = await ownApp(organizationId, school.usedUp);
-  const counts = await countApps(world.database.prisma, { organizationId, appIds: [app.id], tokenId });
+  const counts = await countApps(preparedRows(world.database.pool), { organizationId, appIds: [app.id], tokenId });
   expect(counts.get(app.id)).toMatchObject({ total: 20n, used: 30n, available: 0n, overdrawn: 10n });
 });
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { preparedRows } from '../../src/db/rows.ts';
 import { countApps } from '../../src/domain/app/counts.ts';
 import { upsertDevices } from '../../src/domain/device/upsert.ts';
 import { DifferentLibraryError, OlderTokenFileError, TokenExpiredError } from '../../src/domain/errors.ts';
@@ -178,7 +179,7 @@ test('S17 a removed token comes back with an upload: same id, at the end of the 
   await expectBalance(world, tokenId);
   const appId = await appOf(tenant, school.exactly300);
   const query = { organizationId: tenant.organizationId, appIds: [appId], tokenId: null };
-  const counted = async () => (await countApps(world.database.prisma, query)).get(appId);
+  const counted = async () => (await countApps(preparedRows(world.database.pool), query)).get(appId);
   expect(await counted()).toMatchObject({ total: 500n });
   const file = world.simulator.admin.tokenFile('own');
   expect(await uploadToken(tenant.context, { file })).toEqual({ tokenId, renewed: true, changed: true, warnings: [] });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApi, type TestApi } from '../http/support/api.ts';
+import { interceptStatements } from '../http/support/intercept-statements.ts';
 import { openSocket } from '../http/support/socket.ts';
 
 let api: TestApi;
@@ -22,14 +23,14 @@ afterAll(() => api.close());
 const logged = (id: unknown) => api.log.filter((line) => line.level === 'error' && line.fields.correlationId === id);
 
 test('G2 a bug is masked and logged under the correlation id of the request', async () => {
-  api.services.prisma.$queryRaw = (() => Promise.reject(new Error(secret))) as never;
+  const restore = interceptStatements(api.services.pool, 'FROM app ', () => Promise.reject(new Error(secret)));
   const response = await api.send({
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
     body: JSON.stringify({ query: '{ apps(first: 1) { totalCount } }' }),
   });
   const text = await response.text();
-  Reflect.deleteProperty(api.services.prisma, '$queryRaw');
+  restore();
   const [error] = (
     JSON.parse(text) as { errors: { message: string; path: string[]; extensions: Record<string, unknown> }[] }
   ).errors;

@@ -81,7 +81,7 @@ test('S3 every field that takes an id finds nothing of another organization', as
     tasks: { totalCount: 0 },
     devices: { totalCount: 0 },
     apiKeys: { totalCount: 1 },
-    auditEntries: { totalCount: 1 },
+    auditEntries: { totalCount: 2 },
     tokens: { totalCount: 0 },
   });
 });

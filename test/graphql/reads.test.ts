@@ -318,3 +318,66 @@ describe('S22 holders', () => {
     expect(hidden).toEqual({ totalCount: 1 });
   });
 });
+
+describe('G1 pages of any size take at most three statements, the sign-in among them', () => {
+  const appsPage =
+    'apps(first: $n) { edges { cursor node { id name deviceAssignable licenses { total used available asOf } pools { id used total token { label position state } } } } pageInfo { hasNextPage endCursor } }';
+  const devicesPage =
+    'devices(first: $n) { edges { node { id serialNumber licenses(first: 10) { edges { node { id state since app { id name } token { id label } } } pageInfo { hasNextPage } } } } }';
+  const licensesPage =
+    'licenses(first: $n) { edges { node { id app { name } token { label } holder { ... on Device { serialNumber } } } } }';
+
+  test.each([
+    ['the apps with their pools and tokens', appsPage],
+    ['the devices with their licenses, apps and tokens', devicesPage],
+    ['the licenses with app, token and holder', licensesPage],
+  ])('G1 %s', async (_name, field) => {
+    for (const size of [1, 3, 100]) {
+      const { statements, result } = await statementsOf(() => ask(`query($n: Int!) { ${field} }`, { n: size }));
+      expect(Object.values(result)[0]).toBeDefined();
+      expect(statements.length, statements.join('\n')).toBeLessThanOrEqual(3);
+    }
+  });
+
+  test('S43 what is read along with a page is that of each row', async () => {
+    const { devices } = await ask(
+      '{ devices(first: 100) { edges { node { serialNumber licenses(first: 20) { edges { node { app { name } token { label } holder { ... on Device { serialNumber } } } } } } } } }',
+    );
+    const rows = devices.edges.flatMap(
+      ({ node }: { node: { serialNumber: string; licenses: { edges: { node: Record<string, unknown> }[] } } }) =>
+        node.licenses.edges.map((edge) => ({ ...edge.node, of: node.serialNumber })),
+    );
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of rows) expect(row.holder).toEqual({ serialNumber: row.of });
+    expect(rows.find((row: { of: string }) => row.of === 'DMPA1')).toEqual({
+      app: { name: 'Atlas' },
+      token: { label: 'First' },
+      holder: { serialNumber: 'DMPA1' },
+      of: 'DMPA1',
+    });
+  });
+
+  test('G1 the licenses of a device page forward and backward', async () => {
+    const { prisma } = api.services;
+    const device = await addDevice(prisma, organizationId, 'PAGED1');
+    for (const name of ['Atlas', 'biology', 'Chess']) {
+      const pool = await prisma.licensePool.findFirstOrThrow({ where: { appId: apps[name]! } });
+      await addLicense(prisma, pool, device);
+    }
+    const page = async (args: string) => {
+      const answer = await ask(
+        `{ device(by: { serialNumber: "paged1" }) { licenses(${args}) { totalCount edges { cursor node { app { name } } } pageInfo { hasNextPage hasPreviousPage } } } }`,
+      );
+      return answer.device.licenses;
+    };
+    const all = await page('first: 10');
+    const shown = (part: { edges: { node: { app: { name: string } } }[] }) =>
+      part.edges.map((edge) => edge.node.app.name);
+    expect(all.totalCount).toBe(3);
+    expect(shown(all)).toEqual(['Atlas', 'biology', 'Chess']);
+    const next = await page(`first: 1, after: "${all.edges[0].cursor}"`);
+    expect([shown(next), next.pageInfo]).toEqual([['biology'], { hasNextPage: true, hasPreviousPage: true }]);
+    const last = await page(`last: 2, before: "${all.edges[2].cursor}"`);
+    expect([shown(last), last.pageInfo]).toEqual([['Atlas', 'biology'], { hasNextPage: true, hasPreviousPage: false }]);
+  });
+});

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { jsonRequest, startApi, type TestApi } from './support/api.ts';
+import { interceptStatements } from './support/intercept-statements.ts';
 import { openSocket } from './support/socket.ts';
 
 let api: TestApi;
@@ -204,18 +205,18 @@ describe('G10 G17 operations', () => {
   });
 });
 
-/** Lets plain SQL of the API wait until it is released. */
+/** Lets the reads of apps wait until it is released. */
 function holdStatements(own: TestApi): { reached: Promise<void>; release(): void } {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
   const reached = new Promise<void>((started) => {
-    own.services.prisma.$queryRaw = (async () => {
+    interceptStatements(own.services.pool, 'FROM app ', async () => {
       started();
       await released;
-      return [];
-    }) as never;
+      return { rows: [] };
+    });
   });
   return { reached, release: () => release() };
 }

@@ -83,7 +83,8 @@ test('F1 of many changes a slow reader gets each task once', async () => {
   }
   await publish(world.pool, marker!);
   await passed;
-  expect(await takeMany(reader, 3)).toEqual(idsOf([two!, one!, marker!]));
+  // In which order the slots were first filled depends on how many changes one read met.
+  expect(new Set(await takeMany(reader, 3))).toEqual(new Set(idsOf([two!, one!, marker!])));
 });
 
 test('F1 more tasks than slots: none is forgotten, and later changes come too', async () => {

@@ -1,5 +1,7 @@
 /** The seats of apps, summed over the tokens that hold them. @module */
-import { ids, nothing, sql, type Tx } from '../../db/transaction.ts';
+import type { Rows } from '../../db/rows.ts';
+import { shape } from '../../db/shape.ts';
+import { ids, nothing, type Sql, sql } from '../../db/transaction.ts';
 
 /** The seats of one app: over all tokens, or those of one. `total = available + used − overdrawn`, unless unlimited. */
 export interface AppCounts {
@@ -43,20 +45,43 @@ export interface SharedCountQuery extends Omit<CountQuery, 'tokenId'> {
 
 type Row = Omit<AppCounts, 'tokenId' | 'total' | 'available'> & { total: bigint; available: bigint };
 
-const sums = sql`p.app_id AS "appId", bool_or(p.unlimited) AS unlimited,
-  coalesce(sum(p.total) FILTER (WHERE NOT p.unlimited), 0)::bigint AS total,
-  coalesce(sum(greatest(p.total - p.held - p.reserved, 0)) FILTER (WHERE NOT p.unlimited), 0)::bigint AS available,
-  sum(p.held + p.reserved)::bigint AS used, sum(p.reserved)::bigint AS pending, sum(p.retired)::bigint AS retired,
-  coalesce(sum(greatest(p.held + p.reserved - p.total, 0)) FILTER (WHERE NOT p.unlimited), 0)::bigint AS overdrawn,
-  sum(p.held - p.apple_assigned)::bigint AS drift,
-  bool_or(p.device_assignable) AS "deviceAssignable", min(p.apple_as_of) AS "asOf"`;
+const countsShape = shape<Row>({
+  fields: {
+    appId: 'p.app_id',
+    unlimited: 'bool_or(p.unlimited)',
+    total: 'coalesce(sum(p.total) FILTER (WHERE NOT p.unlimited), 0)::bigint',
+    available: 'coalesce(sum(greatest(p.total - p.held - p.reserved, 0)) FILTER (WHERE NOT p.unlimited), 0)::bigint',
+    used: 'sum(p.held + p.reserved)::bigint',
+    pending: 'sum(p.reserved)::bigint',
+    retired: 'sum(p.retired)::bigint',
+    overdrawn: 'coalesce(sum(greatest(p.held + p.reserved - p.total, 0)) FILTER (WHERE NOT p.unlimited), 0)::bigint',
+    drift: 'sum(p.held - p.apple_assigned)::bigint',
+    deviceAssignable: 'bool_or(p.device_assignable)',
+    asOf: 'min(p.apple_as_of)',
+  },
+  bigints: ['appId', 'total', 'available', 'used', 'pending', 'retired', 'overdrawn', 'drift'],
+  moments: ['asOf'],
+});
 
 const pools = sql`license_pool p JOIN token t ON t.organization_id = p.organization_id AND t.id = p.token_id`;
 
+/** The counts of app `a` as a JSON value, for {@link countsOfJson}; null without a pool. */
+export function countsJson(organizationId: bigint, tokenId: bigint | null): Sql {
+  return sql`(SELECT ${countsShape.json} FROM ${pools}
+    WHERE p.organization_id = ${organizationId} AND p.app_id = a.id AND t.removed_at IS NULL
+      ${tokenId === null ? nothing : sql`AND p.token_id = ${tokenId}`}
+    GROUP BY p.app_id)`;
+}
+
+/** The counts that a JSON value stands for. */
+export function countsOfJson(appId: bigint, tokenId: bigint | null, json: object | null): AppCounts {
+  return json === null ? noSeats(appId, tokenId) : toCounts(countsShape.revive(json), tokenId);
+}
+
 /** Counts per app, in one statement. Apps without a pool are absent from the answer: see {@link noSeats}. */
-export async function countApps(tx: Pick<Tx, '$queryRaw'>, query: CountQuery): Promise<Map<bigint, AppCounts>> {
-  const rows = await tx.$queryRaw<Row[]>(sql`
-    SELECT ${sums} FROM ${pools}
+export async function countApps(reader: Rows, query: CountQuery): Promise<Map<bigint, AppCounts>> {
+  const rows = await reader.rows<Row>(sql`
+    SELECT ${countsShape.columns} FROM ${pools}
     WHERE p.organization_id = ${query.organizationId} AND t.removed_at IS NULL
       ${query.appIds === null ? nothing : sql`AND p.app_id = ANY(${ids(query.appIds)})`}
       ${query.tokenId === null ? nothing : sql`AND p.token_id = ${query.tokenId}`}
@@ -65,9 +90,9 @@ export async function countApps(tx: Pick<Tx, '$queryRaw'>, query: CountQuery): P
 }
 
 /** The same for the sum over all tokens and for single tokens, in one statement. */
-export async function countAppsByToken(tx: Pick<Tx, '$queryRaw'>, query: SharedCountQuery): Promise<AppCounts[]> {
-  const rows = await tx.$queryRaw<(Row & { tokenId: bigint | null })[]>(sql`
-    SELECT ${sums}, p.token_id AS "tokenId" FROM ${pools}
+export async function countAppsByToken(reader: Rows, query: SharedCountQuery): Promise<AppCounts[]> {
+  const rows = await reader.rows<Row & { tokenId: bigint | null }>(sql`
+    SELECT ${countsShape.columns}, p.token_id AS "tokenId" FROM ${pools}
     WHERE p.organization_id = ${query.organizationId} AND t.removed_at IS NULL
       ${query.appIds === null ? nothing : sql`AND p.app_id = ANY(${ids(query.appIds)})`}
     GROUP BY GROUPING SETS ((p.app_id), (p.app_id, p.token_id))

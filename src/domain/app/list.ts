@@ -1,5 +1,8 @@
 /** The organization's apps in an order of the reader's choice, page by page. @module */
-import { nothing, type Sql, sql, type Tx, texts } from '../../db/transaction.ts';
+import type { Rows } from '../../db/rows.ts';
+import { nothing, type Sql, sql, texts } from '../../db/transaction.ts';
+import { type AppCounts, countsJson, countsOfJson } from './counts.ts';
+import { type AppRow, appShape } from './row.ts';
 
 /** What a list of apps can be ordered by. Equal ones follow in the order in which they were first seen. */
 export type AppOrderField = 'NAME' | 'ADAM_ID' | 'STATUS' | 'AVAILABLE' | 'USED';
@@ -37,31 +40,58 @@ export interface AppWindow {
   fromEnd: boolean;
 }
 
-/** The places of one page, in order. */
+/** An app of a list. */
+export interface ListedApp extends AppRow {
+  /** Where it stands in the order. */
+  key: string;
+  /** The one token whose seats its counts are of; null when all are counted. */
+  countsTokenId: bigint | null;
+  /** Absent unless asked for. */
+  counts?: AppCounts;
+}
+
+/** One page, in order; with the counts where they are wanted. */
 export async function listApps(
-  tx: Pick<Tx, '$queryRaw'>,
+  reader: Rows,
   filter: AppFilter,
   order: AppOrder,
   window: AppWindow,
-): Promise<AppPlace[]> {
+  withCounts = false,
+): Promise<ListedApp[]> {
   const behind = order.descending ? sql`<` : sql`>`;
   const ahead = order.descending ? sql`>` : sql`<`;
   const direction = order.descending === window.fromEnd ? sql`ASC` : sql`DESC`;
-  const type = order.field === 'AVAILABLE' || order.field === 'USED' ? sql`numeric` : sql`text`;
+  const type = bySeats(order) ? sql`numeric` : sql`text`;
   const bound = (place: AppPlace | null, side: Sql) =>
     place === null ? nothing : sql`AND (key, id) ${side} (${place.key}::${type}, ${place.id})`;
-  const rows = await tx.$queryRaw<AppPlace[]>(sql`
-    WITH listed AS (SELECT a.id, ${sortKey(order.field)} AS key FROM app a ${seats(filter)} WHERE ${matches(filter)})
-    SELECT id, key::text AS key FROM listed WHERE true ${bound(window.after, behind)} ${bound(window.before, ahead)}
-    ORDER BY listed.key ${direction}, id ${direction} LIMIT ${window.limit}`);
-  return window.fromEnd ? rows.reverse() : rows;
+  const counts = withCounts ? sql`, ${countsJson(filter.organizationId, filter.tokenId)} AS counts` : nothing;
+  const rows = await reader.rows<AppRow & { key: string; counts?: object | null }>(sql`
+    WITH listed AS (SELECT a.id, ${sortKey(order.field)} AS key FROM app a ${bySeats(order) ? seats(filter) : nothing} WHERE ${matches(filter)}),
+    page AS (
+      SELECT id, key FROM listed WHERE true ${bound(window.after, behind)} ${bound(window.before, ahead)}
+      ORDER BY listed.key ${direction}, id ${direction} LIMIT ${window.limit}
+    )
+    SELECT ${appShape.columns}, page.key::text AS key ${counts}
+    FROM page JOIN app a ON a.organization_id = ${filter.organizationId} AND a.id = page.id
+    ORDER BY page.key ${direction}, a.id ${direction}`);
+  const listed = rows.map((row) => listedApp(row, filter.tokenId, withCounts));
+  return window.fromEnd ? listed.reverse() : listed;
+}
+
+const bySeats = ({ field }: AppOrder) => field === 'AVAILABLE' || field === 'USED';
+
+function listedApp(
+  { counts, ...app }: AppRow & { key: string; counts?: object | null },
+  tokenId: bigint | null,
+  withCounts: boolean,
+): ListedApp {
+  const shown = withCounts ? { counts: countsOfJson(app.id, tokenId, counts ?? null) } : {};
+  return { ...app, countsTokenId: tokenId, ...shown };
 }
 
 /** How many apps there are. */
-export async function countListedApps(tx: Pick<Tx, '$queryRaw'>, filter: AppFilter): Promise<bigint> {
-  const [row] = await tx.$queryRaw<{ count: bigint }[]>(
-    sql`SELECT count(*) AS count FROM app a WHERE ${matches(filter)}`,
-  );
+export async function countListedApps(reader: Rows, filter: AppFilter): Promise<bigint> {
+  const [row] = await reader.rows<{ count: bigint }>(sql`SELECT count(*) AS count FROM app a WHERE ${matches(filter)}`);
   return row!.count;
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { preparedRows } from '../../../src/db/rows.ts';
 import { countApps, countAppsByToken } from '../../../src/domain/app/counts.ts';
 import { type AppFilter, countListedApps, listApps } from '../../../src/domain/app/list.ts';
 import { reorderTokens } from '../../../src/domain/token/reorder.ts';
@@ -25,7 +26,7 @@ const appOf = async (adamId: string) => {
 async function counted(adamId: string, tokenId: bigint | null = null) {
   const app = await appOf(adamId);
   const query = { organizationId: tenant.organizationId, appIds: [app.id], tokenId };
-  return (await countApps(world.database.prisma, query)).get(app.id);
+  return (await countApps(preparedRows(world.database.pool), query)).get(app.id);
 }
 const filter = (change: Partial<AppFilter> = {}): AppFilter => ({
   organizationId: tenant.organizationId,
@@ -68,7 +69,7 @@ test('S75 the numbers of one token are its own', async () => {
   expect(await counted(school.exactly300, district)).toMatchObject({ tokenId: district, total: 500n });
   expect(await counted(school.macOnly, district)).toBeUndefined();
   const app = await appOf(school.exactly300);
-  const rows = await countAppsByToken(world.database.prisma, {
+  const rows = await countAppsByToken(preparedRows(world.database.pool), {
     organizationId: tenant.organizationId,
     appIds: [app.id],
     tokenIds: [own, district],
@@ -83,8 +84,7 @@ test('S75 the numbers of one token are its own', async () => {
 });
 
 test('S33 the list of apps is searched, filtered and put in order, with the numbers of the token', async () => {
-  const byUse = await listApps(
-    world.database.prisma,
+  const byUse = await listApps(preparedRows(world.database.pool),
     filter({ tokenId: district }),
     { field: 'USED', descending: true },
     whole,
@@ -92,11 +92,10 @@ test('S33 the list of apps is searched, filtered and put in order, with the numb
   expect(byUse[0]!.id).toBe((await appOf(school.fallThrough)).id);
   const units = world.simulator.admin.truth({ uId: schoolUnits.district }).assets.length;
   expect(byUse).toHaveLength(units);
-  expect(await countListedApps(world.database.prisma, filter({ search: 'lantern' }))).toBe(1n);
-  expect(await countListedApps(world.database.prisma, filter({ search: school.book }))).toBe(1n);
-  expect(await countListedApps(world.database.prisma, filter({ search: '%' }))).toBe(0n);
-  const people = await listApps(
-    world.database.prisma,
+  expect(await countListedApps(preparedRows(world.database.pool), filter({ search: 'lantern' }))).toBe(1n);
+  expect(await countListedApps(preparedRows(world.database.pool), filter({ search: school.book }))).toBe(1n);
+  expect(await countListedApps(preparedRows(world.database.pool), filter({ search: '%' }))).toBe(0n);
+  const people = await listApps(preparedRows(world.database.pool),
     filter({ deviceAssignable: false }),
     { field: 'ADAM_ID', descending: false },
     whole,

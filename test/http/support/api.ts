@@ -5,6 +5,7 @@ import { createApiKey } from '../../../src/domain/access/create-api-key.ts';
 import { createOrganization } from '../../../src/domain/access/create-organization.ts';
 import type { Role, Scope } from '../../../src/domain/actor.ts';
 import { type Services, systemContext } from '../../../src/domain/context.ts';
+import { createKeyRing } from '../../../src/domain/token/key-ring.ts';
 import { createSecretBox } from '../../../src/domain/token/secret-box.ts';
 import type { Streams } from '../../../src/graphql/ports.ts';
 import type { HttpLimits } from '../../../src/http/options.ts';
@@ -92,7 +93,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     logger,
     apple: unreachable as Services['apple'],
     metadata: unreachable as Services['metadata'],
-    secrets: createSecretBox([{ id: 'test', bytes: randomBytes(32) }]),
+    secrets: createSecretBox(createKeyRing([{ id: 'test', bytes: randomBytes(32) }]), randomBytes(32)),
     settings: {
       mode: 'SANDBOX',
       holderName: 'Russet',
