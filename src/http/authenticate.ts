@@ -1,5 +1,5 @@
 /** From a credential on the wire to an actor. @module */
-import { authenticate } from '../domain/access/authenticate.ts';
+import { type GoodKey, lookUpKey } from '../domain/access/authenticate.ts';
 import type { KeyActor } from '../domain/actor.ts';
 import type { Services } from '../domain/context.ts';
 
@@ -19,7 +19,43 @@ export function connectionKey(params: Record<string, unknown> | undefined): stri
   return typeof header === 'string' ? bearerKey(header) : null;
 }
 
-/** Who the key belongs to; null when it is missing or no longer good. */
-export function signIn(services: Services, key: string | null): Promise<KeyActor | null> {
-  return key === null ? Promise.resolve(null) : authenticate(services, key);
+/** Whether keys may have been revoked: what was read under an equal stamp is as new as what could be read now. */
+export interface KeyNews {
+  /** Rises whenever a key was revoked anywhere. */
+  readonly stamp: number;
+  /** News arrive. */
+  readonly live: boolean;
+}
+
+/** Who a key belongs to; null when it is missing or no longer good. */
+export type SignIn = (key: string | null) => Promise<KeyActor | null>;
+
+/** A key that was looked up is known for so many milliseconds: a burst of requests costs one statement. */
+const knownFor = 1_000;
+/** Most keys that are known. */
+const mostKnown = 10_000;
+
+/** Makes the sign-in of a server. Without news of revoked keys every one is looked up each time. */
+export function createSignIn(services: Services, news?: KeyNews): SignIn {
+  const known = new Map<string, GoodKey & { stamp: number; until: number }>();
+
+  const remembered = (key: string): KeyActor | null => {
+    const found = known.get(key);
+    if (!found || !news?.live || found.stamp !== news.stamp || performance.now() >= found.until) return null;
+    return found.expiresAt !== null && found.expiresAt <= services.clock.now() ? null : found.actor;
+  };
+
+  return async (key) => {
+    if (key === null) return null;
+    const actor = remembered(key);
+    if (actor) return actor;
+    // The stamp is that of before the look: a key that is revoked meanwhile is looked up again.
+    const stamp = news?.stamp ?? 0;
+    const good = await lookUpKey(services, key);
+    known.delete(key);
+    if (!good) return null;
+    if (news) known.set(key, { ...good, stamp, until: performance.now() + knownFor });
+    if (known.size > mostKnown) known.delete(known.keys().next().value!);
+    return good.actor;
+  };
 }

@@ -1,20 +1,19 @@
 /** The door before GraphQL: who asks, and whether the request is one of the kind that is served. @module */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Services } from '../domain/context.ts';
 import type { GraphQLEngine } from '../graphql/yoga.ts';
-import { bearerKey, signIn, signInNeeded } from './authenticate.ts';
+import { bearerKey, type SignIn, signInNeeded } from './authenticate.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { respondError } from './respond.ts';
 
 /** Serves operations by POST of application/json, answers by JSON or as server-sent events. */
 export async function handleGraphQL(
-  { services, engine, streams }: { services: Services; engine: GraphQLEngine; streams: OpenStreams },
+  { signIn, engine, streams }: { signIn: SignIn; engine: GraphQLEngine; streams: OpenStreams },
   request: IncomingMessage,
   response: ServerResponse,
   correlationId: string,
 ): Promise<void> {
   const key = bearerKey(request.headers.authorization);
-  const actor = await signIn(services, key);
+  const actor = await signIn(key);
   if (!actor) return respondError(response, 401, 'UNAUTHENTICATED', signInNeeded, { 'www-authenticate': 'Bearer' });
   if (request.method !== 'POST') {
     return respondError(response, 405, 'METHOD_NOT_ALLOWED', 'Send operations by POST.', { allow: 'POST' });
@@ -27,6 +26,6 @@ export async function handleGraphQL(
       'Send operations as application/json. Nothing was done.',
     );
   }
-  if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) streams.add(response, () => signIn(services, key));
+  if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) streams.add(response, () => signIn(key));
   await engine(request, response, { actor, correlationId });
 }

@@ -2,8 +2,8 @@
 import type { Ring } from '../db/notify.ts';
 import { type Bell, createBell } from './bell.ts';
 
-/** What can be waited for: one task, any task of an organization, or its license counts. */
-export type BellKey = `task:${bigint}:${bigint}` | `task:${bigint}` | `counts:${bigint}`;
+/** What can be waited for: one task, any task of an organization, its license counts, or a key that was revoked anywhere. */
+export type BellKey = `task:${bigint}:${bigint}` | `task:${bigint}` | `counts:${bigint}` | 'keys';
 
 /** A bell on a key. It is armed from its making on: make it before the query whose staleness it shall tell. */
 export interface Watcher extends Bell {
@@ -74,7 +74,7 @@ export function createDoorbell(): Doorbell {
     },
     ring: ({ organizationId, kind, id }) => {
       if (kind === 'task') ringTasks(organizationId, id);
-      else ringEntry(entries.get(`counts:${organizationId}`));
+      else ringEntry(entries.get(kind === 'keys' ? 'keys' : `counts:${organizationId}`));
     },
     ringAll: () => {
       for (const entry of entries.values()) ringEntry(entry);

@@ -53,6 +53,8 @@ export interface RealtimeStats {
 export interface Realtime {
   tasks: Pick<TaskList, 'tasks'> & { taskProgress: ReturnType<typeof createTaskProgress> };
   counts: Pick<CountNews, 'licenseCounts'>;
+  /** News of revoked keys. */
+  keys: { readonly stamp: number; readonly live: boolean };
   stats(): RealtimeStats;
   /** Whether news arrive: false while the listening connection is lost. */
   listening(): boolean;
@@ -73,6 +75,7 @@ export async function createRealtime(options: RealtimeOptions): Promise<Realtime
   const parts = { pool: database.pool, doorbell, reads, streams, clock, logger, pace: limits.pace };
   const taskProgress = createTaskProgress({ ...parts, pageSize: limits.eventPage });
   const list = createTaskList({ ...parts, slots: limits.taskSlots, pageSize: limits.taskSlots });
+  const keys = doorbell.watch('keys');
   const counts = createCountStream({ ...parts, reader: preparedRows(database.pool) });
   const onNotify = (text: string) => {
     const ring = parseRing(text);
@@ -84,13 +87,21 @@ export async function createRealtime(options: RealtimeOptions): Promise<Realtime
     counts: { licenseCounts: counts.licenseCounts },
     stats: () => ({
       streams: streams.size,
-      watchers: doorbell.size,
+      watchers: doorbell.size - 1,
       taskLists: list.following,
       eventReads: reads.reads,
       countReads: counts.reads,
       reconnects: listener.reconnects,
     }),
     listening: () => listener.connected,
+    keys: {
+      get stamp() {
+        return keys.stamp;
+      },
+      get live() {
+        return listener.connected;
+      },
+    },
     close: async () => {
       closing.abort();
       streams.close();

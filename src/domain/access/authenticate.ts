@@ -19,11 +19,26 @@ interface KeyRow {
 /** `lastUsedAt` of a key is written at most once in this many milliseconds. */
 const usedEvery = 60_000;
 
+/** A key that is good, and until when. */
+export interface GoodKey {
+  actor: KeyActor;
+  /** Null for never. */
+  expiresAt: Date | null;
+}
+
 /** Who a key belongs to; null when it is unknown, expired or revoked. The answer does not say which. */
 export async function authenticate(
   services: Pick<Services, 'prisma' | 'pool' | 'clock'>,
   key: string,
 ): Promise<KeyActor | null> {
+  return (await lookUpKey(services, key))?.actor ?? null;
+}
+
+/** The same with the end of the key. */
+export async function lookUpKey(
+  services: Pick<Services, 'prisma' | 'pool' | 'clock'>,
+  key: string,
+): Promise<GoodKey | null> {
   const hash = hashSecretKey(key);
   if (hash === null) return null;
   const [row] = await preparedRows(services.pool).rows<KeyRow>(sql`
@@ -38,7 +53,7 @@ export async function authenticate(
       data: { lastUsedAt: now },
     });
   }
-  return {
+  const actor: KeyActor = {
     kind: 'API_KEY',
     organizationId: row.organizationId,
     apiKeyId: row.id,
@@ -46,4 +61,5 @@ export async function authenticate(
     role: row.role,
     scopes: row.scopes.filter(isScope),
   };
+  return { actor, expiresAt: row.expiresAt };
 }

@@ -118,14 +118,15 @@ async function add(tx: Tx, sweep: Sweep, { kind, fresh }: Matched, now: Date): P
   if (fresh.length === 0) return [];
   const { organizationId, tokenId } = sweep;
   const at = moment(now);
+  // Row by row through the index: a block is small against the table, however large that is.
   const holder =
     kind === 'serial_number'
       ? {
-          join: sql`JOIN device h ON h.organization_id = ${organizationId} AND h.serial_number = f.holder`,
+          join: sql`CROSS JOIN LATERAL (SELECT id FROM device WHERE organization_id = ${organizationId} AND serial_number = f.holder LIMIT 1) h`,
           columns: sql`f.holder, NULL, h.id, NULL`,
         }
       : {
-          join: sql`JOIN vpp_user h ON h.organization_id = ${organizationId} AND h.token_id = ${tokenId} AND h.client_user_id = f.holder`,
+          join: sql`CROSS JOIN LATERAL (SELECT id FROM vpp_user WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND client_user_id = f.holder LIMIT 1) h`,
           columns: sql`NULL, f.holder, NULL, h.id`,
         };
   const made = await tx.$queryRaw<{ id: bigint }[]>(sql`

@@ -2,12 +2,13 @@
 import type { Context } from '../context.ts';
 import type { AssignmentRow, Page } from '../ports.ts';
 import { type TaskClaim, underTaskClaim } from '../task/claim.ts';
-import { publishProgress } from '../task/events.ts';
+import { createProgress } from '../task/progress.ts';
 import { callApple } from '../token/call-apple.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { mergeAssignments } from './merge-assignments.ts';
 import { notePages } from './progress.ts';
 import { readPages } from './read-pages.ts';
+import { createStatistics } from './statistics.ts';
 import { advanceSweep, readSweep, type SweepState } from './sweep-state.ts';
 import { syncAsset } from './sync-assets.ts';
 
@@ -17,11 +18,15 @@ export async function sweepAssignments(context: Context, claim: TaskClaim, token
   if (sweep.nextPage === null) return;
   const read = (pageIndex: number) =>
     callApple(context, token, 'SYNC', (credential) => context.apple.readAssignments(credential, { pageIndex }));
+  const statistics = createStatistics(context);
+  const progress = createProgress(context, claim);
   for await (const page of readPages(read, sweep.nextPage)) {
     await mergePage({ context, claim, token, sweep }, page);
     context.failpoint('sync-block');
-    await publishProgress(context, claim);
+    await progress.publish();
+    if (sweep.opening) await statistics.after(page.rows.length);
   }
+  await progress.end();
 }
 
 interface Sweeping {

@@ -9,6 +9,7 @@ import { mergeAssets, retirePools } from './merge-assets.ts';
 import { notePages } from './progress.ts';
 import { readPages } from './read-pages.ts';
 import { clearSeen } from './seen.ts';
+import { analyze } from './statistics.ts';
 import { type AssetsRead, beginSweep } from './sweep-state.ts';
 
 /** Brings all assets in. The sweep of the assignments begins with the end of this. */
@@ -26,6 +27,7 @@ export async function syncAssets(context: Context, claim: TaskClaim, token: Toke
     });
     await publishProgress(context, claim);
   }
+  await analyze(context, ['app', 'license_pool']);
   await clearSeen(context, claim, token);
   await underTaskClaim(context, claim, async (tx) => {
     const now = context.clock.now();

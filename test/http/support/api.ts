@@ -105,6 +105,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
       expiringDays: 30,
       renewalWait: 86_400_000,
       taskEventDays: 30,
+      taskDays: 396,
       idempotencyDays: 7,
       lingerFor: 0,
     },
@@ -125,6 +126,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     services,
     streams,
     version: '0.0.0-test',
+    ...(realtime ? { keyNews: realtime.keys } : {}),
     ...(options.graphiql === undefined ? {} : { graphiql: options.graphiql }),
     ...(options.limits ? { limits: options.limits } : {}),
   });
