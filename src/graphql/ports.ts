@@ -44,8 +44,8 @@ export interface TaskStream {
   taskProgress(
     query: { organizationId: bigint; taskId: bigint; after: string | null } & Stoppable,
   ): AsyncIterable<TaskProgressEvent>;
-  /** Ids of tasks that changed; only the newest change of a task waits for a slow reader. */
-  tasks(query: { organizationId: bigint; filter: TaskFilter } & Stoppable): AsyncIterable<bigint>;
+  /** Tasks that changed; only the newest change of a task waits for a slow reader. All readers are given the same object. */
+  tasks(query: { organizationId: bigint; filter: TaskFilter } & Stoppable): AsyncIterable<{ taskId: bigint }>;
 }
 
 /** News of license counts. */

@@ -130,7 +130,7 @@ builder.subscriptionField('tasks', (t) =>
       const filter = { kinds: args.kinds ?? null, states: args.states ?? null, tokenId };
       return abortable((signal) => streams.tasks({ organizationId: actor.organizationId, filter, signal }));
     },
-    resolve: (query, taskId, _args, { db, actor }) =>
+    resolve: (query, { taskId }, _args, { db, actor }) =>
       db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
   }),
 );

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type ExecutionArgs, type GraphQLSchema, subscribe } from 'graphql';
+import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import { createContext, type Installation, type SignedIn } from './context.ts';
 import { toWireError, useWireErrors } from './errors.ts';
 import { createExecutor } from './executor.ts';
 import { limitPlugins, type OperationLimits } from './limits.ts';
+import { createSubscriber } from './subscriber.ts';
 
 /** What {@link createGraphQLEngine} is made of. */
 export interface EngineOptions {
@@ -47,6 +48,7 @@ function useExecutor(installation: Installation): Plugin<SignedIn> {
     contextValue: createContext(installation, args.contextValue as SignedIn),
   });
   const execute = createExecutor();
+  const subscribe = createSubscriber(execute);
   return {
     onExecute: ({ setExecuteFn }) => setExecuteFn((args: ExecutionArgs) => execute(withContext(args))),
     onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((args: ExecutionArgs) => subscribe(withContext(args))),

@@ -40,7 +40,7 @@ export interface TaskListQuery {
 }
 
 interface Subscriber {
-  mailbox: Mailbox<bigint, bigint>;
+  mailbox: Mailbox<bigint, TaskChange>;
   filter: TaskFilter;
   /** Set while its mailbox could not take everything: it reads on from here by itself before it takes news again. */
   behind: bigint | null;
@@ -55,7 +55,8 @@ interface TaskHub extends Hub<Subscriber> {
 
 /** `tasks`, and what tests look at. */
 export interface TaskList {
-  tasks(query: TaskListQuery): AsyncIterable<bigint>;
+  /** Readers of one change are given the same object. */
+  tasks(query: TaskListQuery): AsyncIterable<TaskChange>;
   /** Organizations whose changes are being followed. */
   readonly following: number;
 }
@@ -81,14 +82,14 @@ export function createTaskList(parts: TaskListParts): TaskList {
     return { ...hub, position: () => position, stamp: () => watcher.stamp };
   }
 
-  async function* produce(query: TaskListQuery, signal: AbortSignal): AsyncGenerator<bigint, void> {
+  async function* produce(query: TaskListQuery, signal: AbortSignal): AsyncGenerator<TaskChange, void> {
     const hub = hubs.of(query.organizationId);
     const subscriber: Subscriber = { mailbox: createMailbox(slots), filter: query.filter, behind: null };
     hub.join(subscriber);
     try {
       while (!signal.aborted) {
-        const taskId = subscriber.mailbox.take();
-        if (taskId !== undefined) yield taskId;
+        const change = subscriber.mailbox.take();
+        if (change !== undefined) yield change;
         else if (subscriber.behind !== null) await catchUp(query.organizationId, hub, subscriber, subscriber.behind);
         else if (!(await subscriber.mailbox.filled(signal))) return;
       }
@@ -124,7 +125,7 @@ function tell(subscriber: Subscriber, changes: readonly TaskChange[], position: 
 
 /** A task that no longer matches has nothing to tell either. False when there is no slot for it. */
 function sort({ mailbox, filter }: Subscriber, change: TaskChange): boolean {
-  if (matches(filter, change)) return mailbox.put(change.taskId, change.taskId);
+  if (matches(filter, change)) return mailbox.put(change.taskId, change);
   mailbox.drop(change.taskId);
   return true;
 }

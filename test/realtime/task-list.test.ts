@@ -42,13 +42,16 @@ const newTasks = (count: number) =>
   Promise.all(Array.from({ length: count }, () => addTask(world.pool, organizationId)));
 const idsOf = (tasks: readonly TaskKey[]) => tasks.map((task) => task.taskId);
 
+async function* idsOfChanges(changes: AsyncIterable<{ taskId: bigint }>): AsyncGenerator<bigint> {
+  for await (const { taskId } of changes) yield taskId;
+}
+
 /** A reader that is followed already, together with the answer it waits for. */
 async function watch(
   filter: Partial<TaskFilter> = {},
 ): Promise<{ reader: AsyncIterator<bigint>; first: Promise<bigint> }> {
-  const reader = iterate(
-    realtime.tasks.tasks({ organizationId, filter: { ...everything, ...filter }, signal: ending.signal }),
-  );
+  const query = { organizationId, filter: { ...everything, ...filter }, signal: ending.signal };
+  const reader = iterate(idsOfChanges(realtime.tasks.tasks(query)));
   const first = take(reader);
   // The test ends by aborting; what is waited for then is of no interest.
   first.catch(() => {});
