@@ -34,8 +34,27 @@ const steps = [
   },
 ];
 
+const benchSteps = [
+  {
+    name: 'bench-packages',
+    title: 'installing the packages of the bench',
+    from: ['bench/package-lock.json'],
+    to: 'bench/node_modules',
+    run: (root) => npmCi(join(root, 'bench')),
+  },
+];
+
 /** Brings the checkout at `root` into shape. False when a step failed; it has said why. */
-export async function prepare(root) {
+export function prepare(root) {
+  return go(root, steps);
+}
+
+/** The same for the bench, which is a package of its own. */
+export function prepareBench(root) {
+  return go(root, benchSteps);
+}
+
+async function go(root, steps) {
   for (const { name, title, from, to, run } of steps) {
     const stamp = join(root, 'node_modules', '.russet', name);
     const print = fingerprint(root, from);

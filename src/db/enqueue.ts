@@ -7,7 +7,7 @@ export type JobName = 'sync-token' | 'reserve-licenses' | 'write-licenses' | 're
 /** A wake-up call. It carries ids only and may come twice. */
 export interface Job {
   name: JobName;
-  /** Ids as texts: what to look at. */
+  /** Ids as texts: what to look at, and `correlationId` where no task keeps the id of the request. */
   payload: Record<string, string>;
   /** One job of a key waits at a time, and jobs of a key never run side by side. */
   key: string;

@@ -26,6 +26,8 @@ export interface ListenOptions {
 export interface Listener {
   /** How often the connection was lost and came back. */
   readonly reconnects: number;
+  /** Whether it hears now. */
+  readonly connected: boolean;
   /** Ends the connection for good. */
   close(): Promise<void>;
 }
@@ -49,17 +51,20 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const closing = new AbortController();
   let connection = await connect(options);
   let reconnects = 0;
+  let connected = true;
 
   async function keep(): Promise<void> {
     for (;;) {
       void watchPulse(connection, options, closing.signal);
       await connection.lost;
+      connected = false;
       if (closing.signal.aborted) return;
       options.logger.warn({ channel: options.channel }, 'the listening database connection was lost');
       const next = await reconnect(options, closing.signal);
       if (!next) return;
       connection = next;
       reconnects += 1;
+      connected = true;
       options.logger.info({ channel: options.channel, reconnects }, 'listening to the database again');
       options.onReconnect();
     }
@@ -69,6 +74,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     get reconnects() {
       return reconnects;
+    },
+    get connected() {
+      return connected;
     },
     close: async () => {
       closing.abort();

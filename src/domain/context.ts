@@ -40,6 +40,8 @@ export interface Settings {
   renewalWait: number;
   /** Days after which task events are deleted. */
   taskEventDays: number;
+  /** Days for which a task is kept after its end, with its failures and its calls to Apple. */
+  taskDays: number;
   /** Days for which an idempotency key is kept. */
   idempotencyDays: number;
 }

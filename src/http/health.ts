@@ -1,3 +1,4 @@
+/** Whether a process runs, and whether it can do its work. @module */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Services } from '../domain/context.ts';
@@ -6,10 +7,12 @@ import { respondJson } from './respond.ts';
 /** Milliseconds in which the database must answer. */
 const patience = 2_000;
 
-/** Answers `/health/live` (the process runs) and `/health/ready` (it can serve); false for any other path. */
+/** Says in a word why the process can't do its work now; null when it can. */
+export type ReadinessCheck = () => Promise<string | null>;
+
+/** Answers `/health/live` (the process runs) and `/health/ready` (it can do its work); false for any other path. */
 export async function handleHealth(
-  services: Services,
-  closing: () => boolean,
+  check: ReadinessCheck,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<boolean> {
@@ -18,12 +21,13 @@ export async function handleHealth(
     return true;
   }
   if (request.url !== '/health/ready') return false;
-  const problem = closing() ? 'closing' : await databaseProblem(services);
+  const problem = await check();
   respondJson(response, problem === null ? 200 : 503, { status: problem ?? 'ok' });
   return true;
 }
 
-async function databaseProblem(services: Services): Promise<string | null> {
+/** Why the database can't be used now; null when it can. */
+export async function databaseProblem(services: Pick<Services, 'pool'>): Promise<string | null> {
   const done = new AbortController();
   const late = delay(patience, 'the database does not answer', { signal: done.signal, ref: false }).catch(() => null);
   const asked = services.pool.query('SELECT 1').then(

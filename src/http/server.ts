@@ -5,12 +5,15 @@ import type { Services } from '../domain/context.ts';
 import type { Streams } from '../graphql/ports.ts';
 import { buildSchema } from '../graphql/schema.ts';
 import { createGraphQLEngine } from '../graphql/yoga.ts';
+import { withLogFields } from '../lib/log-fields.ts';
+import { createSignIn, type KeyNews } from './authenticate.ts';
 import { correlationIdOf } from './correlation-id.ts';
 import { respondGraphiQL } from './graphiql.ts';
 import { handleGraphQL } from './graphql-endpoint.ts';
-import { handleHealth } from './health.ts';
+import { databaseProblem, handleHealth } from './health.ts';
 import { createOpenStreams } from './open-streams.ts';
 import { defaultHttpLimits, type HttpLimits } from './options.ts';
+import { logRequest } from './request-log.ts';
 import { respondError } from './respond.ts';
 import { createWebSockets } from './websocket.ts';
 
@@ -23,6 +26,10 @@ export interface HttpServerOptions {
   version: string;
   /** Whether GraphiQL is served at GET /graphql; by default in the sandbox only. */
   graphiql?: boolean;
+  /** Whether live news arrive; always when absent. Without them the process is not ready. */
+  listening?: () => boolean;
+  /** News of revoked keys; without them each request looks its key up. */
+  keyNews?: KeyNews;
   /** Limits that differ from {@link defaultHttpLimits}. */
   limits?: Partial<HttpLimits>;
 }
@@ -31,6 +38,8 @@ export interface HttpServerOptions {
 export interface HttpServer {
   /** Begins to serve; `port` 0 takes a free one. Rejects when the port is taken. */
   listen(address: { port: number; host?: string }): Promise<{ port: number }>;
+  /** Says by `/health/ready` that no more work shall come; serves what comes all the same. */
+  drain(): void;
   /** Stops accepting, says goodbye to streams and sockets, and waits for what is under way. */
   close(): Promise<void>;
 }
@@ -40,33 +49,43 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { services, streams: news, version } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
   const graphiql = options.graphiql ?? services.settings.mode === 'SANDBOX';
+  const signIn = createSignIn(services, options.keyNews);
   const engine = createGraphQLEngine({
     schema: buildSchema(),
     installation: { services, streams: news, version },
     limits: limits.operation,
     maxBodyBytes: limits.maxBodyBytes,
   });
-  const sockets = createWebSockets(services, engine, limits);
+  const sockets = createWebSockets({ services, signIn, engine, limits });
   const streams = createOpenStreams({ ...limits, logger: services.logger });
+  let draining = false;
   let closing = false;
 
   const server = createServer({ headersTimeout: limits.headersTimeout, requestTimeout: limits.requestTimeout });
-  const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const correlationId = correlationIdOf(request);
+  const readiness = async (): Promise<string | null> => {
+    if (draining || closing) return 'closing';
+    if (options.listening?.() === false) return 'live news do not arrive';
+    return databaseProblem(services);
+  };
+  const route = async (request: IncomingMessage, response: ServerResponse, correlationId: string): Promise<void> => {
     response.setHeader('x-correlation-id', correlationId);
     if (closing) response.setHeader('connection', 'close');
-    if (await handleHealth(services, () => closing, request, response)) return;
+    if (await handleHealth(readiness, request, response)) return;
     if (pathOf(request) !== '/graphql')
       return respondError(response, 404, 'NOT_FOUND', 'There is nothing here; the API is at /graphql.');
     if (graphiql && wantsPage(request)) return respondGraphiQL(response);
-    return handleGraphQL({ services, engine, streams }, request, response, correlationId);
+    return handleGraphQL({ signIn, engine, streams }, request, response, correlationId);
   };
-  server.on('request', (request, response) => {
-    route(request, response).catch((error: unknown) => {
+  const serve = (request: IncomingMessage, response: ServerResponse, correlationId: string) =>
+    route(request, response, correlationId).catch((error: unknown) => {
       services.logger.error({ error }, 'a request could not be answered');
       if (response.headersSent) response.destroy();
       else respondError(response, 500, 'INTERNAL_SERVER_ERROR', 'Something went wrong on our side.');
     });
+  server.on('request', (request, response) => {
+    const correlationId = correlationIdOf(request);
+    logRequest(services.logger, request, response, correlationId);
+    void withLogFields({ correlationId }, () => serve(request, response, correlationId));
   });
   server.on('upgrade', (request, socket, head) => {
     if (pathOf(request) === '/graphql' && !closing) return sockets.upgrade(request, socket, head);
@@ -75,6 +94,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   return {
     listen: (address) => listen(server, address),
+    drain: () => {
+      draining = true;
+    },
     close: async () => {
       closing = true;
       const stopped = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -13,7 +13,8 @@ import type { Services } from '../domain/context.ts';
 import type { SignedIn } from '../graphql/context.ts';
 import { toWireError } from '../graphql/errors.ts';
 import type { GraphQLEngine } from '../graphql/yoga.ts';
-import { connectionKey, signIn } from './authenticate.ts';
+import { withLogFields } from '../lib/log-fields.ts';
+import { connectionKey, type SignIn } from './authenticate.ts';
 import { correlationIdOf } from './correlation-id.ts';
 import { recheck } from './open-streams.ts';
 import type { HttpLimits } from './options.ts';
@@ -28,9 +29,24 @@ export interface WebSockets {
 
 type Enveloped = ReturnType<GraphQLEngine['getEnveloped']>;
 
+/** How one operation is run. */
+interface Pipeline {
+  enveloped: Enveloped;
+  correlationId: string;
+}
+
+/** What {@link createWebSockets} is made of. */
+export interface WebSocketParts {
+  services: Services;
+  signIn: SignIn;
+  engine: GraphQLEngine;
+  limits: HttpLimits;
+}
+
 /** Everything about WebSockets in one place. */
-export function createWebSockets(services: Services, engine: GraphQLEngine, limits: HttpLimits): WebSockets {
-  const protocol = createProtocol(services, engine, limits);
+export function createWebSockets(parts: WebSocketParts): WebSockets {
+  const { services, limits } = parts;
+  const protocol = createProtocol(parts);
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: limits.maxMessageBytes,
@@ -55,13 +71,17 @@ export function createWebSockets(services: Services, engine: GraphQLEngine, limi
   };
 }
 
-function createProtocol(services: Services, engine: GraphQLEngine, limits: HttpLimits): Server<SocketState> {
-  const pipelines = new WeakMap<ExecutionArgs, Enveloped>();
+function createProtocol({ services, signIn, engine, limits }: WebSocketParts): Server<SocketState> {
+  const pipelines = new WeakMap<ExecutionArgs, Pipeline>();
+  const run = <T>(args: ExecutionArgs, work: (pipeline: Pipeline) => T): T => {
+    const pipeline = pipelines.get(args)!;
+    return withLogFields({ correlationId: pipeline.correlationId }, () => work(pipeline));
+  };
   return makeServer<Record<string, unknown>, SocketState>({
     connectionInitWaitTimeout: limits.connectionInitTimeout,
     onConnect: async ({ extra, connectionParams }) => {
       const key = connectionKey(connectionParams);
-      extra.signIn = () => signIn(services, key);
+      extra.signIn = () => signIn(key);
       if (!(await extra.signIn())) {
         extra.socket.close(CloseCode.Unauthorized, 'Sign in with a valid API key');
         return false;
@@ -78,18 +98,15 @@ function createProtocol(services: Services, engine: GraphQLEngine, limits: HttpL
         extra.socket.close(CloseCode.Forbidden, 'The API key is no longer valid');
         return [new GraphQLError('The API key is no longer valid.', { extensions: { code: 'UNAUTHENTICATED' } })];
       }
-      const prepared = await prepare(
-        services,
-        engine,
-        { actor, correlationId: correlationIdOf(extra.request) },
-        payload,
-      );
+      const correlationId = correlationIdOf(extra.request);
+      services.logger.info({ correlationId, operation: payload.operationName }, 'operation over WebSocket');
+      const prepared = await prepare(services, engine, { actor, correlationId }, payload);
       if (Array.isArray(prepared)) return prepared.map(withoutHttp);
-      pipelines.set(prepared.args, prepared.enveloped);
+      pipelines.set(prepared.args, { ...prepared, correlationId });
       return prepared.args;
     },
-    execute: (args) => pipelines.get(args)!.execute(args),
-    subscribe: (args) => pipelines.get(args)!.subscribe(args),
+    execute: (args) => run(args, ({ enveloped }) => enveloped.execute(args)),
+    subscribe: (args) => run(args, ({ enveloped }) => enveloped.subscribe(args)),
     onNext: (_context, _id, _payload, _args, result) => formatted(result),
     onClose: ({ extra }) => extra.stopChecking?.(),
   });

@@ -12,6 +12,8 @@ export interface HeartbeatOptions {
   url: string;
   /** graphile-worker's id of this process, which its locks carry. */
   poolId: string;
+  /** Ids of the jobs that this process works on. */
+  running(): string[];
   logger: Logger;
   /** Milliseconds between two beats. */
   every: number;
@@ -57,6 +59,9 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
       ]);
       const poolIds = rows[0]?.pool_ids;
       if (poolIds) options.logger.warn({ poolIds }, 'workers stopped beating; their jobs go to others');
+      await db.query(freeJobsSql, [options.poolId, options.deadAfter / 1000, options.running()]);
+      const { rowCount } = await db.query(freeQueuesSql);
+      if (rowCount) options.logger.warn({ queues: rowCount }, 'queues were held for jobs that are gone; they go on');
     } catch (error) {
       client = null;
       options.logger.warn({ error }, 'the heartbeat did not reach the database');
@@ -97,3 +102,16 @@ const rescueSql = `
     SELECT array_agg(pool_id) AS pool_ids FROM (SELECT pool_id FROM silent UNION SELECT pool_id FROM unheard) d
   )
   SELECT pool_ids, graphile_worker.force_unlock_workers(pool_ids) FROM dead`;
+
+// When the connection breaks while a job is being fetched, the job is locked for a worker that has never heard of it.
+const freeJobsSql = `
+  UPDATE graphile_worker._private_jobs SET locked_by = NULL, locked_at = NULL
+  WHERE locked_by = $1 AND locked_at < clock_timestamp() - make_interval(secs => $2) AND id <> ALL ($3::bigint[])`;
+
+// A worker that was frozen, lost its job to another one and wakes late still completes it: graphile-worker deletes the job
+// whoever holds it, but frees the queue only for its holder, who finds no job any more when it is done. The queue would stay
+// held for as long as that one lives. A queue is taken and freed together with its job, so one without is such a leftover.
+const freeQueuesSql = `
+  UPDATE graphile_worker._private_job_queues q SET locked_by = NULL, locked_at = NULL
+  WHERE q.locked_by IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM graphile_worker._private_jobs j WHERE j.job_queue_id = q.id AND j.locked_by = q.locked_by)`;

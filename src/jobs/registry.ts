@@ -7,8 +7,9 @@ import { reserveBlocks } from '../domain/license/reserve-blocks.ts';
 import { writeLicenses } from '../domain/license/write-licenses.ts';
 import { refreshAsset } from '../domain/sync/refresh-asset.ts';
 import { runSync } from '../domain/sync/run.ts';
+import { traceTask } from '../domain/task/trace.ts';
 
-/** Does one job. `correlationId` ties its log lines together. */
+/** Does one job. `correlationId` ties its log lines together; a task has one of its own. */
 export type JobHandler = (services: Services, payload: unknown, correlationId: string) => Promise<void>;
 
 const id = z.string().regex(/^\d+$/).transform(BigInt);
@@ -18,9 +19,14 @@ const assetKey = tokenKey.extend({ adamId: z.string().min(1) });
 
 /** Every job there is. */
 export const jobs: Record<JobName, JobHandler> = {
-  'sync-token': (services, payload, correlationId) => runSync(services, taskKey.parse(payload), correlationId),
-  'reserve-licenses': (services, payload, correlationId) =>
-    reserveBlocks(services, taskKey.parse(payload), correlationId),
+  'sync-token': (services, payload, correlationId) => {
+    const task = taskKey.parse(payload);
+    return traceTask(services, task, correlationId, (id) => runSync(services, task, id));
+  },
+  'reserve-licenses': (services, payload, correlationId) => {
+    const task = taskKey.parse(payload);
+    return traceTask(services, task, correlationId, (id) => reserveBlocks(services, task, id));
+  },
   'write-licenses': (services, payload, correlationId) =>
     writeLicenses(services, tokenKey.parse(payload), correlationId),
   'refresh-asset': (services, payload, correlationId) => {

@@ -1,15 +1,17 @@
 /** A worker: graphile-worker with our jobs, a heartbeat, and a sweep for work that lost its job. @module */
 import { randomUUID } from 'node:crypto';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Logger as GraphileLogger, type Job, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { Database } from '../db/client.ts';
 import { enqueue, type JobName } from '../db/enqueue.ts';
 import { transaction } from '../db/transaction.ts';
 import type { Services } from '../domain/context.ts';
 import { prune } from '../domain/work/prune.ts';
+import { withLogFields } from '../lib/log-fields.ts';
 import type { Logger } from '../lib/logger.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { interruptible, WorkerStopsError } from './interruptible.ts';
+import { type JobPool, keepPool } from './lasting-pool.ts';
 import { type JobHandler, jobs } from './registry.ts';
 import { sweep } from './sweep.ts';
 
@@ -28,18 +30,45 @@ export interface WorkerOptions {
 
 /** A running worker. */
 export interface Worker {
-  poolId: string;
+  /** graphile-worker's name of the pool that works now. */
+  readonly poolId: string;
   /** Interrupts running jobs where they can go on elsewhere, lets the others end, then stops. */
   stop(): Promise<void>;
 }
 
 /** Starts working. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const { services } = options;
+  const stopping = new AbortController();
+  const pool = await keepPool(() => startPool(options, stopping.signal), services);
+  const stopSweeping = sweepEvery(services, options.sweepEvery);
+  return {
+    get poolId() {
+      return pool.poolId;
+    },
+    stop: async () => {
+      stopping.abort(new WorkerStopsError());
+      await stopSweeping();
+      await pool.stop();
+    },
+  };
+}
+
+/** One pool of graphile-worker, and its heartbeat. */
+async function startPool(options: WorkerOptions, stopping: AbortSignal): Promise<JobPool> {
   const { database, services } = options;
   const events = new EventEmitter() as WorkerEvents;
   const poolIds: string[] = [];
-  const stopping = new AbortController();
+  const running = new Set<string>();
+  const interrupting = new AbortController();
   events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id));
+  events.on('job:start', ({ job }) => running.add(job.id));
+  events.on('job:complete', ({ job }) => running.delete(job.id));
+  const ended = once(events, 'pool:gracefulShutdown');
+  let givenUp = false;
+  void ended.then(() => {
+    givenUp = true;
+  });
   const runner = await run({
     pgPool: database.pool,
     concurrency: options.concurrency,
@@ -47,7 +76,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     noHandleSignals: true,
     events,
     logger: graphileLogger(services.logger),
-    taskList: taskList(services, stopping.signal),
+    taskList: taskList(services, AbortSignal.any([stopping, interrupting.signal])),
     crontab: '17 3 * * * prune',
     // Without these a graceful stop would return before the last completions are written, and those jobs ran again.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
@@ -57,18 +86,26 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const heartbeat = await startHeartbeat({
     url: database.url,
     poolId,
+    running: () => [...running],
     logger: services.logger,
     every: options.heartbeatEvery,
     deadAfter: options.deadAfter,
   });
-  const stopSweeping = sweepEvery(services, options.sweepEvery);
+  // Why it ended, graphile-worker has logged.
+  runner.promise.catch(() => {});
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    interrupting.abort(new WorkerStopsError());
+    // One that gave up waits for its jobs, and nobody has to wait for it.
+    if (!givenUp) await runner.stop();
+    await heartbeat.stop();
+  };
   return {
     poolId,
-    stop: async () => {
-      stopping.abort(new WorkerStopsError());
-      await stopSweeping();
-      await runner.stop();
-      await heartbeat.stop();
+    ended,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
@@ -84,20 +121,17 @@ function taskList(services: Services, stopping: AbortSignal): TaskList {
     Object.entries(handlers).map(([name, handle]) => [
       name,
       async (payload, helpers) => {
-        const correlationId = randomUUID();
-        const logger = services.logger.child({
-          job: name,
-          jobId: helpers.job.id,
-          attempt: helpers.job.attempts,
-          correlationId,
+        const { job } = helpers;
+        const correlationId = (payload as { correlationId?: string }).correlationId ?? randomUUID();
+        await withLogFields({ job: name, jobId: job.id, attempt: job.attempts, correlationId }, async () => {
+          try {
+            await handle(interruptible(services, stopping), payload, correlationId);
+          } catch (error) {
+            if (!(error instanceof WorkerStopsError)) throw error;
+            await handOver(services, name, job);
+            services.logger.info({}, 'interrupted, because the worker stops; the job goes on elsewhere');
+          }
         });
-        try {
-          await handle(interruptible({ ...services, logger }, stopping), payload, correlationId);
-        } catch (error) {
-          if (!(error instanceof WorkerStopsError)) throw error;
-          await handOver(services, name, helpers.job);
-          logger.info({}, 'interrupted, because the worker stops; the job goes on elsewhere');
-        }
       },
     ]),
   );

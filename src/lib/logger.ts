@@ -1,5 +1,6 @@
 /** Structured logs. What may hold a secret never reaches a log line. @module */
 import { pino } from 'pino';
+import { logFields } from './log-fields.ts';
 
 /** The logger that every part gets handed; `child` adds fields to each of its lines. */
 export interface Logger {
@@ -31,17 +32,23 @@ export interface LoggerOptions {
   name: string;
 }
 
-/** A logger that writes one JSON object a line to standard output. */
+/** A logger that writes one JSON object a line to standard output, with the fields of `withLogFields`. */
 export function createLogger(options: LoggerOptions): Logger {
-  return pino({
-    level: options.level,
-    name: options.name,
-    base: undefined,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: '[secret]' },
-    serializers: { error: pino.stdSerializers.err },
-  });
+  // Written at once: what pino keeps back it tries for ever to write at the end, when nobody reads the pipe any more.
+  const standardOutput = pino.destination({ dest: 1, sync: true });
+  return pino(
+    {
+      level: options.level,
+      name: options.name,
+      base: undefined,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      mixin: logFields,
+      redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: '[secret]' },
+      serializers: { error: pino.stdSerializers.err },
+    },
+    standardOutput,
+  );
 }
 
 /** A logger that writes nothing. */

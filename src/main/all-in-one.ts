@@ -1,7 +1,9 @@
 /** `npm start`: a sandbox with everything it needs, as one command. @module */
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, readStartConfig } from './config.ts';
+import { ConfigError } from './config/config-error.ts';
+import { readStartConfig } from './config/start.ts';
+import { migrationsDirectory } from './reach-database.ts';
 import { prepareSandbox } from './sandbox.ts';
 import { stopOnSignals } from './supervisor/signals.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
@@ -17,7 +19,7 @@ if (process.exitCode === 0) print('Stopped.');
 async function start(): Promise<number> {
   const config = readConfigOrExplain();
   if (!config) return 1;
-  const options = { ...config, migrations: pathOf('../../prisma/migrations') };
+  const options = { ...config, migrations: migrationsDirectory };
   const programs = {
     simulator: pathOf(`../simulator/main${extension}`),
     worker: pathOf(`./worker${extension}`),

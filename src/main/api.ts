@@ -1,28 +1,47 @@
 /** The API process. @module */
-import { createHttpServer } from '../http/server.ts';
+import { createHttpServer, type HttpServer } from '../http/server.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createRealtime } from '../realtime/index.ts';
-import { readConfig } from './config.ts';
-import { checkKey } from './installation.ts';
+import { type Config, readConfig } from './config.ts';
 import { runProgram } from './process.ts';
 import { buildServices } from './services.ts';
+import { StartError } from './start-error.ts';
 import { version } from './version.ts';
 
 await runProgram(async () => {
   const config = readConfig(process.env);
-  const { database, services } = buildServices(config, 'api');
-  await checkKey(database, services);
+  const { database, services } = await buildServices(config, 'api');
   const realtime = await createRealtime({ database, clock: systemClock, logger: services.logger });
-  const server = createHttpServer({ services, streams: { ...realtime.tasks, ...realtime.counts }, version });
-  const { port } = await server.listen({ port: config.port, host: config.host });
+  const streams = { ...realtime.tasks, ...realtime.counts };
+  const server = createHttpServer({
+    services,
+    streams,
+    version,
+    listening: realtime.listening,
+    keyNews: realtime.keys,
+  });
+  const port = await listen(server, config);
   const url = `http://${config.host}:${port}/graphql`;
   services.logger.info({ url }, 'the API listens');
   return {
     ready: { url },
+    drainFor: config.drainFor,
     stop: async () => {
+      services.logger.info({}, 'the API stops');
+      server.drain();
+      await systemClock.sleep(config.drainFor);
       await server.close();
       await realtime.close();
       await database.close();
     },
   };
 });
+
+async function listen(server: HttpServer, { host, port }: Config): Promise<number> {
+  try {
+    return (await server.listen({ port, host })).port;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new StartError(`Port ${port} of ${host} is taken by another program. Set PORT to use another one.`);
+  }
+}

@@ -1,21 +1,13 @@
 /** Configuration: the one place that reads the environment. Every problem is told at once. @module */
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import type { Failpoint, Settings } from '../domain/context.ts';
-import type { EncryptionKey } from '../domain/token/secret-box.ts';
+import type { EncryptionKey } from '../domain/token/key-ring.ts';
+import { ConfigError } from './config/config-error.ts';
+import { type Environment, logLevel, postgresUrl, readFields, seconds, whole } from './config/fields.ts';
+import { readKeys } from './config/keys.ts';
 
-/** The configuration can't be used. The message lists everything that is wrong. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly problems: string[];
-  constructor(problems: string[]) {
-    super(
-      `The configuration can't be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example for what each value means.`,
-    );
-    this.problems = problems;
-  }
-}
+export { ConfigError };
 
 /** What API and worker are started with. */
 export interface Config {
@@ -24,6 +16,10 @@ export interface Config {
   databaseConnections: number;
   host: string;
   port: number;
+  /** Milliseconds for which the API goes on serving after it said that it stops. */
+  drainFor: number;
+  /** Port of the worker's health; none when absent. */
+  workerHealthPort: number | undefined;
   appleBaseUrl: string;
   encryptionKeys: EncryptionKey[];
   logLevel: string;
@@ -45,36 +41,7 @@ export interface WorkerConfig {
   sweepEvery: number;
 }
 
-/** What `npm start` is started with. */
-export interface StartConfig {
-  dataDirectory: string;
-  host: string;
-  port: number;
-  databaseUrl: string | undefined;
-  postgresPort: number;
-  simulatorPort: number;
-  logLevel: string;
-}
-
-type Environment = Record<string, string | undefined>;
-
 const appleUrl = 'https://vpp.itunes.apple.com/mdm/v2';
-
-const whole = (least: number, most: number, fallback: number) =>
-  z.preprocess(
-    (value) => (value === undefined || value === '' ? fallback : Number(value)),
-    z.number(`must be a number from ${least} to ${most}`).int().min(least).max(most),
-  );
-const seconds = (least: number, most: number, fallback: number) =>
-  z.preprocess(
-    (value) => (value === undefined ? fallback : Number(value)),
-    z.number(`must be a number of seconds from ${least} to ${most}`).min(least).max(most),
-  );
-const logLevel = z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info');
-const port = (fallback: number) => whole(1, 65_535, fallback);
-const postgresUrl = z
-  .string()
-  .regex(/^postgres(ql)?:\/\//, 'must be an address such as postgresql://user:password@host:5432/russet');
 
 const services = z.object({
   RUSSET_MODE: z.enum(['sandbox', 'production']).default('production'),
@@ -83,6 +50,8 @@ const services = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   // 0 is any free port; what it is, the process says when it is ready.
   PORT: whole(0, 65_535, 4000),
+  DRAIN_SECONDS: seconds(0, 60, 0),
+  WORKER_HEALTH_PORT: whole(0, 65_535).optional(),
   APPLE_BASE_URL: z.url('must be an address').optional(),
   ENCRYPTION_KEYS: z.string().optional(),
   ENCRYPTION_KEYS_FILE: z.string().optional(),
@@ -97,6 +66,7 @@ const services = z.object({
   POLL_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
   UNKNOWN_OUTCOME_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
   TASK_EVENT_DAYS: whole(1, 3650, 30),
+  TASK_DAYS: whole(30, 3650, 396),
   IDEMPOTENCY_DAYS: whole(1, 365, 7),
   TOKEN_EXPIRING_DAYS: whole(1, 365, 30),
   RUSSET_FAILPOINT: z
@@ -111,22 +81,22 @@ const services = z.object({
 /** Reads what API and worker need. Throws {@link ConfigError}. */
 export function readConfig(env: Environment): Config {
   const problems: string[] = [];
-  const parsed = services.safeParse(withoutBlanks(env));
-  if (!parsed.success) problems.push(...parsed.error.issues.map(describe));
+  const values = readFields(services, env, problems);
   const keys = readKeys(env, problems);
   const mode = env.RUSSET_MODE === 'sandbox' ? 'SANDBOX' : 'PRODUCTION';
   checkApple(env.APPLE_BASE_URL, mode, problems);
   if (mode === 'PRODUCTION' && env.RUSSET_FAILPOINT) {
     problems.push('RUSSET_FAILPOINT ends processes on purpose and is for tests in the sandbox only');
   }
-  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  const values = parsed.data;
+  if (values === undefined || problems.length > 0) throw new ConfigError(problems);
   return {
     mode,
     databaseUrl: values.DATABASE_URL,
     databaseConnections: values.DATABASE_CONNECTIONS,
     host: values.HOST,
     port: values.PORT,
+    drainFor: values.DRAIN_SECONDS * 1000,
+    workerHealthPort: values.WORKER_HEALTH_PORT,
     appleBaseUrl: values.APPLE_BASE_URL ?? appleUrl,
     encryptionKeys: keys,
     logLevel: values.LOG_LEVEL,
@@ -139,80 +109,6 @@ export function readConfig(env: Environment): Config {
     settings: settingsOf(mode, values),
     failpoint: readFailpoint(values.RUSSET_FAILPOINT),
   };
-}
-
-const start = z.object({
-  RUSSET_DATA: z.string().min(1).default('.data'),
-  HOST: z.string().min(1).default('127.0.0.1'),
-  PORT: port(4000),
-  DATABASE_URL: postgresUrl.optional(),
-  POSTGRES_PORT: port(15_432),
-  SIMULATOR_PORT: port(14_000),
-  LOG_LEVEL: logLevel,
-  RUSSET_MODE: z
-    .literal(
-      'sandbox',
-      'must be sandbox or absent for npm start; in production start dist/main/api.js and dist/main/worker.js',
-    )
-    .optional(),
-});
-
-/** Reads what `npm start` needs. Throws {@link ConfigError}. */
-export function readStartConfig(env: Environment): StartConfig {
-  const parsed = start.safeParse(withoutBlanks(env));
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.map(describe));
-  const values = parsed.data;
-  return {
-    dataDirectory: values.RUSSET_DATA,
-    host: values.HOST,
-    port: values.PORT,
-    databaseUrl: values.DATABASE_URL,
-    postgresPort: values.POSTGRES_PORT,
-    simulatorPort: values.SIMULATOR_PORT,
-    logLevel: values.LOG_LEVEL,
-  };
-}
-
-const withoutBlanks = (env: Environment) => Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-
-function describe(issue: z.core.$ZodIssue): string {
-  const missing =
-    issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message);
-  return `${issue.path.join('.')} ${missing ? 'is missing' : issue.message}`;
-}
-
-/** Keys as `name:base64`, separated by commas or line ends; the first one writes, all of them read. */
-function readKeys(env: Environment, problems: string[]): EncryptionKey[] {
-  const text = env.ENCRYPTION_KEYS || readKeyFile(env.ENCRYPTION_KEYS_FILE, problems);
-  if (!text) {
-    if (!env.ENCRYPTION_KEYS_FILE) problems.push('ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE is missing');
-    return [];
-  }
-  const keys: EncryptionKey[] = [];
-  for (const [index, part] of text
-    .split(/[,\n]/)
-    .map((piece) => piece.trim())
-    .filter(Boolean)
-    .entries()) {
-    const [id, base64, ...rest] = part.split(':');
-    const bytes = Buffer.from(base64 ?? '', 'base64');
-    if (!id || rest.length > 0 || bytes.length !== 32)
-      problems.push(`ENCRYPTION_KEYS: key number ${index + 1} must be name:base64 of 32 bytes`);
-    else keys.push({ id, bytes });
-  }
-  if (new Set(keys.map((key) => key.id)).size < keys.length)
-    problems.push('ENCRYPTION_KEYS: two keys have the same name');
-  return keys;
-}
-
-function readKeyFile(path: string | undefined, problems: string[]): string | undefined {
-  if (!path) return undefined;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    problems.push(`ENCRYPTION_KEYS_FILE can't be read: ${path}`);
-    return undefined;
-  }
 }
 
 /** The sandbox never calls Apple, and production never calls anybody else by accident. */
@@ -242,6 +138,7 @@ function settingsOf(mode: Config['mode'], values: z.output<typeof services>): Se
     expiringDays: values.TOKEN_EXPIRING_DAYS,
     renewalWait: 86_400_000,
     taskEventDays: values.TASK_EVENT_DAYS,
+    taskDays: values.TASK_DAYS,
     idempotencyDays: values.IDEMPOTENCY_DAYS,
   };
 }

@@ -4,10 +4,12 @@ import { createAppleLibrary } from '../apple/library.ts';
 import { createLegacyLookup } from '../apple/metadata/legacy-lookup.ts';
 import { type Database, openDatabase } from '../db/client.ts';
 import type { Failpoint, Services } from '../domain/context.ts';
-import { createSecretBox } from '../domain/token/secret-box.ts';
+import { openInstallation } from '../domain/installation/open.ts';
+import { createSecretBox, type SecretBox } from '../domain/token/secret-box.ts';
 import { systemClock } from '../lib/clock.ts';
-import { createLogger } from '../lib/logger.ts';
+import { createLogger, type Logger } from '../lib/logger.ts';
 import type { Config } from './config.ts';
+import { requireCurrentDatabase } from './reach-database.ts';
 
 /** A process's services and the database under them. */
 export interface Built {
@@ -15,29 +17,46 @@ export interface Built {
   services: Services;
 }
 
-/** Opens the database and builds the drivers. `name` is the process's, in logs and in the database. */
-export function buildServices(config: Config, name: string): Built {
+/**
+ * Opens the database and builds the drivers. `name` is the process's, in logs and in the database. Throws when the
+ * database is not up to date, or when its secrets can't be opened with the configured keys.
+ */
+export async function buildServices(config: Config, name: string): Promise<Built> {
   const logger = createLogger({ level: config.logLevel, name });
+  logger.info({ mode: config.mode, apple: new URL(config.appleBaseUrl).host }, `${name} starts`);
+  await requireCurrentDatabase(config.databaseUrl);
   const database = openDatabase({
     url: config.databaseUrl,
     connections: config.databaseConnections,
     logger,
     name: `russet ${name}`,
   });
+  try {
+    return { database, services: assemble(config, database, logger, await openSecretBox(config, database)) };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function openSecretBox(config: Config, { prisma }: Database): Promise<SecretBox> {
+  const { ring, secret } = await openInstallation({ prisma, clock: systemClock }, config.encryptionKeys);
+  return createSecretBox(ring, secret);
+}
+
+function assemble(config: Config, { prisma, pool }: Database, logger: Logger, secrets: SecretBox): Services {
   const apple = createAppleLibrary({ baseUrl: config.appleBaseUrl, clock: systemClock, logger });
-  const services: Services = {
-    prisma: database.prisma,
-    pool: database.pool,
+  return {
+    prisma,
+    pool,
     clock: systemClock,
     logger,
     apple,
     metadata: createLegacyLookup({ url: apple.metadataLookupUrl, clock: systemClock, logger }),
-    secrets: createSecretBox(config.encryptionKeys),
+    secrets,
     settings: config.settings,
     failpoint: failpointOf(config.failpoint),
   };
-  logger.info({ mode: config.mode, apple: new URL(config.appleBaseUrl).host }, `${name} starts`);
-  return { database, services };
 }
 
 /** Ends the process the hard way at a named point, the nth time it comes there. */

@@ -1,25 +1,35 @@
 /** The worker process. @module */
+import { databaseProblem } from '../http/health.ts';
+import { startHealthServer } from '../http/health-server.ts';
 import { startWorker } from '../jobs/worker.ts';
 import { readConfig } from './config.ts';
-import { checkKey } from './installation.ts';
 import { runProgram } from './process.ts';
 import { buildServices } from './services.ts';
 
 await runProgram(async () => {
   const config = readConfig(process.env);
-  const { database, services } = buildServices(config, 'worker');
-  await checkKey(database, services);
+  const { database, services } = await buildServices(config, 'worker');
   const worker = await startWorker({
     database,
     services,
     ...config.worker,
     pollInterval: 1_000,
   });
-  services.logger.info({ poolId: worker.poolId }, 'the worker works');
+  let stopping = false;
+  const health =
+    config.workerHealthPort === undefined
+      ? undefined
+      : await startHealthServer({ host: config.host, port: config.workerHealthPort }, () =>
+          stopping ? Promise.resolve('closing') : databaseProblem(services),
+        );
+  services.logger.info({ poolId: worker.poolId, health: health?.url }, 'the worker works');
   return {
-    ready: { poolId: worker.poolId },
+    ready: { poolId: worker.poolId, health: health?.url },
     stop: async () => {
+      stopping = true;
+      services.logger.info({}, 'the worker stops');
       await worker.stop();
+      await health?.close();
       await database.close();
     },
   };

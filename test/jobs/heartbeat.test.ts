@@ -7,6 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 let database: TestDatabase;
 let db: pg.Pool;
 let heartbeat: Heartbeat;
+let running: string[] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -14,6 +15,7 @@ beforeAll(async () => {
   heartbeat = await startHeartbeat({
     url: database.url,
     poolId: 'pool-mine',
+    running: () => running,
     logger: silentLogger,
     every: 60_000,
     deadAfter: 20_000,
@@ -28,14 +30,19 @@ beforeEach(async () => {
   await db.query('DELETE FROM graphile_worker._private_jobs');
   await db.query('DELETE FROM graphile_worker._private_job_queues');
   await db.query(`DELETE FROM worker_process WHERE pool_id <> 'pool-mine'`);
+  running = [];
 });
 
-/** A job with a queue of its own that `poolId` took so many seconds ago. */
-async function takenJob(poolId: string, secondsAgo: number): Promise<void> {
+/** A job with a queue of its own that `poolId` took so many seconds ago. Gives its id. */
+async function takenJob(poolId: string, secondsAgo: number): Promise<string> {
   await db.query(`SELECT graphile_worker.add_job('sync-token', queue_name => $1, job_key => $1)`, [poolId]);
   const taken = 'locked_by = $1, locked_at = clock_timestamp() - make_interval(secs => $2)';
-  await db.query(`UPDATE graphile_worker._private_jobs SET ${taken} WHERE key = $1`, [poolId, secondsAgo]);
+  const job = await db.query<{ id: string }>(
+    `UPDATE graphile_worker._private_jobs SET ${taken} WHERE key = $1 RETURNING id`,
+    [poolId, secondsAgo],
+  );
   await db.query(`UPDATE graphile_worker._private_job_queues SET ${taken} WHERE queue_name = $1`, [poolId, secondsAgo]);
+  return job.rows[0]!.id;
 }
 
 /** Notes that `poolId` showed its last sign of life so many seconds ago. */
@@ -75,7 +82,26 @@ test('F12 the jobs of a worker that died before its first sign of life are free 
 });
 
 test('F12 a worker never takes its own jobs away, however long they last', async () => {
-  await takenJob('pool-mine', 3_600);
+  running = [await takenJob('pool-mine', 3_600)];
+  await heartbeat.beat();
+  expect(await holders()).toEqual([['pool-mine'], ['pool-mine']]);
+});
+
+test('F12 a queue whose job was completed by a worker that woke late is free again; one with its job is not', async () => {
+  await takenJob('pool-mine', 30);
+  await takenJob('pool-alive', 30);
+  await lastBeat('pool-alive', 3);
+  await db.query(`DELETE FROM graphile_worker._private_jobs WHERE key = 'pool-mine'`);
+  await heartbeat.beat();
+  expect(await holders()).toEqual([['pool-alive'], ['pool-alive']]);
+});
+
+test('F12 a job that was fetched for this worker and never arrived is free again; a young one may be on its way', async () => {
+  await takenJob('pool-mine', 21);
+  await heartbeat.beat();
+  expect(await holders()).toEqual([[], []]);
+  await db.query('DELETE FROM graphile_worker._private_jobs');
+  await takenJob('pool-mine', 3);
   await heartbeat.beat();
   expect(await holders()).toEqual([['pool-mine'], ['pool-mine']]);
 });

@@ -91,7 +91,7 @@ test('answers with the key of the first start, keeps it over a restart, and ends
   expect(second.output()).not.toContain(sandbox.apiKey);
   expect(await ask(sandbox.graphqlUrl, sandbox.apiKey)).toMatchObject({ data: { viewer: expect.anything() } });
   expect(await stop(second.child)).toBe(0);
-});
+}, 60_000);
 
 test('leaves no process behind when it is killed', async () => {
   const { child } = await start();

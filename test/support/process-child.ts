@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A program below `dist/`. */
@@ -27,9 +28,20 @@ export interface Child {
   stop(): Promise<Exit>;
 }
 
+/** Where `npm run build` puts the programs. */
+export const builtPrograms = fileURLToPath(new URL('../../dist', import.meta.url));
+
+/** Options of {@link startChild}. */
+export interface ChildOptions {
+  args?: string[];
+  env?: Record<string, string>;
+  /** Folder of the programs; those of `npm run build` unless said. */
+  programs?: string | undefined;
+}
+
 /** Starts a program. Nothing of this process's own settings leaks into it. */
-export function startChild(file: ProgramFile, options: { args?: string[]; env?: Record<string, string> } = {}): Child {
-  const path = fileURLToPath(new URL(`../../dist/${file}`, import.meta.url));
+export function startChild(file: ProgramFile, options: ChildOptions = {}): Child {
+  const path = join(options.programs ?? builtPrograms, file);
   if (!existsSync(path)) throw new Error(`${path} is not built: run these tests with npm test, or npm run build first`);
   const child = spawn(process.execPath, ['--enable-source-maps', path, ...(options.args ?? [])], {
     env: { PATH: process.env.PATH, ...options.env },

@@ -3,6 +3,8 @@ import type {
   AssetSpec,
   AssetTruth,
   DeviceSpec,
+  Fault,
+  FaultMatch,
   JournalEntry,
   OptionsPatch,
   TokenInfo,
@@ -21,7 +23,20 @@ export interface SimulatorProcess {
   setOptions(patch: OptionsPatch): Promise<void>;
   addAsset(order: AssetSpec & { uId: string }): Promise<AssetTruth>;
   revokeToken(name: string): Promise<TokenInfo>;
+  /** Gives a seat, or takes it back, as somebody outside. */
+  moveSeat(verb: 'assign' | 'unassign', seat: Seat): Promise<AssetTruth>;
+  purchase(order: Omit<Seat, 'serialNumber'> & { count: number }): Promise<AssetTruth>;
+  addFault(order: { match?: FaultMatch; fault: Fault }): Promise<void>;
+  /** Takes all faults back. */
+  clearFaults(): Promise<void>;
   journal(query?: { since?: number; operation?: string }): Promise<JournalEntry[]>;
+}
+
+/** One seat of a library. */
+export interface Seat {
+  uId: string;
+  adamId: string;
+  serialNumber: string;
 }
 
 /** Starts a simulator on a free port. `args` as on its command line. */
@@ -49,6 +64,10 @@ export async function startSimulatorProcess(args: string[] = []): Promise<Simula
     setOptions: (patch) => verb('setOptions', patch),
     addAsset: (order) => verb('addAsset', order),
     revokeToken: (name) => verb('revokeToken', { name }),
+    moveSeat: (name, seat) => verb(name, seat),
+    purchase: (order) => verb('purchase', order),
+    addFault: (order) => verb('faults.add', order),
+    clearFaults: () => verb('faults.clear'),
     journal: (query = {}) => verb('journal', query),
   };
 }

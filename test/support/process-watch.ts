@@ -42,9 +42,9 @@ export function watchTask(
   options: { transport: Transport; after?: string; onEvent?: (event: SeenEvent) => void },
 ): Watch {
   const events: SeenEvent[] = [];
-  const connection = options.transport === 'ws' ? overSocket(api) : overEvents(api);
+  const connection = connect(api, options.transport);
   const done = new Promise<void>((resolve, reject) => {
-    connection.subscribe(
+    connection.subscribe<{ taskProgress: Omit<SeenEvent, 'late'> }>(
       { query, variables: { taskId, after: options.after ?? null } },
       {
         next: ({ data, errors }) => {
@@ -65,22 +65,29 @@ export function watchTask(
   return { events, done, cut: connection.cut };
 }
 
-interface Answer {
-  data?: { taskProgress: Omit<SeenEvent, 'late'> } | null;
+/** One message of a subscription. */
+export interface Answer<Data> {
+  data?: Data | null;
   errors?: unknown;
 }
 
-interface Sink {
-  next(answer: Answer): void;
+interface Sink<Data> {
+  next(answer: Answer<Data>): void;
   error(error: unknown): void;
   complete(): void;
 }
 
-interface Connection {
-  subscribe(payload: { query: string; variables: Record<string, unknown> }, sink: Sink): void;
+/** A connection for one subscription. */
+export interface Connection {
+  subscribe<Data>(payload: { query: string; variables: Record<string, unknown> }, sink: Sink<Data>): void;
   /** The orderly end. */
   end(): void;
   cut(): void;
+}
+
+/** Opens a connection over one of the transports. */
+export function connect(api: ApiClient, transport: Transport): Connection {
+  return transport === 'ws' ? overSocket(api) : overEvents(api);
 }
 
 function overSocket({ socketUrl, key }: ApiClient): Connection {
@@ -97,7 +104,7 @@ function overSocket({ socketUrl, key }: ApiClient): Connection {
     },
   });
   return {
-    subscribe: (payload, sink) => void client.subscribe<NonNullable<Answer['data']>>(payload, sink),
+    subscribe: (payload, sink) => void client.subscribe(payload, sink as Sink<Record<string, unknown>>),
     end: () => void client.dispose(),
     cut: () => socket?.terminate(),
   };
@@ -113,7 +120,7 @@ function overEvents({ url, key }: ApiClient): Connection {
       fetch(input, { ...init, signal: AbortSignal.any([stop.signal, ...(init.signal ? [init.signal] : [])]) }),
   });
   return {
-    subscribe: (payload, sink) => void client.subscribe<NonNullable<Answer['data']>>(payload, sink),
+    subscribe: (payload, sink) => void client.subscribe(payload, sink as Sink<Record<string, unknown>>),
     end: () => client.dispose(),
     cut: () => stop.abort(),
   };

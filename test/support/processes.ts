@@ -9,7 +9,7 @@ import { openDatabase } from '../../src/db/client.ts';
 import { createFirstKey } from '../../src/domain/access/first-key.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
-import { createTestDatabase } from './database.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
 import { type Child, startChild } from './process-child.ts';
 import { type ApiClient, createApiClient } from './process-client.ts';
 import { type SimulatorProcess, startSimulatorProcess } from './process-simulator.ts';
@@ -30,6 +30,8 @@ export interface Processes {
   api(env?: Record<string, string>): Promise<ApiProcess>;
   /** Starts a worker. */
   worker(env?: Record<string, string>): Promise<Child>;
+  /** Starts a worker that may die before it is ready. */
+  launchWorker(env?: Record<string, string>): Child;
   /** Kills the workers that still run. */
   killWorkers(): Promise<void>;
   /** What all processes have printed, ended ones too. */
@@ -48,9 +50,21 @@ export const shortIntervals = {
   WORKER_SWEEP_SECONDS: '1',
 } as const;
 
+/** Options of {@link startProcesses}. */
+export interface ProcessesOptions {
+  /** The simulator's command line. */
+  simulator?: string[];
+  /** A migrated database of the test's own; a new one unless said. */
+  database?: TestDatabase;
+  /** Folder of other programs than those of `npm run build`. */
+  programs?: string;
+  /** Environment of all APIs and workers, on top of the short intervals. */
+  env?: Record<string, string>;
+}
+
 /** Starts a simulator over a new database; APIs and workers come as the test wants them. */
-export async function startProcesses(options: { simulator?: string[] } = {}): Promise<Processes> {
-  const database = await createTestDatabase();
+export async function startProcesses(options: ProcessesOptions = {}): Promise<Processes> {
+  const database = options.database ?? (await createTestDatabase());
   const children: Child[] = [];
   const workers: Child[] = [];
   const db = new pg.Pool({ connectionString: database.url, max: 4, application_name: 'test' });
@@ -73,11 +87,16 @@ export async function startProcesses(options: { simulator?: string[] } = {}): Pr
       ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
       APPLE_BASE_URL: simulator.appleUrl,
       ...shortIntervals,
+      ...options.env,
     };
-    const start = async (file: 'main/api.js' | 'main/worker.js', env: Record<string, string> = {}) => {
-      const child = startChild(file, { env: { ...environment, ...env } });
+    const launch = (file: 'main/api.js' | 'main/worker.js', env: Record<string, string> = {}) => {
+      const child = startChild(file, { env: { ...environment, ...env }, programs: options.programs });
       children.push(child);
       if (file === 'main/worker.js') workers.push(child);
+      return child;
+    };
+    const start = async (...given: Parameters<typeof launch>) => {
+      const child = launch(...given);
       await child.ready;
       return child;
     };
@@ -90,6 +109,7 @@ export async function startProcesses(options: { simulator?: string[] } = {}): Pr
         return { ...createApiClient(String((await child.ready).url), key), child };
       },
       worker: (env) => start('main/worker.js', env),
+      launchWorker: (env) => launch('main/worker.js', env),
       killWorkers: () => kill(workers),
       output: () => children.map((child) => child.output()).join(''),
       close,

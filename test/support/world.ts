@@ -12,6 +12,7 @@ import { type KeyActor, type Role, scopes } from '../../src/domain/actor.ts';
 import type { Context, Services, Settings } from '../../src/domain/context.ts';
 import { upsertDevices } from '../../src/domain/device/upsert.ts';
 import { syncLicenses } from '../../src/domain/sync/start.ts';
+import { createKeyRing } from '../../src/domain/token/key-ring.ts';
 import { createSecretBox } from '../../src/domain/token/secret-box.ts';
 import { uploadToken } from '../../src/domain/token/upload.ts';
 import { dueWork } from '../../src/domain/work/due.ts';
@@ -33,6 +34,7 @@ export const testSettings: Settings = {
   expiringDays: 30,
   renewalWait: 86_400_000,
   taskEventDays: 30,
+  taskDays: 396,
   idempotencyDays: 7,
 };
 
@@ -85,7 +87,7 @@ export async function createWorld(
     logger: silentLogger,
     apple,
     metadata: createLegacyLookup({ url: apple.metadataLookupUrl, clock }),
-    secrets: createSecretBox([{ id: 'test', bytes: randomBytes(32) }]),
+    secrets: createSecretBox(createKeyRing([{ id: 'test', bytes: randomBytes(32) }]), randomBytes(32)),
     settings: { ...testSettings, ...options.settings },
     failpoint: () => {},
   };

@@ -39,8 +39,11 @@ export interface CreatedApiKey {
   key: string;
 }
 
+/** What making and ending keys needs of a context. */
+export type KeyContext = Pick<Context, 'prisma' | 'clock' | 'actor' | 'correlationId'>;
+
 /** Makes a key that may do at most what its maker may. */
-export async function createApiKey(context: Context, input: CreateApiKeyInput): Promise<CreatedApiKey> {
+export async function createApiKey(context: KeyContext, input: CreateApiKeyInput): Promise<CreatedApiKey> {
   requireRight(context, 'keys:write');
   const wanted = parseInput(schema, input);
   const now = context.clock.now();
@@ -67,7 +70,7 @@ export async function createApiKey(context: Context, input: CreateApiKeyInput): 
   return { apiKeyId, key };
 }
 
-function grantedScopes(context: Context, wanted: readonly Scope[] | null): Scope[] {
+function grantedScopes(context: KeyContext, wanted: readonly Scope[] | null): Scope[] {
   if (wanted === null) return scopes.filter((scope) => hasRight(context.actor, scope));
   const exceeding = wanted.filter((scope) => !hasRight(context.actor, scope));
   if (exceeding.length > 0) throw new ScopeExceededError(exceeding, ['scopes']);

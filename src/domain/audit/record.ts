@@ -20,6 +20,7 @@ export type AuditAction =
   | 'task.retry'
   | 'api-key.create'
   | 'api-key.revoke'
+  | 'organization.create'
   | 'organization.update';
 
 /** One entry of the audit log. */

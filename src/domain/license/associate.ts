@@ -60,7 +60,7 @@ export async function associateLicenses(context: Context, rawInput: AssociateInp
     );
   } catch (error) {
     if (error instanceof NoLicensesAvailableError) {
-      await transaction(context, (tx) => requestAssetRead(tx, context.actor.organizationId, request.appIds));
+      await transaction(context, (tx) => requestAssetRead(context, tx, request.appIds));
     }
     throw error;
   }

@@ -74,6 +74,6 @@ export async function carryOut(context: Context, tx: Tx, taskId: bigint, decisio
     await addProgress(tx, task, { failed: failures.length });
   }
   const short = refusals.filter(({ error }) => error instanceof NoLicensesAvailableError).map(({ appId }) => appId);
-  if (short.length > 0) await requestAssetRead(tx, task.organizationId, [...new Set(short)]);
+  if (short.length > 0) await requestAssetRead(context, tx, [...new Set(short)]);
   await reserve(context, tx, taskId, decision.grants, { named: wish.tokenId != null });
 }

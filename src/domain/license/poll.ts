@@ -2,6 +2,7 @@
 import type { Context } from '../context.ts';
 import { AppleFailure, type WriteFailure, type WriteStatus } from '../ports.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
+import { traceTask } from '../task/trace.ts';
 import { callApple } from '../token/call-apple.ts';
 import { type Carried, carriedBy, dueCall, itemKey, maxSends, type OpenCall, putOffCall } from './call.ts';
 import { readPresent } from './read-holders.ts';
@@ -18,6 +19,12 @@ const alreadySo: Record<OpenCall['kind'], readonly number[]> = { ASSOCIATE: [961
 export async function pollNext(context: Context, claim: GateClaim): Promise<boolean> {
   const call = await dueCall(context, claim, 'ACCEPTED');
   if (!call) return false;
+  const task = { organizationId: claim.organizationId, taskId: call.taskId };
+  await traceTask(context, task, context.correlationId, () => poll(context, claim, call));
+  return true;
+}
+
+async function poll(context: Context, claim: GateClaim, call: OpenCall): Promise<void> {
   context.failpoint('polling');
   const status = await readStatus(context, claim, call);
   if (status === null) await compareLater(context, claim, call, context.clock.now());
@@ -29,7 +36,6 @@ export async function pollNext(context: Context, claim: GateClaim): Promise<bool
       { callId: call.id, taskId: call.taskId, kind: call.kind, eventId: call.eventId },
       await judge(context, claim, call, status),
     );
-  return true;
 }
 
 /** The status, or null when Apple no longer knows the event. */

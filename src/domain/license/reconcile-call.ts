@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import type { GateClaim } from '../task/claim.ts';
-import { carriedBy, dueCall, itemKey, maxSends } from './call.ts';
+import { traceTask } from '../task/trace.ts';
+import { carriedBy, dueCall, itemKey, maxSends, type OpenCall } from './call.ts';
 import { readPresent } from './read-holders.ts';
 import { type ItemFailure, settleCall } from './settle.ts';
 
@@ -17,6 +18,12 @@ const neverApplied: ItemFailure = {
 export async function reconcileNext(context: Context, claim: GateClaim): Promise<boolean> {
   const call = await dueCall(context, claim, 'UNKNOWN');
   if (!call) return false;
+  const task = { organizationId: claim.organizationId, taskId: call.taskId };
+  await traceTask(context, task, context.correlationId, () => reconcile(context, claim, call));
+  return true;
+}
+
+async function reconcile(context: Context, claim: GateClaim, call: OpenCall): Promise<void> {
   const items = await carriedBy(context.prisma, claim.organizationId, call.id);
   const present = await readPresent(context, claim, items);
   const wanted = call.kind === 'ASSOCIATE';
@@ -31,5 +38,4 @@ export async function reconcileNext(context: Context, claim: GateClaim): Promise
       failed: worn.map((item) => ({ item, failure: neverApplied })),
     },
   );
-  return true;
 }

@@ -5,6 +5,7 @@ import { type AcceptedWrite, AppleFailure, type AppleLimits, type Credential } f
 import { setRunning } from '../task/change.ts';
 import { ClaimLostError, type GateClaim, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
+import { traceTask } from '../task/trace.ts';
 import { callApple } from '../token/call-apple.ts';
 import { type Carried, carriedBy, closeCall, putOffCall } from './call.ts';
 import { putBack } from './put-back.ts';
@@ -24,6 +25,12 @@ export interface SendingManner {
 export async function sendNext(context: Context, claim: GateClaim, manner: SendingManner): Promise<boolean> {
   const work = await nextWork(context, claim);
   if (!work) return false;
+  const task = { organizationId: claim.organizationId, taskId: work.taskId };
+  await traceTask(context, task, context.correlationId, () => send(context, claim, work, manner));
+  return true;
+}
+
+async function send(context: Context, claim: GateClaim, work: NextWork, manner: SendingManner): Promise<void> {
   const limits = await limitsFor(context, work, manner);
   const written: { call: WrittenCall | null } = { call: null };
   try {
@@ -38,7 +45,6 @@ export async function sendNext(context: Context, claim: GateClaim, manner: Sendi
     if (!written.call || !(error instanceof AppleFailure)) throw error;
     await keepFailure(context, claim, written.call, work, error, manner);
   }
-  return true;
 }
 
 async function limitsFor(context: Context, work: NextWork, manner: SendingManner): Promise<AppleLimits> {
@@ -58,7 +64,9 @@ async function post(
   work: NextWork,
 ): Promise<AcceptedWrite> {
   context.failpoint('before-call');
-  const late = context.clock.now().getTime() - call.sentAt.getTime() > sendWithin;
+  // Half of the time after which a successor looks what became of it: until then Apple must have it, or never get it.
+  const patience = Math.min(sendWithin, context.settings.unknownOutcomeWait / 2);
+  const late = context.clock.now().getTime() - call.sentAt.getTime() > patience;
   if (late) throw new ClaimLostError(`call ${call.callId}`);
   return work.kind === 'ASSOCIATE'
     ? context.apple.associate(credential, call.write)

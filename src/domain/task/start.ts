@@ -25,9 +25,9 @@ export interface NewTask {
 export async function startTask(context: Context, tx: Tx, task: NewTask): Promise<bigint> {
   const organizationId = context.actor.organizationId;
   const [row] = await tx.$queryRaw<{ id: bigint }[]>(sql`
-    INSERT INTO task (organization_id, kind, requested, request, actor, retry_of, reserved_all, due_at, created_at)
+    INSERT INTO task (organization_id, kind, requested, request, actor, correlation_id, retry_of, reserved_all, due_at, created_at)
     VALUES (${organizationId}, ${task.kind}::"TaskKind", ${task.requested}, ${task.request === undefined ? sql`NULL` : json(task.request)},
-            ${actorLabel(context.actor)}, ${task.retryOf ?? null}, ${task.reservedAll ?? true},
+            ${actorLabel(context.actor)}, ${context.correlationId}, ${task.retryOf ?? null}, ${task.reservedAll ?? true},
             ${moment(task.dueAt ?? null)}, ${moment(context.clock.now())})
     RETURNING id`);
   const taskId = row!.id;

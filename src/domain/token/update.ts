@@ -32,7 +32,7 @@ export async function updateToken(context: Context, rawInput: UpdateTokenInput):
       where: { organizationId_id: { organizationId: token.organizationId, id: tokenId } },
       data,
     });
-    if (input.region && input.region !== token.region) await requestMetadata(tx, token);
+    if (input.region && input.region !== token.region) await requestMetadata(context, tx, token);
     await recordAudit(context, tx, {
       action: 'token.update',
       subject: `token:${tokenId}`,

@@ -76,7 +76,7 @@ async function renewKnown(
     where: { organizationId_id: { organizationId: known.organizationId, id: known.id } },
     data: Object.fromEntries(settings),
   });
-  if (region && region !== known.region) await requestMetadata(tx, known);
+  if (region && region !== known.region) await requestMetadata(context, tx, known);
   await recordAudit(context, tx, {
     action: 'token.renew',
     subject: `token:${known.id}`,

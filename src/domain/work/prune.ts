@@ -5,10 +5,20 @@ const day = 86_400_000;
 /** Rows deleted by one statement. */
 const block = 10_000;
 
-/** Deletes what is kept for a limited time: task events and idempotency keys. Ledger and audit log are kept. */
-export async function prune(services: Services): Promise<{ taskEvents: number; idempotencyKeys: number }> {
+/** Tasks deleted by one statement, with all that belongs to them. */
+const taskBlock = 500;
+
+/** How many rows were deleted. */
+export interface Pruned {
+  taskEvents: number;
+  idempotencyKeys: number;
+  tasks: number;
+}
+
+/** Deletes what is kept for a limited time: task events, idempotency keys and finished tasks. Ledger and audit log are kept. */
+export async function prune(services: Services): Promise<Pruned> {
   const now = services.clock.now().getTime();
-  const { taskEventDays, idempotencyDays } = services.settings;
+  const { taskEventDays, taskDays, idempotencyDays } = services.settings;
   const eventsBefore = moment(new Date(now - taskEventDays * day));
   const keysBefore = moment(new Date(now - idempotencyDays * day));
   const taskEvents = await inBlocks(() =>
@@ -19,14 +29,30 @@ export async function prune(services: Services): Promise<{ taskEvents: number; i
     services.prisma.$executeRaw(sql`
     DELETE FROM idempotency_key WHERE ctid IN (SELECT ctid FROM idempotency_key WHERE created_at < ${keysBefore} LIMIT ${block})`),
   );
-  return { taskEvents, idempotencyKeys };
+  const tasks = await inBlocks(() => removeTasks(services, new Date(now - taskDays * day)), taskBlock);
+  return { taskEvents, idempotencyKeys, tasks };
 }
 
-async function inBlocks(remove: () => Promise<number>): Promise<number> {
+/** Licenses, ledger and audit entries keep the task's number; it then leads to no task. */
+function removeTasks(services: Services, before: Date): Promise<number> {
+  const own = sql`x.organization_id = o.organization_id AND x.task_id = o.id`;
+  return services.prisma.$executeRaw(sql`
+    WITH o AS (
+      SELECT t.organization_id, t.id FROM task t WHERE t.finished_at < ${moment(before)} AND NOT EXISTS (
+        SELECT 1 FROM apple_call c WHERE c.organization_id = t.organization_id AND c.task_id = t.id AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN'))
+      ORDER BY t.finished_at LIMIT ${taskBlock}
+    ), events AS (DELETE FROM task_event x USING o WHERE ${own}
+    ), failures AS (DELETE FROM task_failure x USING o WHERE ${own}
+    ), tokens AS (DELETE FROM task_token x USING o WHERE ${own}
+    ), calls AS (DELETE FROM apple_call x USING o WHERE ${own})
+    DELETE FROM task x USING o WHERE x.organization_id = o.organization_id AND x.id = o.id`);
+}
+
+async function inBlocks(remove: () => Promise<number>, size = block): Promise<number> {
   let total = 0;
   for (;;) {
     const removed = await remove();
     total += removed;
-    if (removed < block) return total;
+    if (removed < size) return total;
   }
 }

@@ -84,7 +84,8 @@ test('S75 the numbers of one token are its own', async () => {
 });
 
 test('S33 the list of apps is searched, filtered and put in order, with the numbers of the token', async () => {
-  const byUse = await listApps(preparedRows(world.database.pool),
+  const byUse = await listApps(
+    preparedRows(world.database.pool),
     filter({ tokenId: district }),
     { field: 'USED', descending: true },
     whole,
@@ -95,7 +96,8 @@ test('S33 the list of apps is searched, filtered and put in order, with the numb
   expect(await countListedApps(preparedRows(world.database.pool), filter({ search: 'lantern' }))).toBe(1n);
   expect(await countListedApps(preparedRows(world.database.pool), filter({ search: school.book }))).toBe(1n);
   expect(await countListedApps(preparedRows(world.database.pool), filter({ search: '%' }))).toBe(0n);
-  const people = await listApps(preparedRows(world.database.pool),
+  const people = await listApps(
+    preparedRows(world.database.pool),
     filter({ deviceAssignable: false }),
     { field: 'ADAM_ID', descending: false },
     whole,

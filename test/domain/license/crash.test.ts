@@ -88,20 +88,27 @@ for (const repeat of ['success', 'failure'] as const) {
       expect(await holdersAtApple(world, token, app)).toHaveLength(12);
     });
 
-    test('F12 a worker that was frozen between writing down and sending does not send', async () => {
-      const app = await giveApp(world, token, { total: 3 });
-      const taskId = await associate(world, app, await makeDevices(world, 3));
-      world.simulator.admin.clearJournal();
-      world.services.failpoint = (point) => {
-        if (point !== 'before-call') return;
-        world.services.failpoint = () => {};
-        void world.clock.advance(11_000);
-      };
-      await writeLicenses(world.services, { organizationId: world.organizationId, tokenId: token }, 'frozen');
-      expect(callsOf(world, 'associateAssets')).toEqual([]);
-      await world.settle();
-      expect(await taskOf(world, taskId)).toMatchObject({ outcome: 'ALL', completed: 3n });
-      expect(callsOf(world, 'associateAssets')).toHaveLength(1);
-    });
+    test.each([
+      ['ten seconds', 60_000, 11_000],
+      ['half the time after which a successor looks at Apple', 1_000, 600],
+    ])(
+      'F12 a worker that was frozen between writing down and sending for %s does not send',
+      async (_, wait, frozen) => {
+        world.services.settings = { ...world.services.settings, unknownOutcomeWait: wait };
+        const app = await giveApp(world, token, { total: 3 });
+        const taskId = await associate(world, app, await makeDevices(world, 3));
+        world.simulator.admin.clearJournal();
+        world.services.failpoint = (point) => {
+          if (point !== 'before-call') return;
+          world.services.failpoint = () => {};
+          void world.clock.advance(frozen);
+        };
+        await writeLicenses(world.services, { organizationId: world.organizationId, tokenId: token }, 'frozen');
+        expect(callsOf(world, 'associateAssets')).toEqual([]);
+        await world.settle();
+        expect(await taskOf(world, taskId)).toMatchObject({ outcome: 'ALL', completed: 3n });
+        expect(callsOf(world, 'associateAssets')).toHaveLength(1);
+      },
+    );
   });
 }

@@ -90,3 +90,21 @@ test('task events are deleted after thirty days; audit entries and the ledger st
   expect(await prune(world.services)).toMatchObject({ taskEvents: before.events });
   expect(await count()).toEqual({ ...before, events: 0 });
 });
+
+test('§4.6 a finished task is deleted after thirteen months with all that is its own; the ledger and licenses stay', async () => {
+  const { prisma } = world.database;
+  const open = await associate(world, await giveApp(world, token), await makeDevices(world, 1));
+  const count = async () => ({
+    tasks: await prisma.task.count({ where: { finishedAt: { not: null } } }),
+    calls: await prisma.appleCall.count(),
+    ledger: await prisma.ledger.count(),
+    licenses: await prisma.license.count(),
+  });
+  const before = await count();
+  expect(before.tasks).toBeGreaterThan(0);
+  expect(before.calls).toBeGreaterThan(0);
+  await world.clock.advance(396 * day);
+  expect(await prune(world.services)).toMatchObject({ tasks: before.tasks });
+  expect(await count()).toEqual({ ...before, tasks: 0, calls: 0 });
+  expect((await taskOf(world, open)).finishedAt).toBeNull();
+});
