@@ -3,9 +3,9 @@
  * executed for the first of them, and the others are given the same answer.
  * @module
  */
-import { createSourceEventStream, type DocumentNode, type ExecutionArgs, type ExecutionResult } from 'graphql';
-import type { GraphQLContext } from './context.ts';
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } from 'graphql';
 import type { Executor } from './executor.ts';
+import { createLikeness } from './likeness.ts';
 
 type Answer = Promise<ExecutionResult> | ExecutionResult;
 type Stream = AsyncIterableIterator<ExecutionResult>;
@@ -16,21 +16,7 @@ export type Subscriber = (args: ExecutionArgs) => Promise<Stream | ExecutionResu
 /** Makes one. An event is kept as long as some reader has not taken it. */
 export function createSubscriber(execute: Executor): Subscriber {
   const answers = new WeakMap<object, Map<string, Answer>>();
-  const documents = new WeakMap<DocumentNode, number>();
-  let documentCount = 0;
-
-  const documentNumber = (document: DocumentNode): number => {
-    const known = documents.get(document) ?? ++documentCount;
-    documents.set(document, known);
-    return known;
-  };
-
-  /** Equal for whoever must be answered the same. */
-  const likeness = ({ document, operationName, variableValues, contextValue }: ExecutionArgs): string => {
-    const { actor } = contextValue as GraphQLContext;
-    const rights = [actor.organizationId, actor.role, ...actor.scopes.toSorted()].join(' ');
-    return JSON.stringify([documentNumber(document), operationName, variableValues, rights]);
-  };
+  const likeness = createLikeness();
 
   const answer = (args: ExecutionArgs, key: string, event: unknown): Answer => {
     const run = () => execute({ ...args, rootValue: event });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import { type LibraryNews, useAnswerMemory } from './answer-memory.ts';
 import { createContext, type Installation, type SignedIn } from './context.ts';
 import { toWireError, useWireErrors } from './errors.ts';
 import { createExecutor } from './executor.ts';
@@ -12,6 +13,8 @@ export interface EngineOptions {
   schema: GraphQLSchema;
   installation: Installation;
   limits: OperationLimits;
+  /** News of libraries; without them no answer is given twice. */
+  libraryNews?: LibraryNews | undefined;
   /** Bytes of one request body; above it 413. */
   maxBodyBytes: number;
 }
@@ -20,13 +23,24 @@ export interface EngineOptions {
 export type GraphQLEngine = YogaServerInstance<SignedIn, object>;
 
 /** Makes the engine. */
-export function createGraphQLEngine({ schema, installation, limits, maxBodyBytes }: EngineOptions): GraphQLEngine {
+export function createGraphQLEngine({
+  schema,
+  installation,
+  limits,
+  libraryNews,
+  maxBodyBytes,
+}: EngineOptions): GraphQLEngine {
   const { logger } = installation.services;
   // One safety net below `useWireErrors`: for what fails outside of an operation.
   const maskError = (error: unknown) => toWireError(error, { logger, correlationId: randomUUID() });
   return createYoga<SignedIn>({
     schema,
-    plugins: [useExecutor(installation), ...limitPlugins(limits), useWireErrors(logger) as Plugin],
+    plugins: [
+      useExecutor(installation),
+      ...limitPlugins(limits),
+      useWireErrors(logger) as Plugin,
+      ...(libraryNews ? [useAnswerMemory(libraryNews)] : []),
+    ],
     maskedErrors: { maskError, errorMessage: 'Something went wrong on our side.' },
     maxRequestBodySize: maxBodyBytes,
     batching: false,

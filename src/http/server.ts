@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Services } from '../domain/context.ts';
+import type { LibraryNews } from '../graphql/answer-memory.ts';
 import type { Streams } from '../graphql/ports.ts';
 import { buildSchema } from '../graphql/schema.ts';
 import { createGraphQLEngine } from '../graphql/yoga.ts';
@@ -28,6 +29,8 @@ export interface HttpServerOptions {
   graphiql?: boolean;
   /** Whether live news arrive; always when absent. Without them the process is not ready. */
   listening?: () => boolean;
+  /** News of libraries; without them no answer is given twice. */
+  libraryNews?: LibraryNews;
   /** News of revoked keys; without them each request looks its key up. */
   keyNews?: KeyNews;
   /** Limits that differ from {@link defaultHttpLimits}. */
@@ -54,6 +57,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     schema: buildSchema(),
     installation: { services, streams: news, version },
     limits: limits.operation,
+    libraryNews: options.libraryNews,
     maxBodyBytes: limits.maxBodyBytes,
   });
   const sockets = createWebSockets({ services, signIn, engine, limits });

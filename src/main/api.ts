@@ -19,6 +19,7 @@ await runProgram(async () => {
     version,
     listening: realtime.listening,
     keyNews: realtime.keys,
+    libraryNews: realtime.library,
   });
   const port = await listen(server, config);
   const url = `http://${config.host}:${port}/graphql`;

@@ -74,7 +74,8 @@ export function createDoorbell(): Doorbell {
     },
     ring: ({ organizationId, kind, id }) => {
       if (kind === 'task') ringTasks(organizationId, id);
-      else ringEntry(entries.get(kind === 'keys' ? 'keys' : `counts:${organizationId}`));
+      else if (kind === 'keys') ringEntry(entries.get('keys'));
+      else if (kind === 'counts') ringEntry(entries.get(`counts:${organizationId}`));
     },
     ringAll: () => {
       for (const entry of entries.values()) ringEntry(entry);

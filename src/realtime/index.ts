@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type CountNews, createCountStream } from './count-stream.ts';
 import { createDoorbell } from './doorbell.ts';
+import { createLibraryStamps } from './library-stamps.ts';
 import { createSharedReads } from './shared-reads.ts';
 import { createStreams } from './streams.ts';
 import { createTaskList, type TaskList } from './task-list.ts';
@@ -55,6 +56,8 @@ export interface Realtime {
   counts: Pick<CountNews, 'licenseCounts'>;
   /** News of revoked keys. */
   keys: { readonly stamp: number; readonly live: boolean };
+  /** News of libraries. */
+  library: { stamp(organizationId: bigint): string; readonly live: boolean };
   stats(): RealtimeStats;
   /** Whether news arrive: false while the listening connection is lost. */
   listening(): boolean;
@@ -76,15 +79,28 @@ export async function createRealtime(options: RealtimeOptions): Promise<Realtime
   const taskProgress = createTaskProgress({ ...parts, pageSize: limits.eventPage });
   const list = createTaskList({ ...parts, slots: limits.taskSlots, pageSize: limits.taskSlots });
   const keys = doorbell.watch('keys');
+  const library = createLibraryStamps();
   const counts = createCountStream({ ...parts, reader: preparedRows(database.pool) });
   const onNotify = (text: string) => {
     const ring = parseRing(text);
-    if (ring) doorbell.ring(ring);
+    if (!ring) return;
+    library.ring(ring);
+    doorbell.ring(ring);
   };
-  const listener = await listen({ url: database.url, channel, onNotify, onReconnect: doorbell.ringAll, logger, clock });
+  const onReconnect = () => {
+    library.ringAll();
+    doorbell.ringAll();
+  };
+  const listener = await listen({ url: database.url, channel, onNotify, onReconnect, logger, clock });
   return {
     tasks: { taskProgress, tasks: list.tasks },
     counts: { licenseCounts: counts.licenseCounts },
+    library: {
+      stamp: library.stamp,
+      get live() {
+        return listener.connected;
+      },
+    },
     stats: () => ({
       streams: streams.size,
       watchers: doorbell.size - 1,
