@@ -34,10 +34,15 @@ const library = new Set([
   ...['LicenseAllocation', 'AllocationSkipped', 'LicenseHolder', 'Device', 'VppUser', 'Token', 'ForeignServer'],
 ]);
 
-/** How long an answer is remembered at most, in milliseconds: what depends on the clock is never older. */
-const rememberFor = 1_000;
 /** Most characters of all answers together. */
 const mostCharacters = 16 * 1024 * 1024;
+
+/** Options of {@link useAnswerMemory}. */
+export interface AnswerMemoryOptions {
+  news: LibraryNews;
+  /** How long an answer is remembered at most, in milliseconds: what depends on the clock is never older. */
+  rememberFor: number;
+}
 
 interface Remembered {
   stamp: string;
@@ -47,7 +52,7 @@ interface Remembered {
 }
 
 /** The last of the plugins: what it remembers has passed all others. */
-export function useAnswerMemory(news: LibraryNews): Plugin<SignedIn> {
+export function useAnswerMemory({ news, rememberFor }: AnswerMemoryOptions): Plugin<SignedIn> {
   const answers = new Map<string, Remembered>();
   const likeness = createLikeness();
   const readsLibrary = createLibraryCheck();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
-import { type LibraryNews, useAnswerMemory } from './answer-memory.ts';
+import { type AnswerMemoryOptions, useAnswerMemory } from './answer-memory.ts';
 import { createContext, type Installation, type SignedIn } from './context.ts';
 import { toWireError, useWireErrors } from './errors.ts';
 import { createExecutor } from './executor.ts';
@@ -13,8 +13,8 @@ export interface EngineOptions {
   schema: GraphQLSchema;
   installation: Installation;
   limits: OperationLimits;
-  /** News of libraries; without them no answer is given twice. */
-  libraryNews?: LibraryNews | undefined;
+  /** Without it no answer is given twice. */
+  answerMemory?: AnswerMemoryOptions | undefined;
   /** Bytes of one request body; above it 413. */
   maxBodyBytes: number;
 }
@@ -27,7 +27,7 @@ export function createGraphQLEngine({
   schema,
   installation,
   limits,
-  libraryNews,
+  answerMemory,
   maxBodyBytes,
 }: EngineOptions): GraphQLEngine {
   const { logger } = installation.services;
@@ -39,7 +39,7 @@ export function createGraphQLEngine({
       useExecutor(installation),
       ...limitPlugins(limits),
       useWireErrors(logger) as Plugin,
-      ...(libraryNews ? [useAnswerMemory(libraryNews)] : []),
+      ...(answerMemory ? [useAnswerMemory(answerMemory)] : []),
     ],
     maskedErrors: { maskError, errorMessage: 'Something went wrong on our side.' },
     maxRequestBodySize: maxBodyBytes,

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Services } from '../domain/context.ts';
-import type { LibraryNews } from '../graphql/answer-memory.ts';
+import type { AnswerMemoryOptions } from '../graphql/answer-memory.ts';
 import type { Streams } from '../graphql/ports.ts';
 import { buildSchema } from '../graphql/schema.ts';
 import { createGraphQLEngine } from '../graphql/yoga.ts';
@@ -29,8 +29,8 @@ export interface HttpServerOptions {
   graphiql?: boolean;
   /** Whether live news arrive; always when absent. Without them the process is not ready. */
   listening?: () => boolean;
-  /** News of libraries; without them no answer is given twice. */
-  libraryNews?: LibraryNews;
+  /** Without it no answer is given twice. */
+  answerMemory?: AnswerMemoryOptions | undefined;
   /** News of revoked keys; without them each request looks its key up. */
   keyNews?: KeyNews;
   /** Limits that differ from {@link defaultHttpLimits}. */
@@ -57,7 +57,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     schema: buildSchema(),
     installation: { services, streams: news, version },
     limits: limits.operation,
-    libraryNews: options.libraryNews,
+    answerMemory: options.answerMemory,
     maxBodyBytes: limits.maxBodyBytes,
   });
   const sockets = createWebSockets({ services, signIn, engine, limits });

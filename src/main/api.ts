@@ -1,7 +1,7 @@
 /** The API process. @module */
 import { createHttpServer, type HttpServer } from '../http/server.ts';
 import { systemClock } from '../lib/clock.ts';
-import { createRealtime } from '../realtime/index.ts';
+import { createRealtime, type Realtime } from '../realtime/index.ts';
 import { type Config, readConfig } from './config.ts';
 import { runProgram } from './process.ts';
 import { buildServices } from './services.ts';
@@ -19,7 +19,7 @@ await runProgram(async () => {
     version,
     listening: realtime.listening,
     keyNews: realtime.keys,
-    libraryNews: realtime.library,
+    answerMemory: memoryOf(config, realtime),
   });
   const port = await listen(server, config);
   const url = `http://${config.host}:${port}/graphql`;
@@ -37,6 +37,10 @@ await runProgram(async () => {
     },
   };
 });
+
+function memoryOf({ rememberAnswersFor: rememberFor }: Config, { library }: Realtime) {
+  return rememberFor > 0 ? { news: library, rememberFor } : undefined;
+}
 
 async function listen(server: HttpServer, { host, port }: Config): Promise<number> {
   try {

@@ -18,6 +18,8 @@ export interface Config {
   port: number;
   /** Milliseconds for which the API goes on serving after it said that it stops. */
   drainFor: number;
+  /** Milliseconds for which an answer is given again while nothing changes; 0 for never. */
+  rememberAnswersFor: number;
   /** Port of the worker's health; none when absent. */
   workerHealthPort: number | undefined;
   appleBaseUrl: string;
@@ -65,6 +67,7 @@ const services = z.object({
   FIRST_POLL_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
   POLL_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
   UNKNOWN_OUTCOME_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
+  ANSWER_MEMORY_SECONDS: seconds(0, 60, 1),
   TASK_EVENT_DAYS: whole(1, 3650, 30),
   TASK_DAYS: whole(30, 3650, 396),
   IDEMPOTENCY_DAYS: whole(1, 365, 7),
@@ -96,6 +99,7 @@ export function readConfig(env: Environment): Config {
     host: values.HOST,
     port: values.PORT,
     drainFor: values.DRAIN_SECONDS * 1000,
+    rememberAnswersFor: values.ANSWER_MEMORY_SECONDS * 1000,
     workerHealthPort: values.WORKER_HEALTH_PORT,
     appleBaseUrl: values.APPLE_BASE_URL ?? appleUrl,
     encryptionKeys: keys,

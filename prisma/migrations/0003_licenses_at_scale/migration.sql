@@ -10,4 +10,6 @@ ALTER TABLE "license" ADD CONSTRAINT "license_organization_id_pool_id_token_id_a
 DROP INDEX "license_organization_id_app_id_id_idx";
 CREATE INDEX "license_live_of_app" ON "license" ("organization_id", "app_id", "id") WHERE "ended_at" IS NULL;
 CREATE INDEX "license_ended_of_app" ON "license" ("organization_id", "app_id", "id") WHERE "ended_at" IS NOT NULL;
+DROP INDEX "license_organization_id_device_id_idx";
+CREATE INDEX "license_organization_id_device_id_id_idx" ON "license" ("organization_id", "device_id", "id");
 CREATE INDEX "license_live" ON "license" ("organization_id", "id") WHERE "ended_at" IS NULL;

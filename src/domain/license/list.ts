@@ -42,9 +42,24 @@ function matches(filter: LicenseFilter): Sql {
     ${appId === null ? nothing : sql`AND l.app_id = ${appId}`}
     ${tokenId === null ? nothing : sql`AND l.token_id = ${tokenId}`}
     ${deviceId === null ? nothing : sql`AND l.device_id = ${deviceId}`}
-    ${serialNumber === null ? nothing : sql`AND l.serial_number = ${serialNumber}`}
-    ${states === null ? sql`AND l.ended_at IS NULL` : sql`AND l.state = ANY (${texts(states)}::"LicenseState"[])`}
+    ${serialNumber === null ? nothing : sql`AND l.device_id = ${deviceOf(filter.organizationId, serialNumber)}`}
+    AND ${states === null ? sql`l.ended_at IS NULL` : inStates(states)}
     ${sources === null ? nothing : sql`AND l.source = ANY (${texts(sources)}::"LicenseSource"[])`}`;
+}
+
+/** Devices have an index of their licenses, serial numbers have not. */
+const deviceOf = (organizationId: bigint, serialNumber: string) =>
+  sql`(SELECT d.id FROM device d WHERE d.organization_id = ${organizationId} AND d.serial_number = ${serialNumber})`;
+
+const ended = new Set(['REVOKED', 'FAILED', 'GONE_AT_APPLE', 'TOKEN_REMOVED']);
+
+/** What is live and what has ended stand in indexes of their own, so each part says which it is. */
+function inStates(states: readonly string[]): Sql {
+  const among = (some: readonly string[]) => sql`l.state = ANY (${texts(some)}::"LicenseState"[])`;
+  const live = sql`(l.ended_at IS NULL AND ${among(states.filter((state) => !ended.has(state)))})`;
+  const over = sql`(l.ended_at IS NOT NULL AND ${among(states.filter((state) => ended.has(state)))})`;
+  if (states.every((state) => ended.has(state))) return over;
+  return states.some((state) => ended.has(state)) ? sql`(${live} OR ${over})` : live;
 }
 
 /** Whose live licenses. */
