@@ -78,7 +78,11 @@ export function taskOf(world: World, id: bigint): Promise<Task> {
 }
 
 export function failuresOf(world: World, taskId: bigint) {
-  return world.database.prisma.taskFailure.findMany({ where: { taskId }, orderBy: { id: 'asc' } });
+  // In the order of the devices: in which order one statement ends many licenses is the database's choice.
+  return world.database.prisma.taskFailure.findMany({
+    where: { taskId },
+    orderBy: [{ deviceId: 'asc' }, { id: 'asc' }],
+  });
 }
 
 /** The app's live licenses. */

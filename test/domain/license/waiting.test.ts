@@ -87,6 +87,23 @@ test('503 again and again: the waits grow, and the first answer ends them', asyn
   expect(await taskOf(world, taskId)).toMatchObject({ outcome: 'ALL' });
 });
 
+test('waits that Apple names do not lengthen those that Russet chooses', async () => {
+  const app = await giveApp(world, token);
+  const taskId = await associate(world, app, await makeDevices(world, 1));
+  for (let times = 0; times < 5; times++) {
+    faultOnce(world, { kind: 'error', errorNumber: 9729, retryAfter: 1 });
+    await world.work();
+    await world.clock.advance(1_001);
+  }
+  faultOnce(world, { kind: 'error', errorNumber: 9729 });
+  await world.work();
+  const task = await taskOf(world, taskId);
+  expect(task).toMatchObject({ state: 'WAITING', waitsFor: 'APPLE' });
+  expect(task.waitsUntil!.getTime() - world.clock.now().getTime()).toBeLessThanOrEqual(2_000);
+  await world.settle();
+  expect(await taskOf(world, taskId)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL' });
+});
+
 test('a task that waits for Apple can be cancelled at once', async () => {
   const app = await giveApp(world, token);
   faultOnce(world, { kind: 'error', errorNumber: 9646, retryAfter: 600 });
