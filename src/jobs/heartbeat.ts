@@ -7,13 +7,19 @@ import { hostname } from 'node:os';
 import pg from 'pg';
 import type { Logger } from '../lib/logger.ts';
 
+/** A job by graphile-worker's ids. */
+export interface RunningJob {
+  id: string;
+  queueId: number | null;
+}
+
 /** Options of {@link startHeartbeat}. */
 export interface HeartbeatOptions {
   url: string;
   /** graphile-worker's id of this process, which its locks carry. */
   poolId: string;
-  /** Ids of the jobs that this process works on. */
-  running(): string[];
+  /** The jobs that this process works on. */
+  running(): RunningJob[];
   logger: Logger;
   /** Milliseconds between two beats. */
   every: number;
@@ -59,8 +65,10 @@ export async function startHeartbeat(options: HeartbeatOptions): Promise<Heartbe
       ]);
       const poolIds = rows[0]?.pool_ids;
       if (poolIds) options.logger.warn({ poolIds }, 'workers stopped beating; their jobs go to others');
-      await db.query(freeJobsSql, [options.poolId, options.deadAfter / 1000, options.running()]);
-      const { rowCount } = await db.query(freeQueuesSql);
+      const running = options.running();
+      const mine = [options.poolId, options.deadAfter / 1000];
+      await db.query(freeJobsSql, [...mine, running.map((job) => job.id)]);
+      const { rowCount } = await db.query(freeQueuesSql, [...mine, running.flatMap((job) => job.queueId ?? [])]);
       if (rowCount) options.logger.warn({ queues: rowCount }, 'queues were held for jobs that are gone; they go on');
     } catch (error) {
       client = null;
@@ -110,8 +118,10 @@ const freeJobsSql = `
 
 // A worker that was frozen, lost its job to another one and wakes late still completes it: graphile-worker deletes the job
 // whoever holds it, but frees the queue only for its holder, who finds no job any more when it is done. The queue would stay
-// held for as long as that one lives. A queue is taken and freed together with its job, so one without is such a leftover.
+// held for as long as that one lives. It is freed by its holder, once it no longer works on the job, or when that one is gone.
 const freeQueuesSql = `
   UPDATE graphile_worker._private_job_queues q SET locked_by = NULL, locked_at = NULL
-  WHERE q.locked_by IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM graphile_worker._private_jobs j WHERE j.job_queue_id = q.id AND j.locked_by = q.locked_by)`;
+  WHERE q.locked_by IS NOT NULL AND q.locked_at < clock_timestamp() - make_interval(secs => $2)
+    AND NOT EXISTS (SELECT 1 FROM graphile_worker._private_jobs j WHERE j.job_queue_id = q.id AND j.locked_by = q.locked_by)
+    AND CASE WHEN q.locked_by = $1 THEN q.id <> ALL ($3::int[])
+             ELSE NOT EXISTS (SELECT 1 FROM worker_process w WHERE w.pool_id = q.locked_by) END`;

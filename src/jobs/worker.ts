@@ -9,7 +9,7 @@ import type { Services } from '../domain/context.ts';
 import { prune } from '../domain/work/prune.ts';
 import { withLogFields } from '../lib/log-fields.ts';
 import type { Logger } from '../lib/logger.ts';
-import { startHeartbeat } from './heartbeat.ts';
+import { type RunningJob, startHeartbeat } from './heartbeat.ts';
 import { interruptible, WorkerStopsError } from './interruptible.ts';
 import { type JobPool, keepPool } from './lasting-pool.ts';
 import { type JobHandler, jobs } from './registry.ts';
@@ -59,10 +59,10 @@ async function startPool(options: WorkerOptions, stopping: AbortSignal): Promise
   const { database, services } = options;
   const events = new EventEmitter() as WorkerEvents;
   const poolIds: string[] = [];
-  const running = new Set<string>();
+  const running = new Map<string, RunningJob>();
   const interrupting = new AbortController();
   events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id));
-  events.on('job:start', ({ job }) => running.add(job.id));
+  events.on('job:start', ({ job }) => running.set(job.id, { id: job.id, queueId: job.job_queue_id }));
   events.on('job:complete', ({ job }) => running.delete(job.id));
   const ended = once(events, 'pool:gracefulShutdown');
   let givenUp = false;
@@ -86,7 +86,7 @@ async function startPool(options: WorkerOptions, stopping: AbortSignal): Promise
   const heartbeat = await startHeartbeat({
     url: database.url,
     poolId,
-    running: () => [...running],
+    running: () => [...running.values()],
     logger: services.logger,
     every: options.heartbeatEvery,
     deadAfter: options.deadAfter,

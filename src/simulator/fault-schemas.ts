@@ -36,7 +36,11 @@ const fault = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('latency'), ms: count }),
   z.strictObject({ kind: z.literal('reset'), when: z.enum(['before', 'after']) }),
-  z.strictObject({ kind: z.literal('html'), status: count.optional() }),
+  z.strictObject({
+    kind: z.literal('html'),
+    status: count.optional(),
+    when: z.enum(['before', 'after']).optional(),
+  }),
   z.strictObject({ kind: z.literal('truncate'), bytes: count.optional() }),
   z.strictObject({
     kind: z.literal('patch'),

@@ -138,9 +138,15 @@ test('F3 Apple’s lagging numbers never overwrite ours: they stand beside as dr
   world.simulator.admin.setOptions({ countLagSeconds: 0 });
   const app = await ownApp(organizationId, school.twentyFive);
   const query = { organizationId, appIds: [app.id], tokenId };
-  expect((await countApps(preparedRows(world.database.pool), query)).get(app.id)).toMatchObject({ used: 2n, drift: 2n });
+  expect((await countApps(preparedRows(world.database.pool), query)).get(app.id)).toMatchObject({
+    used: 2n,
+    drift: 2n,
+  });
   await sync(tokenId);
-  expect((await countApps(preparedRows(world.database.pool), query)).get(app.id)).toMatchObject({ used: 2n, drift: 0n });
+  expect((await countApps(preparedRows(world.database.pool), query)).get(app.id)).toMatchObject({
+    used: 2n,
+    drift: 0n,
+  });
 });
 
 test('S41 a refund below what is used makes the pool overdrawn, and is stored', async () => {

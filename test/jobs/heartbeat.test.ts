@@ -1,13 +1,13 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Heartbeat, startHeartbeat } from '../../src/jobs/heartbeat.ts';
+import { type Heartbeat, type RunningJob, startHeartbeat } from '../../src/jobs/heartbeat.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
 let db: pg.Pool;
 let heartbeat: Heartbeat;
-let running: string[] = [];
+let running: RunningJob[] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -82,18 +82,26 @@ test('F12 the jobs of a worker that died before its first sign of life are free 
 });
 
 test('F12 a worker never takes its own jobs away, however long they last', async () => {
-  running = [await takenJob('pool-mine', 3_600)];
+  running = [{ id: await takenJob('pool-mine', 3_600), queueId: null }];
   await heartbeat.beat();
   expect(await holders()).toEqual([['pool-mine'], ['pool-mine']]);
 });
 
-test('F12 a queue whose job was completed by a worker that woke late is free again; one with its job is not', async () => {
-  await takenJob('pool-mine', 30);
+test('F12 a queue whose job was completed by a worker that woke late is freed by its holder, when that one is done with it', async () => {
+  const job = await takenJob('pool-mine', 30);
   await takenJob('pool-alive', 30);
   await lastBeat('pool-alive', 3);
-  await db.query(`DELETE FROM graphile_worker._private_jobs WHERE key = 'pool-mine'`);
+  await takenJob('pool-gone', 30);
+  const queue = await db.query<{ id: number }>(
+    `SELECT id FROM graphile_worker._private_job_queues WHERE queue_name = 'pool-mine'`,
+  );
+  await db.query('DELETE FROM graphile_worker._private_jobs');
+  running = [{ id: job, queueId: queue.rows[0]!.id }];
   await heartbeat.beat();
-  expect(await holders()).toEqual([['pool-alive'], ['pool-alive']]);
+  expect(await holders()).toEqual([[], ['pool-alive', 'pool-mine']]);
+  running = [];
+  await heartbeat.beat();
+  expect(await holders()).toEqual([[], ['pool-alive']]);
 });
 
 test('F12 a job that was fetched for this worker and never arrived is free again; a young one may be on its way', async () => {

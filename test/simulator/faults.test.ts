@@ -110,6 +110,16 @@ describe('F8 broken connections and bodies', () => {
     expect(() => JSON.parse(text)).toThrow();
   });
 
+  it('F8 an HTML page after all was done', async () => {
+    const { ask, admin } = await bench();
+    admin.faults.add({ match: { times: 1 }, fault: { kind: 'html', when: 'after' } });
+    expect(await ask('/assets/associate', { json })).toMatchObject({
+      status: 502,
+      text: expect.stringMatching(/^<html>/),
+    });
+    expect(admin.truth({ uId }).events).toMatchObject([{ numRequested: 4 }]);
+  });
+
   it('F8 latency holds an answer until the clock has moved', async () => {
     const { ask, admin, clock } = await bench();
     admin.faults.add({ match: { times: 1 }, fault: { kind: 'latency', ms: 5000 } });

@@ -3,7 +3,7 @@ import { moment, sql } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type AcceptedWrite, AppleFailure, type AppleLimits, type Credential } from '../ports.ts';
 import { setRunning } from '../task/change.ts';
-import { ClaimLostError, type GateClaim, underGateClaim } from '../task/claim.ts';
+import { ClaimLostError, type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { traceTask } from '../task/trace.ts';
 import { callApple } from '../token/call-apple.ts';
@@ -96,6 +96,7 @@ async function keepAccepted(
       taskId: work.taskId,
       appleEventId: accepted.eventId,
     });
+    await noteProgress(tx, claim);
   });
 }
 

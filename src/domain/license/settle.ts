@@ -1,7 +1,7 @@
 /** Brings what Apple said of a write into the license rows, the pools, the ledger and the task. May come twice. @module */
 import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
-import { type GateClaim, underGateClaim } from '../task/claim.ts';
+import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
 import { type CallKind, type Carried, carriedBy, closeCall } from './call.ts';
 import { countFor } from './count-done.ts';
@@ -46,6 +46,7 @@ export async function settleCall(
     await putBack(context, tx, { organizationId: claim.organizationId, callId: call.callId, kind: call.kind }, now);
     await closeCall(tx, claim.organizationId, call.callId, 'SETTLED', now);
     await sumReported(tx, claim.organizationId, call.taskId);
+    await noteProgress(tx, claim);
     context.failpoint('settling');
     return endSettledTasks(tx, claim.organizationId, taskIds, now);
   });

@@ -41,8 +41,10 @@ async function lockOpenTasks(tx: Tx, claim: GateClaim): Promise<OpenTask[]> {
 export function waitForApple(context: Context, claim: GateClaim, failure: AppleFailure): Promise<void> {
   return underGateClaim(context, claim, async (tx) => {
     const now = context.clock.now();
+    // A wait that Apple names is no failed try: it must not lengthen the waits that Russet chooses itself.
+    const failed = failure.retryAfter === undefined ? 1 : 0;
     const [gate] = await tx.$queryRaw<{ attempts: number }[]>(sql`
-      UPDATE token_gate SET attempts = attempts + 1 WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId} RETURNING attempts`);
+      UPDATE token_gate SET attempts = attempts + ${failed} WHERE organization_id = ${claim.organizationId} AND token_id = ${claim.tokenId} RETURNING attempts`);
     const until = new Date(now.getTime() + (failure.retryAfter ?? backoff(gate!.attempts, appleBackoff)));
     const tasks = await lockOpenTasks(tx, claim);
     await comeBackAt(tx, claim, until);

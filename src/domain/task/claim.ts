@@ -56,6 +56,12 @@ export async function claimGate(services: Services, token: Omit<GateClaim, 'clai
   return rows[0] ? { ...token, claim: rows[0].claim } : null;
 }
 
+/** Apple took a write or told its outcome: failed tries before it are no longer in a row. Inside {@link underGateClaim}. */
+export async function noteProgress(tx: Tx, { organizationId, tokenId }: GateClaim): Promise<void> {
+  await tx.$executeRaw(sql`
+    UPDATE token_gate SET attempts = 0 WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND attempts <> 0`);
+}
+
 /** One transaction of the token's writer. Throws {@link ClaimLostError} when the claim is no longer ours. */
 export function underGateClaim<T>(services: Services, held: GateClaim, work: (tx: Tx) => Promise<T>): Promise<T> {
   return transaction(services, async (tx) => {

@@ -40,8 +40,8 @@ export type Fault =
   | { kind: 'latency'; ms: number }
   /** The connection is cut: before anything was done, or after all of it was. */
   | { kind: 'reset'; when: 'before' | 'after' }
-  /** A gateway's HTML page instead of an answer; nothing is done. */
-  | { kind: 'html'; status?: number }
+  /** A gateway's HTML page instead of an answer: nothing was done, or with `after` all of it. */
+  | { kind: 'html'; status?: number; when?: 'before' | 'after' }
   /** The right answer, cut off in the middle of its JSON. */
   | { kind: 'truncate'; bytes?: number }
   /** Fields of the answer are replaced or taken out. */

@@ -74,10 +74,11 @@ function replyTo(call: Call, route: Route, faults: readonly Fault[]): Reply {
   const error = faultOf(faults, 'error');
   if (reset?.when === 'before') return { cut: true };
   if (error) return { cut: false, answer: orderedError(error, call.now) };
-  if (html) return { cut: false, answer: { status: html.status ?? 502, body: null }, html: gatewayPage };
+  if (html && html.when !== 'after') return gateway(html);
   disturbWorld(faults, call);
   const answer = bendAnswer(faults, perform(call, route, faults), () => call.world.random.uuid());
   if (reset) return { cut: true };
+  if (html) return gateway(html);
   const truncate = faultOf(faults, 'truncate');
   return { cut: false, answer, ...(truncate ? { keepBytes: truncate.bytes ?? 20 } : {}) };
 }
@@ -86,6 +87,12 @@ function perform(call: Call, route: Route, faults: readonly Fault[]): Answer {
   const errorNumber = validate(call);
   return errorNumber === undefined ? route.answer(call, eventPlanOf(faults)) : refusal(call, errorNumber);
 }
+
+const gateway = ({ status = 502 }: { status?: number }): Reply => ({
+  cut: false,
+  answer: { status, body: null },
+  html: gatewayPage,
+});
 
 const gatewayPage = '<html><head><title>502</title></head><body><h1>Bad Gateway</h1></body></html>';
 
