@@ -34,7 +34,7 @@ const library = new Set([
   ...['LicenseAllocation', 'AllocationSkipped', 'LicenseHolder', 'Device', 'VppUser', 'Token', 'ForeignServer'],
 ]);
 
-/** Most characters of all answers together. */
+/** Most characters of all answers together, and of what they are known by. */
 const mostCharacters = 16 * 1024 * 1024;
 
 /** Options of {@link useAnswerMemory}. */
@@ -63,14 +63,16 @@ export function useAnswerMemory({ news, rememberFor }: AnswerMemoryOptions): Plu
   const stampOf = (organizationId: bigint) => `${news.stamp(organizationId)} ${writes.get(organizationId) ?? 0}`;
 
   const forget = (key: string) => {
-    characters -= answers.get(key)?.text.length ?? 0;
+    const known = answers.get(key);
+    if (!known) return;
+    characters -= key.length + known.text.length;
     answers.delete(key);
   };
 
   const remember = (key: string, answer: Remembered) => {
     forget(key);
     answers.set(key, answer);
-    characters += answer.text.length;
+    characters += key.length + answer.text.length;
     for (const oldest of answers.keys()) {
       if (characters <= mostCharacters) return;
       forget(oldest);
@@ -87,10 +89,11 @@ export function useAnswerMemory({ news, rememberFor }: AnswerMemoryOptions): Plu
   return {
     onExecute: ({ args, setResultAndStopExecution }) => {
       const { organizationId } = (args.contextValue as SignedIn).actor;
-      if (getOperationAST(args.document, args.operationName)?.operation === 'mutation') {
+      const operation = getOperationAST(args.document, args.operationName)?.operation;
+      if (operation === 'mutation') {
         return { onExecuteDone: () => void writes.set(organizationId, (writes.get(organizationId) ?? 0) + 1) };
       }
-      if (!news.live || !readsLibrary(args)) return;
+      if (operation !== 'query' || !news.live || !readsLibrary(args)) return;
       const key = likeness(args);
       const stamp = stampOf(organizationId);
       const known = recall(key, stamp);
@@ -108,21 +111,17 @@ export function useAnswerMemory({ news, rememberFor }: AnswerMemoryOptions): Plu
   };
 }
 
-/** Whether an operation is a query that reads nothing but the library. Looked at once for each document. */
+/** Whether a document reads nothing but the library. Looked at once for each. */
 function createLibraryCheck(): (args: ExecutionArgs) => boolean {
-  const known = new WeakMap<DocumentNode, Map<string, boolean>>();
-  return ({ schema, document, operationName }) => {
-    const ofDocument = known.get(document) ?? new Map<string, boolean>();
-    known.set(document, ofDocument);
-    const name = operationName ?? '';
-    const answer = ofDocument.get(name) ?? check(schema, document, operationName);
-    ofDocument.set(name, answer);
+  const known = new WeakMap<DocumentNode, boolean>();
+  return ({ schema, document }) => {
+    const answer = known.get(document) ?? check(schema, document);
+    known.set(document, answer);
     return answer;
   };
 }
 
-function check(schema: GraphQLSchema, document: DocumentNode, operationName: string | null | undefined): boolean {
-  if (getOperationAST(document, operationName)?.operation !== 'query') return false;
+function check(schema: GraphQLSchema, document: DocumentNode): boolean {
   const types = new TypeInfo(schema);
   let only = true;
   const look = () => {

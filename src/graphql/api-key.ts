@@ -104,7 +104,8 @@ const RevokeApiKeyPayload = builder.objectRef<{ apiKeyId: bigint }>('RevokeApiKe
 });
 
 mutation('revokeApiKey', {
-  description: 'Ends a key for good. Open sockets that it opened are closed within a minute.',
+  description:
+    'Ends a key for good: requests are refused within a second, sockets that it opened are closed within a minute.',
   right: 'keys:write',
   input: RevokeApiKeyInput,
   payload: RevokeApiKeyPayload,

@@ -45,7 +45,7 @@ export function createExecutor({ from = compileFrom } = {}): Executor {
     const known = knownOf(args);
     known.runs += 1;
     if (known.runs < from) return execute(args);
-    known.compiled ??= compile(args);
+    if (known.compiled === undefined) known.compiled = compile(args);
     if (!known.compiled) return execute(args);
     const variables = getVariableValues(args.schema, operation.variableDefinitions ?? [], args.variableValues ?? {});
     if (variables.errors) return execute(args);

@@ -63,16 +63,21 @@ function guardField(field: Field): void {
   if (!written) guardMembers(field, target);
 }
 
-/** Which member of a union a field leads to is known once it is resolved. */
+/** Which member of a union a field leads to is known once it is resolved: now, or when its rows are read. */
 function guardMembers(field: Field, target: GraphQLNamedType): void {
   if (!isUnionType(target) || target.getTypes().every((type) => typeRights[type.name] === undefined)) return;
   const { resolve } = field;
   field.resolve = (parent, args, context, info) => {
+    const admit = (value: unknown): unknown => {
+      if (value === null || value === undefined) return value;
+      const name = target.resolveType!(value, context, info, target);
+      if (typeof name !== 'string') throw new TypeError(`${target.name} does not say at once which type a value is`);
+      const need = typeRights[name];
+      if (need) demand(context, need);
+      return value;
+    };
     const value = resolve!(parent, args, context, info);
-    const name = value && target.resolveType!(value, context, info, target);
-    const need = typeof name === 'string' ? typeRights[name] : undefined;
-    if (need) demand(context, need);
-    return value;
+    return value instanceof Promise ? value.then(admit) : admit(value);
   };
 }
 

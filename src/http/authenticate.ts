@@ -1,5 +1,6 @@
 /** From a credential on the wire to an actor. @module */
 import { type GoodKey, lookUpKey } from '../domain/access/authenticate.ts';
+import { hashSecretKey } from '../domain/access/secret-key.ts';
 import type { KeyActor } from '../domain/actor.ts';
 import type { Services } from '../domain/context.ts';
 
@@ -37,24 +38,26 @@ const mostKnown = 10_000;
 
 /** Makes the sign-in of a server. Without news of revoked keys every one is looked up each time. */
 export function createSignIn(services: Services, news?: KeyNews): SignIn {
+  // By their hashes: the keys themselves are kept nowhere.
   const known = new Map<string, GoodKey & { stamp: number; until: number }>();
 
-  const remembered = (key: string): KeyActor | null => {
-    const found = known.get(key);
+  const remembered = (hash: string): KeyActor | null => {
+    const found = known.get(hash);
     if (!found || !news?.live || found.stamp !== news.stamp || performance.now() >= found.until) return null;
     return found.expiresAt !== null && found.expiresAt <= services.clock.now() ? null : found.actor;
   };
 
   return async (key) => {
-    if (key === null) return null;
-    const actor = remembered(key);
+    const hash = key === null ? null : hashSecretKey(key);
+    if (key === null || hash === null) return null;
+    const actor = remembered(hash);
     if (actor) return actor;
     // The stamp is that of before the look: a key that is revoked meanwhile is looked up again.
     const stamp = news?.stamp ?? 0;
     const good = await lookUpKey(services, key);
-    known.delete(key);
+    known.delete(hash);
     if (!good) return null;
-    if (news) known.set(key, { ...good, stamp, until: performance.now() + knownFor });
+    if (news) known.set(hash, { ...good, stamp, until: performance.now() + knownFor });
     if (known.size > mostKnown) known.delete(known.keys().next().value!);
     return good.actor;
   };

@@ -27,6 +27,9 @@ export interface WebSockets {
   close(): Promise<void>;
 }
 
+/** Characters of an operation's name that a log line shows. */
+const longestName = 100;
+
 type Enveloped = ReturnType<GraphQLEngine['getEnveloped']>;
 
 /** How one operation is run. */
@@ -99,7 +102,10 @@ function createProtocol({ services, signIn, engine, limits }: WebSocketParts): S
         return [new GraphQLError('The API key is no longer valid.', { extensions: { code: 'UNAUTHENTICATED' } })];
       }
       const correlationId = correlationIdOf(extra.request);
-      services.logger.info({ correlationId, operation: payload.operationName }, 'operation over WebSocket');
+      services.logger.info(
+        { correlationId, operation: payload.operationName?.slice(0, longestName) },
+        'operation over WebSocket',
+      );
       const prepared = await prepare(services, engine, { actor, correlationId }, payload);
       if (Array.isArray(prepared)) return prepared.map(withoutHttp);
       pipelines.set(prepared.args, { ...prepared, correlationId });

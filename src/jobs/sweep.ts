@@ -11,7 +11,7 @@ export async function sweep(services: Services): Promise<number> {
     const keys = due.map((work) => work.key);
     const waiting = await tx.$queryRaw<{ key: string }[]>(
       // One that used up its attempts stays in the table and will never run.
-      sql`SELECT key FROM graphile_worker.jobs WHERE key = ANY (${keys}::text[]) AND attempts < max_attempts AND attempts < max_attempts`,
+      sql`SELECT key FROM graphile_worker.jobs WHERE key = ANY (${keys}::text[]) AND attempts < max_attempts`,
     );
     const known = new Set(waiting.map((job) => job.key));
     const missing = due.filter((work) => !known.has(work.key));

@@ -1,4 +1,5 @@
 /** `npm run rotate-key`: seals every secret with the first key of the list. @module */
+import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { openDatabase } from '../db/client.ts';
 import { openInstallation } from '../domain/installation/open.ts';
@@ -30,8 +31,10 @@ await runCommand(async () => {
       const { ring } = await openInstallation({ prisma, clock: systemClock }, encryptionKeys);
       console.log(`Sealing everything with "${ring.ids[0]}".`);
       refuseUnopened(
-        await rewrapSecrets({ prisma }, ring, ({ rewrapped, left }) =>
-          console.log(`${rewrapped} secrets rewrapped, ${left} left`),
+        await rewrapSecrets(
+          { prisma, clock: systemClock, correlationId: `rotate-key-${randomUUID()}` },
+          ring,
+          ({ rewrapped, left }) => console.log(`${rewrapped} secrets rewrapped, ${left} left`),
         ),
       );
       console.log(farewell(ring.ids));

@@ -1,9 +1,14 @@
+import { getNamedType, isAbstractType, isObjectType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AppCounts } from '../../src/domain/app/counts.ts';
-import { globalId } from '../../src/graphql/ids.ts';
+import { ForbiddenError } from '../../src/domain/errors.ts';
+import { globalId, nodeRights } from '../../src/graphql/ids.ts';
+import { buildSchema } from '../../src/graphql/schema.ts';
 import { noNews, startApi, type TestApi } from '../http/support/api.ts';
 import { openSocket } from '../http/support/socket.ts';
 import { addApp, addDevice, addLicense, addPool, addTask, addToken } from './rows.ts';
+
+const schema = buildSchema();
 
 let api: TestApi;
 let organizationId: bigint;
@@ -170,5 +175,59 @@ test('S3 a key of fewer rights gets what it may and a typed refusal for the rest
   expect(answer.errors![0]).toMatchObject({
     path: ['viewer', 'organization'],
     extensions: { code: 'FORBIDDEN', required: 'organization:read' },
+  });
+});
+
+describe('S3 no way to a type is left open', () => {
+  const paths: [name: string, query: string][] = [
+    ['a page of licenses', '{ licenses(first: 1) { edges { node { holder { ... on Device { serialNumber } } } } } }'],
+    [
+      'one license',
+      'query($id: ID!) { node(id: $id) { ... on License { holder { ... on Device { serialNumber } } } } }',
+    ],
+  ];
+
+  test.each(paths)(
+    'S3 the device that holds a license needs the right to read devices, by way of %s',
+    async (_name, query) => {
+      const less = await api.key(organizationId, 'ADMINISTRATOR', ['licenses:read']);
+      const refused = await api.ask(less, query, { id: ids.License });
+      expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', required: 'devices:read' });
+      expect(JSON.stringify(refused.data ?? null)).not.toContain('C02SECRET1');
+      const both = await api.key(organizationId, 'ADMINISTRATOR', ['licenses:read', 'devices:read']);
+      expect(JSON.stringify((await api.ask(both, query, { id: ids.License })).data)).toContain('C02SECRET1');
+    },
+  );
+
+  test('S3 every field that leads to a guarded type asks first, or shows what was just written', () => {
+    const context = { actor: { kind: 'API_KEY', role: 'EMPLOYEE', scopes: [] } };
+    const open: string[] = [];
+    let guarded = 0;
+    for (const type of Object.values(schema.getTypeMap())) {
+      if (!isObjectType(type) || type.name.startsWith('__')) continue;
+      for (const field of Object.values(type.getFields())) {
+        const target = getNamedType(field.type);
+        if (!Object.hasOwn(nodeRights, target.name) || field.extensions.written === true) continue;
+        guarded += 1;
+        try {
+          field.resolve!({}, {}, context, {} as never);
+          open.push(`${type.name}.${field.name}`);
+        } catch (error) {
+          if (!(error instanceof ForbiddenError)) open.push(`${type.name}.${field.name}: ${error}`);
+        }
+      }
+    }
+    expect(open).toEqual([]);
+    expect(guarded).toBeGreaterThan(20);
+  });
+
+  test('S3 what leads to one of several types is known, each of them', () => {
+    const several: string[] = [];
+    for (const type of Object.values(schema.getTypeMap())) {
+      if (!isObjectType(type) || type.name.startsWith('__') || type.name === 'Mutation') continue;
+      for (const field of Object.values(type.getFields()))
+        if (isAbstractType(getNamedType(field.type))) several.push(`${type.name}.${field.name}`);
+    }
+    expect(several).toEqual(['License.holder', 'Query.node', 'Query.nodes']);
   });
 });

@@ -10,6 +10,7 @@ export type AuditAction =
   | 'token.remove'
   | 'token.reorder'
   | 'token.claim'
+  | 'token.reseal'
   | 'license.associate'
   | 'license.revoke'
   | 'sync.start'

@@ -1,6 +1,7 @@
 /** Puts every sealed secret under the first key, while everything else goes on working. @module */
-import { ids, sql } from '../../db/transaction.ts';
-import type { Services } from '../context.ts';
+import { ids, sql, transaction } from '../../db/transaction.ts';
+import { recordAudit } from '../audit/record.ts';
+import type { Context, Services } from '../context.ts';
 import { secretRow } from '../token/exchange.ts';
 import type { KeyRing } from '../token/key-ring.ts';
 import { installationRow } from './open.ts';
@@ -29,7 +30,7 @@ interface SealedToken {
   secretJwe: string;
 }
 
-type Rewrapper = Pick<Services, 'prisma'>;
+type Rewrapper = Pick<Services, 'prisma' | 'clock'> & Pick<Context, 'correlationId'>;
 
 /**
  * Rewraps all tokens, and last the installation's own secret. Each row is changed only while it holds what was opened: a
@@ -77,7 +78,14 @@ async function rewrapToken(services: Rewrapper, ring: KeyRing, token: SealedToke
   const { organizationId, id, mdmId, secretJwe } = token;
   const { jwe, keyId } = await ring.seal(secret, secretRow(mdmId));
   const where = { organizationId, id, secretJwe };
-  return (await services.prisma.token.updateMany({ where, data: { secretJwe: jwe, keyId } })).count > 0;
+  return transaction(services, async (tx) => {
+    const changed = await tx.token.updateMany({ where, data: { secretJwe: jwe, keyId } });
+    if (changed.count === 0) return false;
+    const actor = { kind: 'SYSTEM' as const, organizationId, name: 'rotate-key' };
+    const entry = { action: 'token.reseal' as const, subject: `token:${id}`, data: { keyId } };
+    await recordAudit({ ...services, actor }, tx, entry);
+    return true;
+  });
 }
 
 async function rewrapInstallation(services: Rewrapper, ring: KeyRing): Promise<void> {

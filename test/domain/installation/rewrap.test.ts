@@ -18,6 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+const rewrapper = () => ({ ...world.services, correlationId: 'test' });
 const tokens = () => world.database.prisma.token.findMany({ orderBy: { id: 'asc' } });
 
 test('§4.2 a token that is renewed while it is rewrapped keeps its new secret; one that nobody can open is told', async () => {
@@ -40,7 +41,7 @@ test('§4.2 a token that is renewed while it is rewrapped keeps its new secret; 
     },
   };
   const reports: number[] = [];
-  const unopened = await rewrapSecrets(world.services, racing, ({ left }) => reports.push(left));
+  const unopened = await rewrapSecrets(rewrapper(), racing, ({ left }) => reports.push(left));
   expect(raced).toBe(true);
   expect(unopened).toEqual([{ tokenId: broken!.id, reason: expect.stringContaining('does not belong') }]);
   expect(reports.at(-1)).toBe(1);
@@ -50,7 +51,12 @@ test('§4.2 a token that is renewed while it is rewrapped keeps its new secret; 
   expect((await world.database.prisma.installation.findFirstOrThrow()).keyId).toBe('old');
 
   await world.database.prisma.token.delete({ where: where(broken!.id) });
-  expect(await rewrapSecrets(world.services, ring)).toEqual([]);
+  expect(await rewrapSecrets(rewrapper(), ring)).toEqual([]);
   expect((await world.database.prisma.installation.findFirstOrThrow()).keyId).toBe('new');
   await openInstallation(world.services, [newer]);
+  // Each token once, by whom and under which key.
+  const entries = await world.database.prisma.auditEntry.findMany({ where: { action: 'token.reseal' } });
+  expect(new Set(entries.map((entry) => entry.subject)).size).toBe(entries.length);
+  expect(entries).toHaveLength((await tokens()).length);
+  expect(entries[0]).toMatchObject({ actor: 'system:rotate-key', data: { keyId: 'new' }, correlationId: 'test' });
 });
