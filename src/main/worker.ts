@@ -1,4 +1,5 @@
 /** The worker process. @module */
+import { constants, setPriority } from 'node:os';
 import { databaseProblem } from '../http/health.ts';
 import { startHealthServer } from '../http/health-server.ts';
 import { startWorker } from '../jobs/worker.ts';
@@ -7,6 +8,8 @@ import { runProgram } from './process.ts';
 import { buildServices } from './services.ts';
 
 await runProgram(async () => {
+  // On a machine that it shares with an API, people's questions come before background work.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const config = readConfig(process.env);
   const { database, services } = await buildServices(config, 'worker');
   const worker = await startWorker({
