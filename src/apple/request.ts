@@ -12,6 +12,8 @@ export interface AppleRequest<Answer> {
   answer: z.ZodType<Answer>;
   /** The token file's text; goes out verbatim, as bearer or as the cookie `itvt` (metadata, fact sheet §16B). */
   credential?: { text: Credential; as: 'bearer' | 'cookie' };
+  /** Token of the Apple Developer Program, as bearer beside the cookie (fact sheet §16A). */
+  developerToken?: string;
   /** JSON body of a POST. */
   body?: object;
   /** Milliseconds for the whole exchange, the body included. */

@@ -79,6 +79,7 @@ function requestInit<Answer>(request: AppleRequest<Answer>): RequestInit {
     if (as === 'bearer') headers.authorization = `Bearer ${text}`;
     else headers.cookie = `itvt=${text}`;
   }
+  if (request.developerToken) headers.authorization = `Bearer ${request.developerToken}`;
   if (!request.body) return { method: request.method, headers };
   headers['content-type'] = 'application/json';
   return { method: request.method, headers, body: JSON.stringify(request.body) };

@@ -38,6 +38,10 @@ export interface Settings {
   expiringDays: number;
   /** Milliseconds a task holds its reservations while its token waits for a renewal. */
   renewalWait: number;
+  /** Milliseconds after which the metadata of an app is asked for again. */
+  metadataEvery: number;
+  /** Most apps of one token whose known metadata is asked for again at a time; the others follow ten minutes later. */
+  metadataApps: number;
   /** Days after which task events are deleted. */
   taskEventDays: number;
   /** Days for which a task is kept after its end, with its failures and its calls to Apple. */

@@ -6,6 +6,7 @@ import type { EncryptionKey } from '../domain/token/key-ring.ts';
 import { ConfigError } from './config/config-error.ts';
 import { type Environment, logLevel, postgresUrl, readFields, seconds, whole } from './config/fields.ts';
 import { readKeys } from './config/keys.ts';
+import { type MetadataConfig, readMetadata } from './config/metadata.ts';
 
 export { ConfigError };
 
@@ -23,6 +24,7 @@ export interface Config {
   /** Port of the worker's health; none when absent. */
   workerHealthPort: number | undefined;
   appleBaseUrl: string;
+  metadata: MetadataConfig;
   encryptionKeys: EncryptionKey[];
   logLevel: string;
   worker: WorkerConfig;
@@ -72,6 +74,8 @@ const services = z.object({
   TASK_DAYS: whole(30, 3650, 396),
   IDEMPOTENCY_DAYS: whole(1, 365, 7),
   TOKEN_EXPIRING_DAYS: whole(1, 365, 30),
+  METADATA_HOURS: whole(1, 720, 24),
+  METADATA_APPS: whole(1, 100_000, 1_000),
   RUSSET_FAILPOINT: z
     .string()
     .regex(
@@ -87,7 +91,9 @@ export function readConfig(env: Environment): Config {
   const values = readFields(services, env, problems);
   const keys = readKeys(env, problems);
   const mode = env.RUSSET_MODE === 'sandbox' ? 'SANDBOX' : 'PRODUCTION';
+  const metadata = readMetadata(env, problems);
   checkApple(env.APPLE_BASE_URL, mode, problems);
+  checkMetadata(metadata, mode, problems);
   if (mode === 'PRODUCTION' && env.RUSSET_FAILPOINT) {
     problems.push('RUSSET_FAILPOINT ends processes on purpose and is for tests in the sandbox only');
   }
@@ -102,6 +108,7 @@ export function readConfig(env: Environment): Config {
     rememberAnswersFor: values.ANSWER_MEMORY_SECONDS * 1000,
     workerHealthPort: values.WORKER_HEALTH_PORT,
     appleBaseUrl: values.APPLE_BASE_URL ?? appleUrl,
+    metadata,
     encryptionKeys: keys,
     logLevel: values.LOG_LEVEL,
     worker: {
@@ -119,12 +126,23 @@ export function readConfig(env: Environment): Config {
 function checkApple(address: string | undefined, mode: Config['mode'], problems: string[]): void {
   if (mode === 'SANDBOX') {
     if (!address) problems.push('APPLE_BASE_URL is missing: in the sandbox it is the address of the simulator');
-    else if (URL.canParse(address) && !['127.0.0.1', 'localhost', '[::1]'].includes(new URL(address).hostname)) {
+    else if (URL.canParse(address) && !onThisMachine(address)) {
       problems.push('APPLE_BASE_URL must be on this machine in the sandbox, which never calls Apple');
     }
   } else if (address && !address.startsWith('https://'))
     problems.push('APPLE_BASE_URL must begin with https:// in production');
 }
+
+/** The sandbox asks nobody outside for metadata either. */
+function checkMetadata({ source, url }: MetadataConfig, mode: Config['mode'], problems: string[]): void {
+  const local = url !== undefined && URL.canParse(url) && onThisMachine(url);
+  if (mode === 'SANDBOX' && !local && (url !== undefined || source !== 'legacy'))
+    problems.push('METADATA_URL must be on this machine in the sandbox, which never calls Apple');
+  if (mode === 'PRODUCTION' && url !== undefined && !url.startsWith('https://'))
+    problems.push('METADATA_URL must begin with https:// in production');
+}
+
+const onThisMachine = (address: string) => ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(address).hostname);
 
 function settingsOf(mode: Config['mode'], values: z.output<typeof services>): Settings {
   const sandbox = mode === 'SANDBOX';
@@ -141,6 +159,8 @@ function settingsOf(mode: Config['mode'], values: z.output<typeof services>): Se
     unknownOutcomeWait: seconds(values.UNKNOWN_OUTCOME_SECONDS, 60),
     expiringDays: values.TOKEN_EXPIRING_DAYS,
     renewalWait: 86_400_000,
+    metadataEvery: values.METADATA_HOURS * 3_600_000,
+    metadataApps: values.METADATA_APPS,
     taskEventDays: values.TASK_EVENT_DAYS,
     taskDays: values.TASK_DAYS,
     idempotencyDays: values.IDEMPOTENCY_DAYS,

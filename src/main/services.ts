@@ -1,7 +1,6 @@
 /** Builds what a process owns. The only place that chooses drivers. @module */
 
 import { createAppleLibrary } from '../apple/library.ts';
-import { createLegacyLookup } from '../apple/metadata/legacy-lookup.ts';
 import { type Database, openDatabase } from '../db/client.ts';
 import type { Failpoint, Services } from '../domain/context.ts';
 import { openInstallation } from '../domain/installation/open.ts';
@@ -9,6 +8,7 @@ import { createSecretBox, type SecretBox } from '../domain/token/secret-box.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, type Logger } from '../lib/logger.ts';
 import type { Config } from './config.ts';
+import { createMetadataSource } from './metadata-source.ts';
 import { requireCurrentDatabase } from './reach-database.ts';
 
 /** A process's services and the database under them. */
@@ -52,7 +52,7 @@ function assemble(config: Config, { prisma, pool }: Database, logger: Logger, se
     clock: systemClock,
     logger,
     apple,
-    metadata: createLegacyLookup({ url: apple.metadataLookupUrl, clock: systemClock, logger }),
+    metadata: createMetadataSource(config.metadata, { clock: systemClock, logger }, apple.metadataLookupUrl),
     secrets,
     settings: config.settings,
     failpoint: failpointOf(config.failpoint),

@@ -33,6 +33,8 @@ export const testSettings: Settings = {
   unknownOutcomeWait: 60_000,
   expiringDays: 30,
   renewalWait: 86_400_000,
+  metadataEvery: 86_400_000,
+  metadataApps: 1_000,
   taskEventDays: 30,
   taskDays: 396,
   idempotencyDays: 7,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { MetadataVariant } from '../../domain/ports.ts';
 import { id, optional } from '../wire.ts';
 import { toIconTemplate } from './icon.ts';
+import { familiesOf, platformOfFamily } from './platforms.ts';
 
 const text = optional(z.string().trim().min(1));
 
@@ -45,16 +46,6 @@ const platformOfKind: Record<string, string> = {
   tvOS: 'appletvos',
 };
 
-/** Which platform a device family runs. Watch and headset have no variant of their own. */
-const platformOfFamily: Record<string, string> = {
-  iphone: 'ios',
-  ipad: 'ios',
-  ipod: 'ios',
-  mac: 'osx',
-  tvos: 'appletvos',
-  appletv: 'appletvos',
-};
-
 /**
  * The variants of one app, its own platform first. The lookup describes one platform in detail: of the others it
  * only names the device families, so their bundle id, version and minimum system stay null.
@@ -67,7 +58,7 @@ export function toVariants(adamId: string, found: LookupResult): MetadataVariant
     ...describe(adamId, found),
     ...(platform === main ? details(found) : noDetails),
     platform,
-    deviceFamilies: families.filter((family) => (platformOfFamily[family] ?? main) === platform),
+    deviceFamilies: familiesOf(platform, families, main),
   }));
 }
 

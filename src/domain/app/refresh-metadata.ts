@@ -9,44 +9,71 @@ import { secretRow, type TokenRow, usableToken } from '../token/exchange.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { flattenMetadata, flattenPlatforms } from './flatten-metadata.ts';
 
-/** Metadata older than this many milliseconds is asked for again. */
-const maxAge = 86_400_000;
-/** An app that a storefront does not know is asked for again after this many milliseconds. */
+/** An app that no storefront knows is asked for again after this many milliseconds while it is new. */
 const unknownAge = 3_600_000;
+/** What a run had to leave out follows after this many milliseconds. */
+const nextRun = 600_000;
 /** Apps looked up and merged at once. */
 const block = 50;
 
 interface StaleApp {
   id: bigint;
   adamId: string;
+  /** Whether any storefront was ever asked for it. */
+  asked: boolean;
 }
 
-/** Asks the token's storefront for every app of the token whose metadata is missing or old. What is known stays when nothing new comes. */
+/**
+ * Asks the token's storefront for the apps of the token whose metadata is missing, and for a bounded number of those
+ * where it is old. What is known stays when nothing new comes. Says when the next run is due.
+ */
 export async function refreshMetadata(context: Context, key: TokenKey): Promise<void> {
   await transaction(context, (tx) => flattenPlatforms(tx, key.organizationId));
+  const { metadataEvery, metadataApps } = context.settings;
+  let wait = metadataEvery;
   try {
     const token = await usableToken(context, key, 'READ');
-    for (const apps of chunk(await staleApps(context, token), block)) await refreshBlock(context, token, apps);
+    const stale = await staleApps(context, token);
+    const met = stale.filter((app) => !app.asked);
+    const again = stale.filter((app) => app.asked);
+    const chosen = [...met, ...again.slice(0, metadataApps)];
+    for (const apps of chunk(chosen, block)) await refreshBlock(context, token, apps);
+    if (again.length > metadataApps) wait = nextRun;
+    else if (met.length > 0) wait = Math.min(wait, unknownAge);
   } catch (error) {
     if (!(error instanceof AppleFailure) && !(error instanceof DomainError)) throw error;
     context.logger.warn(
       { tokenId: String(key.tokenId), reason: error.message },
       'metadata could not be refreshed; the last known stays',
     );
+  } finally {
+    await scheduleNext(context, key, wait);
   }
 }
 
+async function scheduleNext(context: Context, key: TokenKey, wait: number): Promise<void> {
+  const next = moment(new Date(context.clock.now().getTime() + wait));
+  await context.prisma.$executeRaw(sql`
+    UPDATE token_sync SET metadata_due_at = ${next} WHERE organization_id = ${key.organizationId} AND token_id = ${key.tokenId}`);
+}
+
+/** Those that were never asked for first, then by when they were. A new app that nobody knows is tried each hour for a day. */
 function staleApps(context: Context, token: TokenRow): Promise<StaleApp[]> {
   const now = context.clock.now().getTime();
+  const before = (milliseconds: number) => moment(new Date(now - milliseconds));
+  const { metadataEvery } = context.settings;
   return context.prisma.$queryRaw<StaleApp[]>(sql`
-    SELECT a.id, a.adam_id AS "adamId" FROM app a
+    SELECT a.id, a.adam_id AS "adamId", a.metadata_at IS NOT NULL AS asked FROM app a
     LEFT JOIN LATERAL (SELECT max(m.fetched_at) AS at FROM app_metadata m
       WHERE m.organization_id = a.organization_id AND m.app_id = a.id AND m.storefront = ${token.region}) known ON true
     WHERE a.organization_id = ${token.organizationId}
       AND EXISTS (SELECT 1 FROM license_pool p WHERE p.organization_id = a.organization_id AND p.app_id = a.id AND p.token_id = ${token.tokenId} AND p.gone_at IS NULL)
-      AND CASE WHEN known.at IS NULL THEN coalesce(a.metadata_at < ${moment(new Date(now - unknownAge))}, true) OR a.name IS NOT NULL
-               ELSE known.at < ${moment(new Date(now - maxAge))} END
-    ORDER BY a.id`);
+      AND CASE WHEN a.metadata_at IS NULL THEN true
+               WHEN known.at IS NOT NULL THEN known.at <= ${before(metadataEvery)}
+               WHEN a.name IS NOT NULL THEN true
+               WHEN a.first_seen_at > ${before(86_400_000)} THEN a.metadata_at <= ${before(unknownAge)}
+               ELSE a.metadata_at <= ${before(metadataEvery)} END
+    ORDER BY a.metadata_at NULLS FIRST, a.id`);
 }
 
 async function refreshBlock(context: Context, token: TokenRow, apps: readonly StaleApp[]): Promise<void> {

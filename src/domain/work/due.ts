@@ -33,6 +33,10 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
       OR EXISTS (SELECT 1 FROM apple_call c WHERE c.organization_id = g.organization_id AND c.token_id = g.token_id
               AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN') AND (c.next_poll_at IS NULL OR c.next_poll_at <= ${now}))))
     ORDER BY g.token_id LIMIT ${limit}`);
+  const metadata = await services.prisma.$queryRaw<{ organizationId: bigint; tokenId: bigint }[]>(sql`
+    SELECT s.organization_id AS "organizationId", s.token_id AS "tokenId" FROM token_sync s
+    JOIN token t ON t.organization_id = s.organization_id AND t.id = s.token_id AND t.removed_at IS NULL
+    WHERE coalesce(s.metadata_due_at, s.synced_at) <= ${now} ORDER BY s.token_id LIMIT ${limit}`);
   return [
     ...tasks.map(({ organizationId, id, kind }) => ({
       name: kind === 'SYNC' ? ('sync-token' as const) : ('reserve-licenses' as const),
@@ -43,6 +47,11 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
       name: 'write-licenses' as const,
       payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
       key: `write:${organizationId}:${tokenId}`,
+    })),
+    ...metadata.map(({ organizationId, tokenId }) => ({
+      name: 'refresh-metadata' as const,
+      payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
+      key: `metadata:${organizationId}:${tokenId}`,
     })),
   ];
 }

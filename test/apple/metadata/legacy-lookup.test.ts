@@ -1,9 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  createLegacyLookup,
-  fallbackStorefronts,
-  maxFailuresInARow,
-} from '../../../src/apple/metadata/legacy-lookup.ts';
+import { createLegacyLookup } from '../../../src/apple/metadata/legacy-lookup.ts';
+import { fallbackStorefronts, maxFailuresInARow } from '../../../src/apple/metadata/storefront-source.ts';
 import { createVirtualClock } from '../../../src/lib/clock.ts';
 import { type Answer, type Asked, credential, recordingLogger, start, startApple } from '../support.ts';
 

@@ -104,6 +104,8 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
       unknownOutcomeWait: 1000,
       expiringDays: 30,
       renewalWait: 86_400_000,
+      metadataEvery: 86_400_000,
+      metadataApps: 1_000,
       taskEventDays: 30,
       taskDays: 396,
       idempotencyDays: 7,
