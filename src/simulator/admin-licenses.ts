@@ -6,13 +6,14 @@ import { deviceTarget, userTarget, type World } from './apple/world.ts';
 
 type Verb =
   | 'purchase'
+  | 'refund'
+  | 'transfer'
   | 'setAsset'
   | 'addAsset'
   | 'removeAsset'
   | 'assign'
   | 'unassign'
   | 'setMdmInfo'
-  | 'setUser'
   | 'truth';
 
 type SeatOrder = AssetKey & { serialNumber?: string; clientUserId?: string };
@@ -21,6 +22,8 @@ type SeatOrder = AssetKey & { serialNumber?: string; clientUserId?: string };
 export function licenseVerbs(world: World): Pick<SimulatorAdmin, Verb> {
   return {
     purchase: ({ count, ...key }) => purchase(world, key, count),
+    refund: ({ count, ...key }) => purchase(world, key, -count),
+    transfer: ({ to, count, ...key }) => transfer(world, key, to, count),
     setAsset: ({ uId, adamId, pricingParam, ...change }) => {
       const { unit, asset } = touch(world, { uId, adamId, pricingParam });
       unit.changeAsset(asset, change, world.now());
@@ -43,11 +46,6 @@ export function licenseVerbs(world: World): Pick<SimulatorAdmin, Verb> {
       unitOf(world, uId).config = mdmInfo ? { ...rest, mdmInfo } : rest;
       world.changes++;
     },
-    setUser: ({ uId, ...spec }) => {
-      unitOf(world, uId).putUser(spec);
-      world.changes++;
-      return spec;
-    },
     truth: ({ uId }) => truth(world, unitOf(world, uId)),
   };
 }
@@ -57,9 +55,22 @@ function purchase(world: World, key: AssetKey, count: number): AssetTruth {
   const known = unit.asset(key.adamId, key.pricingParam);
   if (!known && count < 0) throw new Error(`${key.uId} does not own ${key.adamId}`);
   const asset = known ?? addBought(world, unit, key);
-  unit.changeAsset(asset, { total: Math.max(0, asset.total + count) }, world.now());
+  const total = Math.max(0, asset.total + count);
+  const countDelta = total - asset.total;
+  unit.changeAsset(asset, { total }, world.now());
   world.changes++;
+  const { adamId, pricingParam } = asset;
+  const draft = { uId: unit.uId, type: 'ASSET_COUNT', fields: { adamId, pricingParam, countDelta } };
+  if (countDelta !== 0) world.notify(draft, world.now());
   return assetTruth(unit, asset);
+}
+
+function transfer(world: World, key: AssetKey, to: string, count: number) {
+  const { unit, asset } = touch(world, key);
+  const { available } = assetTruth(unit, asset);
+  if (available < count) throw new Error(`${key.uId} has only ${available} of ${key.adamId} that are not given`);
+  unitOf(world, to);
+  return { from: purchase(world, key, -count), to: purchase(world, { ...key, uId: to }, count) };
 }
 
 function addBought(world: World, unit: OrganizationalUnit, { adamId, pricingParam }: AssetKey): Asset {

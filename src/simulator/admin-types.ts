@@ -3,6 +3,9 @@ import type { EventType } from './apple/events.ts';
 import type { Fault, FaultMatch, OrderedFault } from './apple/faults.ts';
 import type { TokenState } from './apple/tokens.ts';
 import type { JournalEntry } from './journal.ts';
+import type { DeliveryReport } from './notify/courier.ts';
+import type { Attempt, DeliveryState, NotificationBody } from './notify/delivery.ts';
+import type { DeliveryQuery } from './notify/outbox.ts';
 import type { OptionsPatch, SimulatorOptions } from './options.ts';
 import type {
   AssetSpec,
@@ -114,6 +117,48 @@ export interface MetadataChange extends Partial<Omit<CatalogItem, 'adamId' | 'va
   variant?: Partial<CatalogVariant>;
 }
 
+/** A notification and what became of it. */
+export interface DeliveryInfo {
+  /** Its number; `since` continues after it. */
+  n: number;
+  notificationId: string;
+  uId: string;
+  type: string;
+  /** The event it tells of. */
+  eventId?: string;
+  /** `SUCCESS` or `FAILURE`. */
+  result?: string;
+  /** Rows of assignments. */
+  rows: number;
+  createdAt: string;
+  dueAt: string;
+  state: DeliveryState;
+  attempts: Attempt[];
+  /** With `bodies: true`. */
+  body?: NotificationBody;
+}
+
+/** What {@link SimulatorAdmin.sendNotification} sends: once, at once, whatever is subscribed. */
+export interface NotificationOrder {
+  uId: string;
+  type: string;
+  notification?: Record<string, unknown>;
+  notificationId?: string;
+  /** The whole Authorization header instead of the stored token; null for none. */
+  authorization?: string | null;
+  /** The body as text, instead of one that is built. */
+  raw?: string;
+  /** Instead of the stored URL. */
+  url?: string;
+}
+
+/** What {@link SimulatorAdmin.acceptInvitation} takes. */
+export interface InvitationOrder {
+  inviteCode: string;
+  /** Name of the Apple Account that the person signs in with. */
+  account: string;
+}
+
 /** Control of a running simulator. Every verb first does the event work that is due. Wrong names throw. */
 export interface SimulatorAdmin {
   /** Replaces the whole world. */
@@ -125,8 +170,12 @@ export interface SimulatorAdmin {
   tokenFile(name: string): string;
   issueToken(order: TokenOrder): TokenInfo;
   revokeToken(name: string): TokenInfo;
-  /** Buys seats, or takes them away with a negative count (refund, transfer). Unknown assets are added. */
+  /** Buys seats, or takes them away with a negative count. Unknown assets are added. Sends `ASSET_COUNT`. */
   purchase(order: AssetKey & { count: number }): AssetTruth;
+  /** Takes seats away, given or not, as a refund does. Sends `ASSET_COUNT`. */
+  refund(order: AssetKey & { count: number }): AssetTruth;
+  /** Moves seats that are not given to another library. Sends `ASSET_COUNT` to both. */
+  transfer(order: AssetKey & { to: string; count: number }): { from: AssetTruth; to: AssetTruth };
   setAsset(change: AssetChange): AssetTruth;
   /** Adds an asset, and its store item when `item` says what it is. */
   addAsset(order: AssetSpec & { uId: string; item?: CatalogItem }): AssetTruth;
@@ -149,12 +198,28 @@ export interface SimulatorAdmin {
   };
   journal(query?: { since?: number; operation?: string; limit?: number }): JournalEntry[];
   clearJournal(): void;
-  /** Moves a virtual clock; throws with any other. */
+  /** Notifications, oldest first: those that wait and the last 5,000 others. */
+  deliveries(query?: DeliveryQuery & { bodies?: boolean }): DeliveryInfo[];
+  clearDeliveries(): void;
+  /** Nothing is sent by itself from now on. */
+  pauseDeliveries(): void;
+  resumeDeliveries(): void;
+  /** Sends what is due, and waits for the outcomes. With the machine's clock it happens by itself. */
+  deliverDue(): Promise<DeliveryReport>;
+  /** Sends these now, one after another in this order, or all that wait; due or not, paused or not. */
+  deliver(order?: { numbers?: number[] }): Promise<DeliveryReport>;
+  /** Loses notifications that wait. */
+  dropDeliveries(order: { numbers: number[] }): void;
+  sendNotification(order: NotificationOrder): Promise<DeliveryInfo>;
+  /** Moves a virtual clock and delivers what falls due on the way; throws with any other clock. */
   advance(milliseconds: number): Promise<void>;
   truth(order: { uId: string }): UnitTruth;
   devices(): DeviceSpec[];
+  /** A person accepts an invitation with an Apple Account. Sends `USER_ASSOCIATED`. */
+  acceptInvitation(order: InvitationOrder): UserSpec & { uId: string };
   /** Adds a user, or replaces what is said of one. */
   setUser(order: UserSpec & { uId: string }): UserSpec;
+  /** Every record, retired ones included. */
   users(order?: { uId?: string }): (UserSpec & { uId: string })[];
   /** Every store item. */
   catalog(): CatalogItem[];

@@ -1,8 +1,10 @@
 /** The verbs of {@link SimulatorAdmin}, over the memory of a simulator. @module */
 import type { VirtualClock } from '../lib/clock.ts';
+import { deliveryVerbs } from './admin-deliveries.ts';
 import { licenseVerbs } from './admin-licenses.ts';
 import { tokenVerbs } from './admin-tokens.ts';
 import type { MetadataChange, ScenarioOrder, SimulatorAdmin } from './admin-types.ts';
+import { userVerbs } from './admin-users.ts';
 import type { World } from './apple/world.ts';
 import { buildScenario } from './scenarios/index.ts';
 import type { CatalogItem, Scenario } from './scenarios/types.ts';
@@ -20,6 +22,8 @@ export function createAdmin(world: World): SimulatorAdmin {
     },
     ...tokenVerbs(world),
     ...licenseVerbs(world),
+    ...deliveryVerbs(world),
+    ...userVerbs(world),
     setMetadata: (change) => changeItem(world, change),
     options: () => world.options,
     setOptions: (patch) => {
@@ -34,14 +38,10 @@ export function createAdmin(world: World): SimulatorAdmin {
     journal: (query) => world.journal.list(query),
     clearJournal: () => world.journal.clear(),
     advance: async (milliseconds) => {
-      await virtualClockOf(world).advance(milliseconds);
-      world.settle();
+      const clock = virtualClockOf(world);
+      await world.courier.driveUntil(world.now() + milliseconds, (moment) => clock.set(new Date(moment)));
     },
     devices: () => world.devices,
-    users: (order) =>
-      [...world.units.values()]
-        .filter((unit) => (order?.uId ?? unit.uId) === unit.uId)
-        .flatMap((unit) => [...unit.users.values()].map(({ version: _, ...user }) => ({ uId: unit.uId, ...user }))),
     catalog: () => [...world.catalog.values()],
   };
 }

@@ -19,7 +19,17 @@ export type * from './admin-types.ts';
 export type { EventPlan } from './apple/events.ts';
 export type { Fault, FaultMatch, OrderedFault } from './apple/faults.ts';
 export type { BodySummary, JournalEntry } from './journal.ts';
-export { defaultLimits, defaultOptions, type Limits, type OptionsPatch, type SimulatorOptions } from './options.ts';
+export type { DeliveryReport } from './notify/courier.ts';
+export type { Attempt, DeliveryState, NotificationBody } from './notify/delivery.ts';
+export type { DeliveryQuery } from './notify/outbox.ts';
+export {
+  defaultLimits,
+  defaultOptions,
+  type Limits,
+  type NotificationMisfortunes,
+  type OptionsPatch,
+  type SimulatorOptions,
+} from './options.ts';
 export { buildScenario } from './scenarios/index.ts';
 export { large } from './scenarios/large.ts';
 export { plainApps, school } from './scenarios/school-apps.ts';
@@ -62,6 +72,7 @@ export function createSimulator(settings: OptionsPatch & SimulatorParts = {}): S
   async function listen(port = 0, host = '127.0.0.1'): Promise<{ url: string }> {
     await listenNear(server, port, host);
     const { port: actual } = server.address() as AddressInfo;
+    if (!('advance' in clock)) world.courier.start();
     world.baseUrl = `http://${host.includes(':') ? `[${host}]` : host}:${actual}`;
     return { url: world.baseUrl };
   }
@@ -73,6 +84,7 @@ export function createSimulator(settings: OptionsPatch & SimulatorParts = {}): S
     },
     listen,
     close: async () => {
+      await world.courier.close();
       state?.close();
       if (!server.listening) return;
       const closed = new Promise((resolve) => server.close(resolve));

@@ -72,7 +72,7 @@ export function summarize(body: unknown): BodySummary | undefined {
   const fields = body as Record<string, unknown>;
   const assets = listOf(fields.assets);
   const serials = listOf(fields.serialNumbers);
-  const users = listOf(fields.clientUserIds);
+  const users = [...listOf(fields.clientUserIds), ...listOf(fields.users).map(idOf)];
   return {
     assets: assets.length,
     serialNumbers: serials.length,
@@ -82,6 +82,10 @@ export function summarize(body: unknown): BodySummary | undefined {
     users: users.slice(0, namesKept).map(String),
     fields: Object.keys(fields),
   };
+}
+
+function idOf(user: unknown): unknown {
+  return (user as { clientUserId?: unknown } | null)?.clientUserId;
 }
 
 function listOf(value: unknown): unknown[] {

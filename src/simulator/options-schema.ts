@@ -1,6 +1,6 @@
 /** What `setOptions` accepts as JSON: every option by name, none besides. @module */
 import { z } from 'zod';
-import type { Limits, OptionsPatch, SimulatorOptions } from './options.ts';
+import type { Limits, NotificationMisfortunes, OptionsPatch, SimulatorOptions } from './options.ts';
 
 const count = z.number().int().min(0);
 const errorNumber = z.number().int().min(9000).max(9999);
@@ -22,6 +22,20 @@ const limit = {
 /** Single limits. */
 export const limitsPatch = z.strictObject(limit).partial();
 
+const chance = z.number().min(0).max(1);
+
+const misfortunes = {
+  drop: chance,
+  duplicate: chance,
+  duplicateNewId: chance,
+  reorder: chance,
+  late: chance,
+  unknownField: chance,
+  unknownType: chance,
+  unknownEvent: chance,
+  negativeCount: chance,
+} satisfies Record<keyof NotificationMisfortunes, z.ZodType>;
+
 const option = {
   pageSize: count.min(1),
   emptyTotalPages: count.max(1),
@@ -37,11 +51,26 @@ const option = {
   readOnlyNumber: errorNumber,
   clientConfigOmitted: z.enum(['keep', 'clear']),
   allowHttpNotificationUrl: z.boolean(),
+  testNotification: z.enum(['required', 'skipped']),
+  notificationDelayMs: count,
+  notificationJitterMs: count,
+  notificationRowsMax: count.min(1),
+  notificationAttempts: count.min(1),
+  notificationRetryMinMs: count,
+  notificationRetryMaxMs: count,
+  notificationTimeoutMs: count.min(1),
+  notificationConcurrency: count.min(1),
+  notificationLateMs: count,
   serviceConfigUrls: z.enum(['all', 'invitation']),
   repeatAssociate: z.enum(['success', 'failure']),
   disassociateUnassigned: z.enum(['success', 'failure']),
   unknownAssetNumber: errorNumber,
   unknownUserNumber: errorNumber,
+  unknownUserTiming: z.enum(['async', 'sync']),
+  retireFreesSeats: z.boolean(),
+  recreateRetired: z.enum(['revive', 'new']),
+  sameAccountAgain: z.enum(['revive', 'replace']),
+  foreignManagedAppleId: z.enum(['failure', 'invite']),
   normalizeSerialNumbers: z.boolean(),
   eventBatchMs: count,
   eventBatchSize: count.min(1),
@@ -54,9 +83,9 @@ const option = {
   unlimitedListing: z.enum(['apart', 'both']),
   lookupIds: z.enum(['first', 'all']),
   artworkShape: z.enum(['template', 'list']),
-} satisfies Record<Exclude<keyof SimulatorOptions, 'limits'>, z.ZodType>;
+} satisfies Record<Exclude<keyof SimulatorOptions, 'limits' | 'notificationMisfortunes'>, z.ZodType>;
 
 /** A change of options. */
 export const optionsPatch = z
-  .strictObject({ ...option, limits: limitsPatch })
+  .strictObject({ ...option, limits: limitsPatch, notificationMisfortunes: z.strictObject(misfortunes).partial() })
   .partial() satisfies z.ZodType<OptionsPatch>;

@@ -19,6 +19,28 @@ export interface Limits {
   maxRequestPerSecond: number;
 }
 
+/** Chances, from 0 to 1, that a notification meets a misfortune; the seed decides. */
+export interface NotificationMisfortunes {
+  /** It is never sent. */
+  drop: number;
+  /** It is sent once more with the same `notificationId`. */
+  duplicate: number;
+  /** It is sent once more with a `notificationId` of its own. */
+  duplicateNewId: number;
+  /** It overtakes the one that waits before it. */
+  reorder: number;
+  /** It is sent `notificationLateMs` later. */
+  late: number;
+  /** It has a field nobody knows. */
+  unknownField: number;
+  /** Another one of an unknown type is sent too. */
+  unknownType: number;
+  /** Another one is sent too, of an event that nobody started. */
+  unknownEvent: number;
+  /** An `ASSET_COUNT` with a large negative `countDelta` for an unknown asset is sent too. */
+  negativeCount: number;
+}
+
 /** How the simulator behaves. All of it can change while it runs (`setOptions`). */
 export interface SimulatorOptions {
   /** The published limits; they are enforced as published. */
@@ -51,6 +73,28 @@ export interface SimulatorOptions {
   clientConfigOmitted: 'keep' | 'clear';
   /** Whether an `http:` notification URL is accepted; Apple demands `https:`, a sandbox on one machine has none. */
   allowHttpNotificationUrl: boolean;
+  /** Whether `POST /client/config` calls a new URL before it accepts it. */
+  testNotification: 'required' | 'skipped';
+  /** Time between what happened and its first notification: the last one comes this long after the final status. */
+  notificationDelayMs: number;
+  /** Up to so much more, different for each notification: their order becomes arbitrary. */
+  notificationJitterMs: number;
+  /** Rows of one notification. */
+  notificationRowsMax: number;
+  /** Attempts in all. */
+  notificationAttempts: number;
+  /** Least wait before a further attempt. */
+  notificationRetryMinMs: number;
+  /** Longest wait before a further attempt. */
+  notificationRetryMaxMs: number;
+  /** How long an answer is waited for, in real time. */
+  notificationTimeoutMs: number;
+  /** Notifications under way at once. */
+  notificationConcurrency: number;
+  /** Delay of the `late` misfortune. */
+  notificationLateMs: number;
+  /** Misfortunes of notifications. */
+  notificationMisfortunes: NotificationMisfortunes;
   /** Whether `service/config` publishes all `urls` or, as some samples, the invitation alone. */
   serviceConfigUrls: 'all' | 'invitation';
   /** Associating what is associated already: success without a seat, or failure 9616. */
@@ -61,6 +105,19 @@ export interface SimulatorOptions {
   unknownAssetNumber: number;
   /** Asynchronous error number of a user that the library does not know (or that is retired). */
   unknownUserNumber: number;
+  /** Whether `unknownUserNumber` for an update or a retirement comes at once or in the event. */
+  unknownUserTiming: 'async' | 'sync';
+  /** Whether retiring a user gives back what can be taken back (the rule of v1), or leaves all seats where they are. */
+  retireFreesSeats: boolean;
+  /** Creating a retired user who was never linked: the old record is active again (v1), or a new one is made. */
+  recreateRetired: 'revive' | 'new';
+  /**
+   * Accepting an invitation with the account of an earlier retired record: that one is active again and the new one
+   * retires (v1), or the new one takes its place and the earlier one is `Deleted`.
+   */
+  sameAccountAgain: 'revive' | 'replace';
+  /** A `managedAppleId` of no domain of the organization: failure 9635, or an ordinary invitation. */
+  foreignManagedAppleId: 'failure' | 'invite';
   /** Whether serial numbers are trimmed and put in capitals before anything else. */
   normalizeSerialNumbers: boolean;
   /** Time between two batches of one event. 0 finishes an event as soon as anybody looks. */
@@ -87,8 +144,11 @@ export interface SimulatorOptions {
   artworkShape: 'template' | 'list';
 }
 
-/** A change of options; `limits` may name single limits. */
-export type OptionsPatch = Partial<Omit<SimulatorOptions, 'limits'>> & { limits?: Partial<Limits> };
+/** A change of options; `limits` and `notificationMisfortunes` may name single ones. */
+export type OptionsPatch = Partial<Omit<SimulatorOptions, 'limits' | 'notificationMisfortunes'>> & {
+  limits?: Partial<Limits>;
+  notificationMisfortunes?: Partial<NotificationMisfortunes>;
+};
 
 /** The limits of Apple's samples. */
 export const defaultLimits: Limits = {
@@ -103,6 +163,19 @@ export const defaultLimits: Limits = {
   maxMdmNameLength: 100,
   maxMdmMetadataLength: 255,
   maxRequestPerSecond: 15,
+};
+
+/** No misfortune. */
+export const noMisfortunes: NotificationMisfortunes = {
+  drop: 0,
+  duplicate: 0,
+  duplicateNewId: 0,
+  reorder: 0,
+  late: 0,
+  unknownField: 0,
+  unknownType: 0,
+  unknownEvent: 0,
+  negativeCount: 0,
 };
 
 /** What holds until somebody says otherwise. */
@@ -122,11 +195,27 @@ export const defaultOptions: SimulatorOptions = {
   readOnlyNumber: 9637,
   clientConfigOmitted: 'keep',
   allowHttpNotificationUrl: false,
+  testNotification: 'required',
+  notificationDelayMs: 200,
+  notificationJitterMs: 0,
+  notificationRowsMax: 100,
+  notificationAttempts: 3,
+  notificationRetryMinMs: 60_000,
+  notificationRetryMaxMs: 150_000,
+  notificationTimeoutMs: 10_000,
+  notificationConcurrency: 4,
+  notificationLateMs: 60_000,
+  notificationMisfortunes: noMisfortunes,
   serviceConfigUrls: 'all',
   repeatAssociate: 'success',
   disassociateUnassigned: 'success',
   unknownAssetNumber: 9709,
   unknownUserNumber: 9609,
+  unknownUserTiming: 'async',
+  retireFreesSeats: true,
+  recreateRetired: 'revive',
+  sameAccountAgain: 'revive',
+  foreignManagedAppleId: 'failure',
   normalizeSerialNumbers: false,
   eventBatchMs: 100,
   eventBatchSize: 100,
@@ -143,8 +232,13 @@ export const defaultOptions: SimulatorOptions = {
 
 /** The options that result when `patch` is laid over `current`; undefined values change nothing. */
 export function applyOptions(current: SimulatorOptions, patch: OptionsPatch): SimulatorOptions {
-  const { limits, ...rest } = patch;
-  return { ...current, ...defined(rest), limits: { ...current.limits, ...defined(limits ?? {}) } };
+  const { limits, notificationMisfortunes, ...rest } = patch;
+  return {
+    ...current,
+    ...defined(rest),
+    limits: { ...current.limits, ...defined(limits ?? {}) },
+    notificationMisfortunes: { ...current.notificationMisfortunes, ...defined(notificationMisfortunes ?? {}) },
+  };
 }
 
 function defined<T extends object>(values: T): Partial<T> {

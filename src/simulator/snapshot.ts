@@ -1,22 +1,18 @@
 /** The whole memory of a simulator as JSON and back, so that it survives a restart. @module */
 import type { AppleEvent } from './apple/events.ts';
-import {
-  type Asset,
-  type ClientConfig,
-  OrganizationalUnit,
-  type Target,
-  type User,
-} from './apple/organizational-unit.ts';
+import { type Asset, type ClientConfig, OrganizationalUnit, type Target } from './apple/organizational-unit.ts';
 import type { ContentToken } from './apple/tokens.ts';
+import type { User } from './apple/users.ts';
 import type { DataSet } from './apple/versions.ts';
 import type { World } from './apple/world.ts';
+import type { OutboxSnapshot } from './notify/outbox.ts';
 import type { CatalogItem, DeviceSpec, OrganizationalUnitSpec } from './scenarios/types.ts';
 
 /** Raised when the shape changes; a file of another shape is set aside. */
-const shape = 1;
+const shape = 2;
 
 interface UnitSnapshot {
-  spec: Pick<OrganizationalUnitSpec, 'uId' | 'name' | 'country' | 'platform'>;
+  spec: Pick<OrganizationalUnitSpec, 'uId' | 'name' | 'country' | 'platform' | 'managedDomains'>;
   config: ClientConfig;
   assets: Asset[];
   users: User[];
@@ -38,6 +34,7 @@ export interface Snapshot {
   tokens: ContentToken[];
   units: UnitSnapshot[];
   events: AppleEvent[];
+  outbox: OutboxSnapshot;
 }
 
 /** Everything worth keeping; options, faults and the journal are not. */
@@ -53,6 +50,7 @@ export function takeSnapshot(world: World): Snapshot {
     tokens: world.tokens,
     units: [...world.units.values()].map(snapshotUnit),
     events: world.engine.all().map(shorten),
+    outbox: world.outbox.snapshot(),
   };
 }
 
@@ -70,6 +68,7 @@ export function restoreSnapshot(world: World, snapshot: Snapshot): void {
   world.tokens = snapshot.tokens;
   for (const unit of snapshot.units) world.units.set(unit.spec.uId, restoreUnit(unit));
   for (const event of snapshot.events) world.engine.accept(event);
+  world.outbox.restore(snapshot.outbox);
   world.setOptions({});
 }
 
@@ -80,12 +79,12 @@ function snapshotUnit(unit: OrganizationalUnit): UnitSnapshot {
     if (!places.has(no)) places.set(no, places.size);
     return places.get(no)!;
   });
-  const { uId, name, country, platform, config, versions } = unit;
+  const { uId, name, country, platform, managedDomains, config, versions } = unit;
   return {
-    spec: { uId, name, country, platform },
+    spec: { uId, name, country, platform, managedDomains: [...managedDomains] },
     config,
     assets: unit.allAssets(),
-    users: [...unit.users.values()],
+    users: [...unit.users.all()],
     versions,
     targets: [...places.keys()].map((no) => encodeTarget(unit.targetAt(no))),
     rows: { asset: encode(columns.asset), target: encode(target), version: encode(columns.version) },
@@ -96,7 +95,7 @@ function restoreUnit(snapshot: UnitSnapshot): OrganizationalUnit {
   const unit = new OrganizationalUnit(snapshot.spec);
   unit.config = snapshot.config;
   unit.restoreAssets(snapshot.assets);
-  for (const user of snapshot.users) unit.users.set(user.clientUserId, user);
+  for (const user of snapshot.users) unit.users.restore(user);
   const [asset, target, version] = [snapshot.rows.asset, snapshot.rows.target, snapshot.rows.version].map(decode);
   const targets = snapshot.targets.map(decodeTarget);
   for (let row = 0; row < asset!.length; row++) unit.restoreRow(asset![row]!, targets[target![row]!]!, version![row]!);

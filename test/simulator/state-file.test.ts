@@ -62,7 +62,7 @@ it('F8 the file is for its owner only and holds no half-written state', async ()
   const { simulator } = await bench({ stateFile });
   await simulator.close();
   expect(existsSync(`${stateFile}.new`)).toBe(false);
-  expect(JSON.parse(readFileSync(stateFile, 'utf8'))).toMatchObject({ shape: 1, scenario: 'school-district', seed: 1 });
+  expect(JSON.parse(readFileSync(stateFile, 'utf8'))).toMatchObject({ shape: 2, scenario: 'school-district', seed: 1 });
 });
 
 it.each([

@@ -8,7 +8,7 @@ export function runTask(
   unit: OrganizationalUnit,
   options: SimulatorOptions,
   event: AppleEvent,
-  { asset, target }: EventTask,
+  { asset, target }: Required<Pick<EventTask, 'asset' | 'target'>>,
   at: number,
 ): number | undefined {
   if (event.type === 'ASSOCIATE') {

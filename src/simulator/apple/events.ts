@@ -6,8 +6,8 @@ import type { PricingParam } from '../scenarios/types.ts';
 import type { ErrorInfo } from './errors.ts';
 import type { Target } from './organizational-unit.ts';
 
-/** Apple's kinds of event that change licenses. */
-export type EventType = 'ASSOCIATE' | 'DISASSOCIATE' | 'REVOKE';
+/** Apple's kinds of event: the first three change licenses, the others users. */
+export type EventType = 'ASSOCIATE' | 'DISASSOCIATE' | 'REVOKE' | 'CREATE' | 'UPDATE' | 'RETIRE';
 
 /** An asset by its key. */
 export interface AssetRef {
@@ -15,10 +15,19 @@ export interface AssetRef {
   pricingParam: PricingParam;
 }
 
-/** One asset for one target. */
+/** A user as a write names it. */
+export interface UserOrder {
+  clientUserId: string;
+  email?: string;
+  managedAppleId?: string;
+}
+
+/** One asset for one target, or one user. */
 export interface EventTask {
-  asset: AssetRef;
+  /** Absent when the task is about a user. */
+  asset?: AssetRef;
   target: Target;
+  user?: UserOrder;
 }
 
 /** A misfortune that was ordered for one event. */
@@ -41,6 +50,8 @@ export interface AppleEvent {
   assets: AssetRef[];
   targets: Target[];
   pairs?: EventTask[];
+  /** Users to create, update or retire. */
+  users?: UserOrder[];
   acceptedAt: number;
   numRequested: number;
   /** Tasks that were tried. */
@@ -65,9 +76,26 @@ export interface EngineRules {
 /** Does one task and says the error number, or undefined for success. */
 export type TaskRunner = (event: AppleEvent, task: EventTask, at: number) => number | undefined;
 
+/** A task with what came of it. */
+export interface TaskOutcome {
+  task: EventTask;
+  /** Absent for a success. */
+  errorNumber?: number;
+}
+
+/** Hears what each batch did, at its own moment. */
+export type BatchListener = (event: AppleEvent, outcomes: readonly TaskOutcome[], at: number) => void;
+
+/** Old events are looked for so often, by the clock. */
+const forgetEveryMs = 1000;
+
 /** The task at a position: assets outside, targets inside. */
 export function taskAt(event: AppleEvent, index: number): EventTask {
   if (event.pairs) return event.pairs[index]!;
+  if (event.users) {
+    const user = event.users[index]!;
+    return { target: { kind: 'clientUserId', id: user.clientUserId }, user };
+  }
   const targets = event.targets.length;
   return { asset: event.assets[Math.floor(index / targets)]!, target: event.targets[index % targets]! };
 }
@@ -78,10 +106,13 @@ export class EventEngine {
   readonly #freeAt = new Map<string, number>();
   readonly #run: TaskRunner;
   readonly #rules: () => EngineRules;
+  readonly #listener: BatchListener;
+  #forgottenAt = Number.NEGATIVE_INFINITY;
 
-  constructor(run: TaskRunner, rules: () => EngineRules) {
+  constructor(run: TaskRunner, rules: () => EngineRules, listener: BatchListener = () => {}) {
     this.#run = run;
     this.#rules = rules;
+    this.#listener = listener;
   }
 
   /** Takes an event in; its first batch is due one batch time from its turn. */
@@ -112,15 +143,31 @@ export class EventEngine {
       }
       if (queue.length === 0) this.#queues.delete(uId);
     }
-    this.#forget(now - rules.retentionMs);
+    if (Math.abs(now - this.#forgottenAt) >= forgetEveryMs) this.#forget(now, rules.retentionMs);
+  }
+
+  /** When the next batch is due, if any event is under way. */
+  nextAt(): number | undefined {
+    const { batchMs, order } = this.#rules();
+    let first: number | undefined;
+    for (const [uId, queue] of this.#queues) {
+      for (const event of order === 'serial' ? queue.slice(0, 1) : queue) {
+        const at = event.nextAt ?? this.#turnOf(uId, event, order) + batchMs;
+        first = Math.min(first ?? at, at);
+      }
+    }
+    return first;
+  }
+
+  #turnOf(uId: string, event: AppleEvent, order: EngineRules['order']): number {
+    return Math.max(event.acceptedAt, order === 'serial' ? (this.#freeAt.get(uId) ?? 0) : 0);
   }
 
   #due(uId: string, queue: AppleEvent[], rules: EngineRules, now: number): AppleEvent | undefined {
     const candidates = rules.order === 'serial' ? queue.slice(0, 1) : queue;
     let first: AppleEvent | undefined;
     for (const event of candidates) {
-      const turn = rules.order === 'serial' ? (this.#freeAt.get(uId) ?? 0) : 0;
-      event.nextAt ??= Math.max(event.acceptedAt, turn) + rules.batchMs;
+      event.nextAt ??= this.#turnOf(uId, event, rules.order) + rules.batchMs;
       if (event.nextAt <= now && (!first || event.nextAt < first.nextAt!)) first = event;
     }
     return first;
@@ -129,21 +176,29 @@ export class EventEngine {
   #batch(event: AppleEvent, rules: EngineRules): void {
     const at = event.nextAt!;
     const end = Math.min(event.numRequested, event.processed + rules.batchSize);
-    while (event.processed < end && !isStuck(event)) this.#task(event, at);
+    const outcomes: TaskOutcome[] = [];
+    while (event.processed < end && !isStuck(event)) outcomes.push(this.#task(event, at));
     event.nextAt = at + rules.batchMs;
     if (event.processed >= event.numRequested && !isStuck(event)) event.finishedAt = at;
     this.#freeAt.set(event.uId, at);
+    if (outcomes.length > 0) this.#listener(event, outcomes, at);
   }
 
-  #task(event: AppleEvent, at: number): void {
+  #task(event: AppleEvent, at: number): TaskOutcome {
     const task = taskAt(event, event.processed);
     const errorNumber = plannedFailure(event, task) ?? this.#run(event, task, at);
     event.processed++;
-    if (errorNumber === undefined) event.succeeded++;
-    else noteFailure(event, errorNumber, task);
+    if (errorNumber === undefined) {
+      event.succeeded++;
+      return { task };
+    }
+    noteFailure(event, errorNumber, task);
+    return { task, errorNumber };
   }
 
-  #forget(before: number): void {
+  #forget(now: number, retentionMs: number): void {
+    const before = now - retentionMs;
+    this.#forgottenAt = now;
     for (const [id, event] of this.#events) {
       if (event.finishedAt === undefined || event.finishedAt >= before) continue;
       this.#events.delete(id);
@@ -166,8 +221,8 @@ function noteFailure(event: AppleEvent, errorNumber: number, { asset, target }: 
   event.failures[errorNumber] ??= { assets: [], clientUserIds: [], serialNumbers: [] };
   const group = event.failures[errorNumber];
   const isAsset = (one: { adamId: string; pricingParam: string }) =>
-    one.adamId === asset.adamId && one.pricingParam === asset.pricingParam;
-  if (!group.assets.some(isAsset)) {
+    one.adamId === asset?.adamId && one.pricingParam === asset.pricingParam;
+  if (asset && !group.assets.some(isAsset)) {
     group.assets.push({ adamId: asset.adamId, pricingParam: asset.pricingParam });
   }
   const targets = target.kind === 'serialNumber' ? group.serialNumbers : group.clientUserIds;

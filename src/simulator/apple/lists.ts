@@ -1,8 +1,9 @@
 /** `GET /assets`, `GET /assignments` and `GET /users`. @module */
 import { type Answer, type Call, unitOf } from './call.ts';
 import { enveloped, refusal } from './envelope.ts';
-import { type Asset, type OrganizationalUnit, type Target, type User, unlimitedCount } from './organizational-unit.ts';
+import { type Asset, type OrganizationalUnit, type Target, unlimitedCount } from './organizational-unit.ts';
 import { pageOf, type RowSource, readVersion, sourceOf } from './paging.ts';
+import { isActive, userRow } from './users.ts';
 import type { DataSet } from './versions.ts';
 
 /** Answers with the assets that pass the filters; unlimited ones apart when `unlimited=true`. */
@@ -35,14 +36,17 @@ export function listAssignments(call: Call): Answer {
 export function listUsers(call: Call): Answer {
   const { query } = call;
   const since = readVersion(call);
-  const wanted = [...unitOf(call).users.values()].filter(
-    (user) =>
-      (query.get('activeOnly') !== 'true' || isActive(user)) &&
-      (query.get('retiredOnly') !== 'true' || user.status === 'Retired') &&
-      (query.get('clientUserId') ?? user.clientUserId) === user.clientUserId &&
-      user.version > (typeof since === 'number' ? since : -1),
-  );
-  return paged(call, 'users', sourceOf(wanted.map(({ version: _, ...user }) => user)));
+  const wanted = unitOf(call)
+    .users.all()
+    .filter(
+      (user) =>
+        (query.get('activeOnly') !== 'true' || isActive(user)) &&
+        (query.get('retiredOnly') !== 'true' || user.status === 'Retired') &&
+        (query.get('clientUserId') ?? user.clientUserId) === user.clientUserId &&
+        (query.get('managedAppleId') ?? user.account) === user.account &&
+        user.version > (typeof since === 'number' ? since : -1),
+    );
+  return paged(call, 'users', sourceOf(wanted.map(userRow)));
 }
 
 function paged<Row>(call: Call, dataSet: DataSet, source: RowSource<Row>, extra: object = {}): Answer {
@@ -107,18 +111,14 @@ function assetFilter(query: URLSearchParams, unit: OrganizationalUnit): number[]
 }
 
 function inactiveTargets(unit: OrganizationalUnit): Set<number> {
-  const inactive = [...unit.users.values()].filter((user) => !isActive(user));
+  const inactive = unit.users.all().filter((user) => !unit.users.active(user.clientUserId));
   return new Set(inactive.flatMap((user) => unit.targetNo({ kind: 'clientUserId', id: user.clientUserId }) ?? []));
-}
-
-function isActive(user: User): boolean {
-  return user.status === 'Registered' || user.status === 'Associated';
 }
 
 function assignmentRow(unit: OrganizationalUnit, row: number, withState: boolean) {
   const { adamId, pricingParam } = unit.assetAt(unit.table.assetOf(row));
   const { kind, id } = unit.targetAt(unit.table.targetOf(row));
-  const user = withState && kind === 'clientUserId' ? unit.users.get(id) : undefined;
+  const user = withState && kind === 'clientUserId' ? unit.users.current(id) : undefined;
   const state = user ? { ...(user.idHash ? { idHash: user.idHash } : {}), userStatus: user.status } : {};
   return { adamId, pricingParam, [kind]: id, ...state };
 }

@@ -3,11 +3,21 @@ import { type Answer, type Call, unitOf } from './call.ts';
 import { enveloped } from './envelope.ts';
 import { errorBody } from './errors.ts';
 import type { AppleEvent, EventPlan, EventTask, EventType } from './events.ts';
-import { assetsOf, targetsOf } from './request-body.ts';
+import { assetsOf, targetsOf, userOrdersOf } from './request-body.ts';
+import type { UserEventType } from './user-tasks.ts';
 
 /** Takes `POST /assets/associate`, `/disassociate` or `/revoke` in as an event. */
-export function startEvent(call: Call, type: EventType, plan?: EventPlan): Answer {
-  const event = type === 'REVOKE' ? revokeEvent(call) : assetEvent(call, type);
+export function startEvent(call: Call, type: 'ASSOCIATE' | 'DISASSOCIATE' | 'REVOKE', plan?: EventPlan): Answer {
+  return accept(call, type === 'REVOKE' ? revokeEvent(call) : assetEvent(call, type), plan);
+}
+
+/** Takes `POST /users/create`, `/update` or `/retire` in as an event. */
+export function startUserEvent(call: Call, type: UserEventType, plan?: EventPlan): Answer {
+  const users = userOrdersOf(call);
+  return accept(call, { ...emptyEvent(call, type), users, numRequested: users.length }, plan);
+}
+
+function accept(call: Call, event: AppleEvent, plan: EventPlan | undefined): Answer {
   if (plan) event.plan = plan;
   call.world.engine.accept(event);
   call.world.changes++;

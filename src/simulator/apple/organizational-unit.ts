@@ -1,14 +1,8 @@
 /** The state of one library of licenses (Apple: organizational unit) and the only ways to change it. @module */
-import type {
-  AssetSpec,
-  MdmInfo,
-  OrganizationalUnitSpec,
-  Platform,
-  PricingParam,
-  UserSpec,
-} from '../scenarios/types.ts';
+import type { AssetSpec, MdmInfo, OrganizationalUnitSpec, Platform, PricingParam } from '../scenarios/types.ts';
 import { AssignmentTable } from './assignment-table.ts';
 import { CountHistory, type Counts } from './count-history.ts';
+import { UserDirectory } from './users.ts';
 import { type DataSet, versionId } from './versions.ts';
 
 /** `totalCount` of an asset without a bound. */
@@ -47,11 +41,6 @@ export interface ClientConfig {
   notificationTypes?: string[];
 }
 
-/** A user and the version at which the row last changed. */
-export interface User extends UserSpec {
-  version: number;
-}
-
 /** What became of an attempt to give or take a seat. */
 export type SeatOutcome = 'done' | 'already' | 'unknown-asset' | 'unknown-user' | 'no-seat';
 
@@ -61,9 +50,11 @@ export class OrganizationalUnit {
   readonly name: string;
   readonly country: string;
   readonly platform: OrganizationalUnitSpec['platform'];
+  /** Domains of the organization's own Apple Accounts. */
+  readonly managedDomains: readonly string[];
   config: ClientConfig = {};
   readonly assets = new Map<string, Asset>();
-  readonly users = new Map<string, User>();
+  readonly users = new UserDirectory(() => ++this.versions.users);
   readonly table = new AssignmentTable();
   readonly history = new CountHistory();
   readonly versions: Record<DataSet, number> = { assets: 1, assignments: 1, users: 1 };
@@ -76,6 +67,7 @@ export class OrganizationalUnit {
     this.name = spec.name;
     this.country = spec.country;
     this.platform = spec.platform;
+    this.managedDomains = spec.managedDomains ?? [];
     if (spec.mdmInfo) this.config.mdmInfo = spec.mdmInfo;
   }
 
@@ -128,10 +120,9 @@ export class OrganizationalUnit {
     this.versions.assets++;
   }
 
-  putUser(spec: UserSpec): User {
-    const user = { ...spec, version: ++this.versions.users };
-    this.users.set(spec.clientUserId, user);
-    return user;
+  /** Whether an Apple Account belongs to the organization. */
+  manages(account: string): boolean {
+    return this.managedDomains.includes(account.slice(account.lastIndexOf('@') + 1).toLowerCase());
   }
 
   /** True counts of an asset; seats held above the total (a refund) leave none available. */
@@ -144,7 +135,7 @@ export class OrganizationalUnit {
   associate(adamId: string, pricingParam: PricingParam, target: Target, at: number): SeatOutcome {
     const asset = this.asset(adamId, pricingParam);
     if (!asset) return 'unknown-asset';
-    if (target.kind === 'clientUserId' && !this.#isActive(target.id)) return 'unknown-user';
+    if (target.kind === 'clientUserId' && !this.users.active(target.id)) return 'unknown-user';
     const no = this.#intern(target);
     if (this.table.find(asset.no, no) !== undefined) return 'already';
     const { assigned, total } = this.counts(asset);
@@ -159,7 +150,7 @@ export class OrganizationalUnit {
   disassociate(adamId: string, pricingParam: PricingParam, target: Target, at: number): SeatOutcome {
     const asset = this.asset(adamId, pricingParam);
     if (!asset) return 'unknown-asset';
-    if (target.kind === 'clientUserId' && !this.users.has(target.id)) return 'unknown-user';
+    if (target.kind === 'clientUserId' && !this.users.current(target.id)) return 'unknown-user';
     const no = this.targetNo(target);
     const row = no === undefined ? undefined : this.table.find(asset.no, no);
     if (row === undefined) return 'already';
@@ -193,11 +184,6 @@ export class OrganizationalUnit {
   /** Puts rows back as a state file has them. */
   restoreRow(assetNo: number, target: Target, version: number): void {
     this.table.add(assetNo, this.#intern(target), version);
-  }
-
-  #isActive(clientUserId: string): boolean {
-    const status = this.users.get(clientUserId)?.status;
-    return status === 'Registered' || status === 'Associated';
   }
 
   #intern(target: Target): number {

@@ -1,7 +1,7 @@
 /** Reads the bodies of the writes; a wrong shape is told apart from an absent field. @module */
 import type { MdmInfo, PricingParam } from '../scenarios/types.ts';
 import type { Call } from './call.ts';
-import type { AssetRef } from './events.ts';
+import type { AssetRef, UserOrder } from './events.ts';
 import type { Target } from './organizational-unit.ts';
 
 /** The body as fields; a body that is no object has none. */
@@ -28,6 +28,18 @@ export function usersOf(call: Call): string[] {
   return listOf(fieldsOf(call).clientUserIds) as string[];
 }
 
+/** The users that a write creates, updates or retires. */
+export function userOrdersOf(call: Call): UserOrder[] {
+  return listOf(fieldsOf(call).users).map((user) => {
+    const { clientUserId, email, managedAppleId } = user as { [Field in keyof UserOrder]: UserOrder[Field] | null };
+    return {
+      clientUserId: clientUserId as string,
+      ...(typeof email === 'string' ? { email } : {}),
+      ...(typeof managedAppleId === 'string' ? { managedAppleId } : {}),
+    };
+  });
+}
+
 /** Users first, then serial numbers: the order in which tasks run. */
 export function targetsOf(call: Call): Target[] {
   return [
@@ -51,9 +63,10 @@ export function textOf(call: Call, field: string): string | undefined {
 /** Whether every known field that is there has its type. */
 export function isWellFormed(call: Call): boolean {
   if (!isObject(call.body)) return false;
-  const { assets, serialNumbers, clientUserIds, mdmInfo, notificationTypes } = call.body;
+  const { assets, serialNumbers, clientUserIds, mdmInfo, notificationTypes, users } = call.body;
   return (
     isListOf(assets, isAsset) &&
+    isListOf(users, isUserOrder) &&
     [serialNumbers, clientUserIds, notificationTypes].every((list) => isListOf(list, isText)) &&
     (mdmInfo === undefined || mdmInfo === null || isObject(mdmInfo)) &&
     ['notificationUrl', 'notificationAuthToken'].every((field) => isAbsent(fieldsOf(call)[field], isText))
@@ -64,6 +77,12 @@ function isAsset(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { adamId, pricingParam } = value;
   return isText(adamId) && isAbsent(pricingParam, (text) => text === 'STDQ' || text === 'PLUS');
+}
+
+function isUserOrder(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { clientUserId, email, managedAppleId } = value;
+  return isText(clientUserId) && clientUserId !== '' && isAbsent(email, isText) && isAbsent(managedAppleId, isText);
 }
 
 function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {

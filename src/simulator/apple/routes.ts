@@ -3,7 +3,7 @@ import type { Answer, Call, Operation } from './call.ts';
 import { readClientConfig, readServiceConfig, writeClientConfig } from './configs.ts';
 import type { EventPlan } from './events.ts';
 import { listAssets, listAssignments, listUsers } from './lists.ts';
-import { readStatus, startEvent } from './manage.ts';
+import { readStatus, startEvent, startUserEvent } from './manage.ts';
 import { lookUp } from './metadata.ts';
 import { lookupPath, paths, serviceConfigPath } from './paths.ts';
 
@@ -13,7 +13,7 @@ export interface Route {
   path: string;
   operation: Operation;
   /** Answers a call that passed its checks; `plan` is what a fault ordered for the event. */
-  answer(call: Call, plan?: EventPlan): Answer;
+  answer(call: Call, plan?: EventPlan): Answer | Promise<Answer>;
 }
 
 /** Every operation. */
@@ -24,6 +24,24 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: paths.getAssets, operation: 'getAssets', answer: listAssets },
   { method: 'GET', path: paths.getAssignments, operation: 'getAssignments', answer: listAssignments },
   { method: 'GET', path: paths.getUsers, operation: 'getUsers', answer: listUsers },
+  {
+    method: 'POST',
+    path: paths.createUsers,
+    operation: 'createUsers',
+    answer: (call, plan) => startUserEvent(call, 'CREATE', plan),
+  },
+  {
+    method: 'POST',
+    path: paths.updateUsers,
+    operation: 'updateUsers',
+    answer: (call, plan) => startUserEvent(call, 'UPDATE', plan),
+  },
+  {
+    method: 'POST',
+    path: paths.retireUsers,
+    operation: 'retireUsers',
+    answer: (call, plan) => startUserEvent(call, 'RETIRE', plan),
+  },
   {
     method: 'POST',
     path: paths.associateAssets,

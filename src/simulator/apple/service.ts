@@ -36,7 +36,7 @@ export async function serve(world: World, request: RawRequest): Promise<Reply | 
     ...(call.token ? { tokenName: call.token.name } : {}),
   });
   await holdBack(call, faults);
-  const reply = replyTo(call, found.route, faults);
+  const reply = await replyTo(call, found.route, faults);
   world.journal.add(describe(call, reply, faults));
   return reply;
 }
@@ -68,7 +68,7 @@ async function holdBack(call: Call, faults: readonly Fault[]): Promise<void> {
   world.settle();
 }
 
-function replyTo(call: Call, route: Route, faults: readonly Fault[]): Reply {
+async function replyTo(call: Call, route: Route, faults: readonly Fault[]): Promise<Reply> {
   const reset = faultOf(faults, 'reset');
   const html = faultOf(faults, 'html');
   const error = faultOf(faults, 'error');
@@ -76,14 +76,14 @@ function replyTo(call: Call, route: Route, faults: readonly Fault[]): Reply {
   if (error) return { cut: false, answer: orderedError(error, call.now) };
   if (html && html.when !== 'after') return gateway(html);
   disturbWorld(faults, call);
-  const answer = bendAnswer(faults, perform(call, route, faults), () => call.world.random.uuid());
+  const answer = bendAnswer(faults, await perform(call, route, faults), () => call.world.random.uuid());
   if (reset) return { cut: true };
   if (html) return gateway(html);
   const truncate = faultOf(faults, 'truncate');
   return { cut: false, answer, ...(truncate ? { keepBytes: truncate.bytes ?? 20 } : {}) };
 }
 
-function perform(call: Call, route: Route, faults: readonly Fault[]): Answer {
+async function perform(call: Call, route: Route, faults: readonly Fault[]): Promise<Answer> {
   const errorNumber = validate(call);
   return errorNumber === undefined ? route.answer(call, eventPlanOf(faults)) : refusal(call, errorNumber);
 }

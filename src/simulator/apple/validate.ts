@@ -4,7 +4,16 @@
  */
 import type { Call, Operation } from './call.ts';
 import { paged, readPageIndex, readVersion } from './paging.ts';
-import { assetsOf, fieldsOf, isWellFormed, mdmInfoOf, serialsOf, textOf, usersOf } from './request-body.ts';
+import {
+  assetsOf,
+  fieldsOf,
+  isWellFormed,
+  mdmInfoOf,
+  serialsOf,
+  textOf,
+  userOrdersOf,
+  usersOf,
+} from './request-body.ts';
 
 /** One line of the table. */
 export interface Check {
@@ -20,7 +29,8 @@ const assign: readonly Operation[] = ['associateAssets', 'disassociateAssets'];
 const revoke: readonly Operation[] = ['revokeAssets'];
 const manage: readonly Operation[] = [...assign, ...revoke];
 const configure: readonly Operation[] = ['setClientConfig'];
-const writes: readonly Operation[] = [...manage, ...configure];
+const people: readonly Operation[] = ['createUsers', 'updateUsers', 'retireUsers'];
+const writes: readonly Operation[] = [...manage, ...configure, ...people];
 
 /** The table, in order. */
 export const checks: readonly Check[] = [
@@ -43,6 +53,7 @@ export const checks: readonly Check[] = [
   { errorNumber: 9602, only: writes, fails: (call) => !isWellFormed(call) },
   { errorNumber: 9718, only: assign, fails: (call) => assetsOf(call).length === 0 },
   { errorNumber: 9719, only: manage, fails: (call) => serialsOf(call).length + usersOf(call).length === 0 },
+  { errorNumber: 9720, only: people, fails: (call) => userOrdersOf(call).length === 0 },
   { errorNumber: 9723, only: configure, fails: (call) => mdmInfoOf(call) !== undefined && !isComplete(call) },
   { errorNumber: 9710, only: configure, fails: hasHalfOfNotification },
   { errorNumber: 9700, only: assign, fails: (call) => new Set(assetKeys(call)).size > limits(call).maxAssets },
@@ -50,6 +61,7 @@ export const checks: readonly Check[] = [
   { errorNumber: 9702, only: assign, fails: (call) => new Set(serialsOf(call)).size > limits(call).maxSerialNumbers },
   { errorNumber: 9701, only: revoke, fails: (call) => usersOf(call).length > limits(call).maxRevokeClientUserIds },
   { errorNumber: 9702, only: revoke, fails: (call) => serialsOf(call).length > limits(call).maxRevokeSerialNumbers },
+  { errorNumber: 9714, only: people, fails: (call) => userOrdersOf(call).length > limits(call).maxUsers },
   { errorNumber: 9711, only: configure, fails: hasLongNotification },
   {
     errorNumber: 9713,
@@ -65,6 +77,17 @@ export const checks: readonly Check[] = [
   { errorNumber: 9703, only: assign, fails: (call) => hasTwice(assetKeys(call)) },
   { errorNumber: 9704, only: manage, fails: (call) => hasTwice(usersOf(call)) },
   { errorNumber: 9705, only: manage, fails: (call) => hasTwice(serialsOf(call)) },
+  {
+    errorNumber: 9715,
+    only: people,
+    fails: (call) => hasTwice(userOrdersOf(call).map((user) => user.clientUserId)),
+  },
+  { errorNumber: 9717, only: ['createUsers', 'updateUsers'], fails: hasBadEmail },
+  {
+    errorNumber: (call) => call.world.options.unknownUserNumber,
+    only: ['updateUsers', 'retireUsers'],
+    fails: (call) => call.world.options.unknownUserTiming === 'sync' && namesUnknownUser(call),
+  },
   { errorNumber: 9712, only: configure, fails: hasBadUrl },
   {
     errorNumber: 9706,
@@ -147,6 +170,14 @@ function hasBadUrl(call: Call): boolean {
   const { protocol, search, hash } = new URL(text);
   const schemes = call.world.options.allowHttpNotificationUrl ? ['https:', 'http:'] : ['https:'];
   return !schemes.includes(protocol) || search !== '' || hash !== '';
+}
+
+function hasBadEmail(call: Call): boolean {
+  return userOrdersOf(call).some(({ email }) => email !== undefined && !/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email));
+}
+
+function namesUnknownUser(call: Call): boolean {
+  return userOrdersOf(call).some(({ clientUserId }) => !call.unit?.users.active(clientUserId));
 }
 
 function knowsEvent({ world, query, unit }: Call): boolean {

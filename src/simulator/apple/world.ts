@@ -1,15 +1,21 @@
 /** Everything the simulator remembers, in one place: options, libraries, tokens, events, faults, journal. @module */
 import type { Clock } from '../../lib/clock.ts';
 import { Journal } from '../journal.ts';
+import { Courier } from '../notify/courier.ts';
+import { cutIntoDrafts } from '../notify/cut.ts';
+import type { Draft } from '../notify/delivery.ts';
+import { dispatch } from '../notify/dispatch.ts';
+import { Outbox } from '../notify/outbox.ts';
 import { applyOptions, type OptionsPatch, type SimulatorOptions } from '../options.ts';
 import { createRandom, type Random } from '../random.ts';
 import type { CatalogItem, DeviceSpec, OrganizationalUnitSpec, Scenario, TokenSpec } from '../scenarios/types.ts';
 import { runTask } from './event-tasks.ts';
-import { EventEngine } from './events.ts';
+import { type AppleEvent, EventEngine, type EventTask, type TaskOutcome } from './events.ts';
 import { FaultRegistry } from './faults.ts';
-import { OrganizationalUnit } from './organizational-unit.ts';
+import { type ClientConfig, OrganizationalUnit } from './organizational-unit.ts';
 import { RateMeter } from './rate-meter.ts';
 import { type ContentToken, daysAfter, mintToken } from './tokens.ts';
+import { isUserEvent, runUserTask } from './user-tasks.ts';
 
 /** The memory of one simulator. */
 export class World {
@@ -22,6 +28,8 @@ export class World {
   faults: FaultRegistry;
   random: Random;
   engine: EventEngine;
+  outbox: Outbox;
+  readonly courier: Courier;
   rate = new RateMeter();
   scenario: Scenario;
   catalog = new Map<string, CatalogItem>();
@@ -38,6 +46,8 @@ export class World {
     this.random = createRandom(seed);
     this.faults = new FaultRegistry(createRandom(seed + 1));
     this.engine = this.#createEngine();
+    this.outbox = this.#createOutbox();
+    this.courier = new Courier(this);
     this.scenario = scenario;
     this.load(scenario);
   }
@@ -60,6 +70,7 @@ export class World {
     this.random.restore(this.seed);
     this.faults.clear();
     this.engine = this.#createEngine();
+    this.outbox = this.#createOutbox();
     this.rate = new RateMeter();
     this.catalog = new Map(scenario.catalog.map((item) => [item.adamId, { ...item }]));
     this.units = new Map();
@@ -73,7 +84,7 @@ export class World {
     const unit = new OrganizationalUnit(spec);
     unit.history.lagMs = this.options.countLagSeconds * 1000;
     for (const asset of spec.assets) unit.putAsset(asset);
-    for (const user of spec.users) unit.putUser(user);
+    for (const user of spec.users) unit.users.put(user);
     const now = this.now();
     for (const { adamId, pricingParam, serialNumber, clientUserId } of spec.assignments) {
       const target = serialNumber === undefined ? userTarget(clientUserId) : deviceTarget(serialNumber);
@@ -96,16 +107,57 @@ export class World {
     this.engine.settle(this.now());
   }
 
+  /** When something happens next without being asked. */
+  nextEventAt(): number | undefined {
+    return this.#anybodyListens() ? this.engine.nextAt() : undefined;
+  }
+
+  /** What a client stored for a library. */
+  configOf(uId: string): ClientConfig | undefined {
+    return this.units.get(uId)?.config;
+  }
+
+  /** Tells a library's client, if it subscribed to that. */
+  notify(draft: Draft, at: number): void {
+    if (!wants(this.configOf(draft.uId), draft.type)) return;
+    dispatch(this.outbox, this.options, draft, at);
+    this.changes++;
+  }
+
+  #anybodyListens(): boolean {
+    for (const { config } of this.units.values()) if (config.notificationUrl) return true;
+    return false;
+  }
+
+  #tellOfBatch(event: AppleEvent, outcomes: readonly TaskOutcome[], at: number): void {
+    const unit = this.units.get(event.uId);
+    if (!unit?.config.notificationUrl) return;
+    const { notificationRowsMax: rowsMax } = this.options;
+    const userOf = (clientUserId: string) => unit.users.current(clientUserId);
+    for (const draft of cutIntoDrafts(event, outcomes, { rowsMax, userOf })) this.notify(draft, at);
+  }
+
+  #createOutbox(): Outbox {
+    return new Outbox(createRandom(this.seed + 2));
+  }
+
   #addToken(spec: TokenSpec): void {
     const expiresAt = daysAfter(this.now(), spec.expiresInDays);
     this.tokens.push(mintToken({ ...spec, expiresAt }, this.random));
+  }
+
+  #run(event: AppleEvent, task: EventTask, at: number): number | undefined {
+    const unit = this.units.get(event.uId)!;
+    const { options, random } = this;
+    if (isUserEvent(event.type)) return runUserTask({ unit, options, random, at }, event.type, task.user!);
+    return runTask(unit, options, event, { asset: task.asset!, target: task.target }, at);
   }
 
   #createEngine(): EventEngine {
     return new EventEngine(
       (event, task, at) => {
         this.changes++;
-        return runTask(this.units.get(event.uId)!, this.options, event, task, at);
+        return this.#run(event, task, at);
       },
       () => ({
         batchMs: this.options.eventBatchMs,
@@ -113,8 +165,13 @@ export class World {
         order: this.options.eventOrder,
         retentionMs: this.options.eventRetentionMs,
       }),
+      (event, outcomes, at) => this.#tellOfBatch(event, outcomes, at),
     );
   }
+}
+
+function wants(config: ClientConfig | undefined, type: string): boolean {
+  return Boolean(config?.notificationUrl && config.notificationTypes?.includes(type));
 }
 
 /** A device as a target. */

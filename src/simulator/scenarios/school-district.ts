@@ -57,6 +57,7 @@ function ownUnit(devices: readonly DeviceSpec[]): OrganizationalUnitSpec {
     name: 'Riverbend Elementary',
     country: 'US',
     platform: 'volumestore',
+    managedDomains: ['riverbend.example'],
     assets: ownAssets(),
     users: [
       {

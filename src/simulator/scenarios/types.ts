@@ -92,6 +92,8 @@ export interface OrganizationalUnitSpec {
   /** `volumestore` is a school, `enterprisestore` a business. */
   platform: 'volumestore' | 'enterprisestore';
   mdmInfo?: MdmInfo;
+  /** Domains of the organization's own (managed) Apple Accounts. */
+  managedDomains?: string[];
   assets: AssetSpec[];
   users: UserSpec[];
   /** May be lazy, so that a million rows need not exist as objects. */
