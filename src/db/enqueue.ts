@@ -2,7 +2,13 @@
 import { moment, sql, type Tx } from './transaction.ts';
 
 /** The jobs there are; each wakes a verb that reads from our rows what is due. */
-export type JobName = 'sync-token' | 'reserve-licenses' | 'write-licenses' | 'refresh-asset' | 'refresh-metadata';
+export type JobName =
+  | 'sync-token'
+  | 'reserve-licenses'
+  | 'write-licenses'
+  | 'refresh-asset'
+  | 'refresh-metadata'
+  | 'guard-token';
 
 /** A wake-up call. It carries ids only and may come twice. */
 export interface Job {

@@ -36,6 +36,12 @@ export interface Settings {
   unknownOutcomeWait: number;
   /** Days before the expiry at which a token counts as EXPIRING. */
   expiringDays: number;
+  /** Days before the expiry of a token at which a notice is told. */
+  noticeDays: readonly number[];
+  /** Milliseconds between two questions to Apple about a token, give or take a quarter. */
+  probeEvery: number;
+  /** What this installation is named; a database that names another one is a copy. Null when nobody named it. */
+  installationId: string | null;
   /** Milliseconds a task holds its reservations while its token waits for a renewal. */
   renewalWait: number;
   /** Milliseconds after which the metadata of an app is asked for again. */

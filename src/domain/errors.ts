@@ -399,13 +399,13 @@ export class TaskNotRetryableError extends DomainError {
   }
 }
 
-/** The cursor of a stream is not one that was handed out for this task. */
+/** The cursor of a stream is not one that was handed out for it. */
 export class CursorInvalidError extends DomainError {
   readonly code = 'CURSOR_INVALID';
   readonly reason: 'MALFORMED' | 'OTHER_TASK' | 'AHEAD';
   constructor(reason: 'MALFORMED' | 'OTHER_TASK' | 'AHEAD') {
     super(
-      'The cursor was refused and nothing was sent: it was not handed out for this task. Subscribe without "after" to begin with a snapshot.',
+      'The cursor was refused and nothing was sent: it was not handed out for this stream. Subscribe without "after" to begin with the present.',
       ['after'],
     );
     this.reason = reason;

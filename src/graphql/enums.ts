@@ -59,6 +59,7 @@ export const TaskKindEnum = builder.enumType('TaskKind', {
     SYNC: 'Reads the library of one token from Apple.',
     ASSOCIATE: 'Gives licenses to devices.',
     REVOKE: 'Takes licenses back.',
+    REMOVE_TOKEN: 'Gives the licenses of a token back, then removes the token.',
   }),
 });
 

@@ -13,6 +13,7 @@ export type NodeName =
   | 'Organization'
   | 'Task'
   | 'Token'
+  | 'TokenNotice'
   | 'VppUser';
 
 /** The right to read each type that has global ids. Asked before `node` looks for anything. */
@@ -26,6 +27,7 @@ export const nodeRights: Record<NodeName, Scope> = {
   Organization: 'organization:read',
   Task: 'tasks:read',
   Token: 'tokens:read',
+  TokenNotice: 'tokens:read',
   VppUser: 'licenses:read',
 };
 

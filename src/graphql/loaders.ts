@@ -12,6 +12,7 @@ import { type AppRow, readApps } from '../domain/app/row.ts';
 import { type DeviceRow, readDevices } from '../domain/device/row.ts';
 import { readHoldings } from '../domain/license/holdings.ts';
 import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
+import { type NoticeRow, readNotices } from '../domain/token/notices.ts';
 import { readTokens, readTokensOfTasks, type TokenRow } from '../domain/token/row.ts';
 import { readVppUsers, type VppUserRow } from '../domain/vpp-user/row.ts';
 import type { AppMetadata } from '../generated/prisma/client.ts';
@@ -33,6 +34,7 @@ export interface HolderKey {
 export interface Loaders {
   apps: DataLoader<bigint, AppRow | null>;
   tokens: DataLoader<bigint, TokenRow | null>;
+  tokenNotices: DataLoader<bigint, NoticeRow | null>;
   pools: DataLoader<bigint, PoolOfToken | null>;
   devices: DataLoader<bigint, DeviceRow | null>;
   licenses: DataLoader<bigint, LicenseWithParts | null>;
@@ -50,6 +52,7 @@ export function createLoaders(rows: Rows, db: () => ScopedClient, organizationId
   return {
     apps: one((ids) => readApps(rows, organizationId, ids)),
     tokens: one((ids) => readTokens(rows, organizationId, ids)),
+    tokenNotices: one((ids) => readNotices(rows, organizationId, ids)),
     pools: one((ids) => readPools(rows, organizationId, ids)),
     devices: one((ids) => readDevices(rows, organizationId, ids)),
     licenses: one((ids) => readLicenses(rows, organizationId, ids)),

@@ -8,6 +8,7 @@
  */
 import type { AppCounts } from '../domain/app/counts.ts';
 import type { TaskProgress } from '../domain/task/progress-payload.ts';
+import type { NoticeRow } from '../domain/token/notices.ts';
 
 /** Ends a stream: aborted when the reader goes away, the socket closes or the server stops. */
 interface Stoppable {
@@ -59,5 +60,16 @@ export interface CountStream {
   ): AsyncIterable<AppCounts>;
 }
 
+/** News of tokens. */
+export interface NoticeStream {
+  /**
+   * Every notice above the place, oldest first, without gap or duplicate, at the reader's pace. Without `after` the first
+   * item has no notice: it says where the stream begins.
+   */
+  tokenNotices(
+    query: { organizationId: bigint; tokenId: bigint | null; after: bigint | null } & Stoppable,
+  ): AsyncIterable<{ cursor: string; notice: NoticeRow | null }>;
+}
+
 /** All live streams of the API. */
-export interface Streams extends TaskStream, CountStream {}
+export interface Streams extends TaskStream, CountStream, NoticeStream {}

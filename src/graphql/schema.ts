@@ -8,6 +8,7 @@ import './api-key.ts';
 import './audit-entry.ts';
 import './token.ts';
 import './token-mutations.ts';
+import './token-notice.ts';
 import './app.ts';
 import './app-mutations.ts';
 import './license-counts.ts';

@@ -26,14 +26,16 @@ export const TokenStateEnum = builder.enumType('TokenState', {
   } as const,
 });
 
-const ForeignServerRef = builder.objectRef<{ id: string; name: string; metadata: string }>('ForeignServer').implement({
-  description: 'Another management server that claimed a library.',
-  fields: (t) => ({
-    id: t.exposeString('id', { description: 'The id it claims under.' }),
-    name: t.exposeString('name', { description: 'Its name.' }),
-    metadata: t.exposeString('metadata', { description: 'What it says of itself, often its host.' }),
-  }),
-});
+export const ForeignServerRef = builder
+  .objectRef<{ id: string; name: string; metadata: string }>('ForeignServer')
+  .implement({
+    description: 'Another management server that claimed a library.',
+    fields: (t) => ({
+      id: t.exposeString('id', { description: 'The id it claims under.' }),
+      name: t.exposeString('name', { description: 'Its name.' }),
+      metadata: t.exposeString('metadata', { description: 'What it says of itself, often its host.' }),
+    }),
+  });
 
 export const TokenRef = builder.objectRef<TokenRow>('Token');
 

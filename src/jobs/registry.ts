@@ -8,6 +8,7 @@ import { writeLicenses } from '../domain/license/write-licenses.ts';
 import { refreshAsset } from '../domain/sync/refresh-asset.ts';
 import { runSync } from '../domain/sync/run.ts';
 import { traceTask } from '../domain/task/trace.ts';
+import { guardToken } from '../domain/token/guard.ts';
 
 /** Does one job. `correlationId` ties its log lines together; a task has one of its own. */
 export type JobHandler = (services: Services, payload: unknown, correlationId: string) => Promise<void>;
@@ -29,6 +30,7 @@ export const jobs: Record<JobName, JobHandler> = {
   },
   'write-licenses': (services, payload, correlationId) =>
     writeLicenses(services, tokenKey.parse(payload), correlationId),
+  'guard-token': (services, payload, correlationId) => guardToken(services, tokenKey.parse(payload), correlationId),
   'refresh-asset': (services, payload, correlationId) => {
     const { adamId, ...token } = assetKey.parse(payload);
     return refreshAsset(services, token, adamId, correlationId);

@@ -12,7 +12,7 @@ await runProgram(async () => {
   const config = readConfig(process.env);
   const { database, services } = await buildServices(config, 'api');
   const realtime = await createRealtime({ database, clock: systemClock, logger: services.logger });
-  const streams = { ...realtime.tasks, ...realtime.counts };
+  const streams = { ...realtime.tasks, ...realtime.counts, ...realtime.notices };
   const server = createHttpServer({
     services,
     streams,

@@ -4,7 +4,16 @@ import { z } from 'zod';
 import type { Failpoint, Settings } from '../domain/context.ts';
 import type { EncryptionKey } from '../domain/token/key-ring.ts';
 import { ConfigError } from './config/config-error.ts';
-import { type Environment, logLevel, postgresUrl, readFields, seconds, whole } from './config/fields.ts';
+import {
+  days,
+  type Environment,
+  installationId,
+  logLevel,
+  postgresUrl,
+  readFields,
+  seconds,
+  whole,
+} from './config/fields.ts';
 import { readKeys } from './config/keys.ts';
 import { type MetadataConfig, readMetadata } from './config/metadata.ts';
 
@@ -76,6 +85,12 @@ const services = z.object({
   TOKEN_EXPIRING_DAYS: whole(1, 365, 30),
   METADATA_HOURS: whole(1, 720, 24),
   METADATA_APPS: whole(1, 100_000, 1_000),
+  TOKEN_NOTICE_DAYS: days.default([60, 30, 15, 7, 1]),
+  TOKEN_PROBE_HOURS: z.preprocess(
+    (value) => (value === undefined ? 6 : Number(value)),
+    z.number('must be a number of hours from 0.01 to 168').min(0.01).max(168),
+  ),
+  INSTALLATION_ID: installationId.optional(),
   RUSSET_FAILPOINT: z
     .string()
     .regex(
@@ -158,6 +173,9 @@ function settingsOf(mode: Config['mode'], values: z.output<typeof services>): Se
     lingerFor: 2_000,
     unknownOutcomeWait: seconds(values.UNKNOWN_OUTCOME_SECONDS, 60),
     expiringDays: values.TOKEN_EXPIRING_DAYS,
+    noticeDays: values.TOKEN_NOTICE_DAYS,
+    probeEvery: Math.round(values.TOKEN_PROBE_HOURS * 3_600_000),
+    installationId: values.INSTALLATION_ID ?? null,
     renewalWait: 86_400_000,
     metadataEvery: values.METADATA_HOURS * 3_600_000,
     metadataApps: values.METADATA_APPS,

@@ -12,10 +12,11 @@ import { createSharedReads } from './shared-reads.ts';
 import { createStreams } from './streams.ts';
 import { createTaskList, type TaskList } from './task-list.ts';
 import { createTaskProgress } from './task-progress.ts';
+import { createTokenNotices } from './token-notices.ts';
 
 /** Choices of {@link createRealtime}, each with a default. */
 export interface RealtimeLimits {
-  /** Most events of a task that one read fetches and that wait for one reader; default 100. */
+  /** Most events of a task, or token notices, that one read fetches and that wait for one reader; default 100. */
   eventPage: number;
   /** Most tasks that wait for one reader of the task list; default 1,000. */
   taskSlots: number;
@@ -54,6 +55,7 @@ export interface RealtimeStats {
 export interface Realtime {
   tasks: Pick<TaskList, 'tasks'> & { taskProgress: ReturnType<typeof createTaskProgress> };
   counts: Pick<CountNews, 'licenseCounts'>;
+  notices: { tokenNotices: ReturnType<typeof createTokenNotices> };
   /** News of revoked keys. */
   keys: { readonly stamp: number; readonly live: boolean };
   /** News of libraries. */
@@ -80,7 +82,9 @@ export async function createRealtime(options: RealtimeOptions): Promise<Realtime
   const list = createTaskList({ ...parts, slots: limits.taskSlots, pageSize: limits.taskSlots });
   const keys = doorbell.watch('keys');
   const library = createLibraryStamps();
-  const counts = createCountStream({ ...parts, reader: preparedRows(database.pool) });
+  const reader = preparedRows(database.pool);
+  const counts = createCountStream({ ...parts, reader });
+  const tokenNotices = createTokenNotices({ ...parts, reader, pageSize: limits.eventPage });
   const onNotify = (text: string) => {
     const ring = parseRing(text);
     if (!ring) return;
@@ -95,6 +99,7 @@ export async function createRealtime(options: RealtimeOptions): Promise<Realtime
   return {
     tasks: { taskProgress, tasks: list.tasks },
     counts: { licenseCounts: counts.licenseCounts },
+    notices: { tokenNotices },
     library: {
       stamp: library.stamp,
       get live() {

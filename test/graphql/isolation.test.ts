@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { globalId, type NodeName, nodeRights } from '../../src/graphql/ids.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
-import { addApp, addDevice, addLicense, addPool, addTask, addToken } from './rows.ts';
+import { addApp, addDevice, addLicense, addNotice, addPool, addTask, addToken } from './rows.ts';
 
 let api: TestApi;
 let mine: string;
@@ -26,6 +26,7 @@ beforeAll(async () => {
   const user = await prisma.vppUser.create({
     data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date() },
   });
+  const notice = await addNotice(prisma, token);
   const rows = {
     Organization: { id: organizationId },
     Token: token,
@@ -37,6 +38,7 @@ beforeAll(async () => {
     ApiKey: apiKey,
     AuditEntry: audit,
     VppUser: user,
+    TokenNotice: notice,
   };
   for (const [name, row] of Object.entries(rows)) ids[name as NodeName] = globalId(name as NodeName, row.id);
 });

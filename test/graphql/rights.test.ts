@@ -6,7 +6,7 @@ import { globalId, nodeRights } from '../../src/graphql/ids.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { noNews, startApi, type TestApi } from '../http/support/api.ts';
 import { openSocket } from '../http/support/socket.ts';
-import { addApp, addDevice, addLicense, addPool, addTask, addToken } from './rows.ts';
+import { addApp, addDevice, addLicense, addNotice, addPool, addTask, addToken } from './rows.ts';
 
 const schema = buildSchema();
 
@@ -22,7 +22,14 @@ const counts = (): AsyncIterable<AppCounts> => {
 };
 
 beforeAll(async () => {
-  api = await startApi({ streams: { licenseCounts: counts, tasks: counts as never, taskProgress: counts as never } });
+  api = await startApi({
+    streams: {
+      licenseCounts: counts,
+      tasks: counts as never,
+      taskProgress: counts as never,
+      tokenNotices: counts as never,
+    },
+  });
   organizationId = await api.organization();
   const { prisma } = api.services;
   const token = await addToken(prisma, organizationId);
@@ -40,6 +47,7 @@ beforeAll(async () => {
   const user = await prisma.vppUser.create({
     data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date() },
   });
+  const notice = await addNotice(prisma, token);
   Object.assign(ids, {
     Organization: globalId('Organization', organizationId),
     Token: globalId('Token', token.id),
@@ -51,6 +59,7 @@ beforeAll(async () => {
     ApiKey: globalId('ApiKey', apiKey.id),
     AuditEntry: globalId('AuditEntry', audit.id),
     VppUser: globalId('VppUser', user.id),
+    TokenNotice: globalId('TokenNotice', notice.id),
   });
 });
 afterAll(() => api.close());
@@ -59,6 +68,7 @@ const roots = [
   'viewer { role }',
   'organization { name }',
   'tokens(first: 1) { totalCount }',
+  'tokenNotices(first: 1) { totalCount }',
   'apps(first: 1) { totalCount }',
   'licenses(first: 1) { totalCount }',
   'devices(first: 1) { totalCount }',
@@ -77,11 +87,13 @@ const nodeFields: Record<string, string> = {
   ApiKey: 'name',
   AuditEntry: 'action',
   VppUser: 'clientUserId',
+  TokenNotice: 'message',
 };
 const subscriptions = () => [
   `licenseCounts { used }`,
   `tasks { id }`,
   `taskProgress(taskId: "${ids.Task}") { cursor }`,
+  `tokenNotices { cursor }`,
 ];
 
 describe.each(['ADMINISTRATOR', 'APPSTORE_MANAGER'] as const)('S1 S2 %s may do everything', (role) => {

@@ -120,3 +120,18 @@ export async function addLicense(
 export async function addTask(prisma: Prisma, organizationId: bigint) {
   return prisma.task.create({ data: { organizationId, kind: 'SYNC', actor: 'key:1', createdAt: at } });
 }
+
+export async function addNotice(prisma: Prisma, token: { organizationId: bigint; id: bigint }, seq = 1n) {
+  return prisma.tokenNotice.create({
+    data: {
+      organizationId: token.organizationId,
+      tokenId: token.id,
+      seq,
+      at,
+      cycle: Number(seq),
+      kind: 'EXPIRING',
+      rung: 30,
+      expiresAt: new Date('2026-03-31T11:00:00.000Z'),
+    },
+  });
+}

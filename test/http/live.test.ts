@@ -6,6 +6,7 @@ import { systemContext } from '../../src/domain/context.ts';
 import { addProgress, endTask, setRunning } from '../../src/domain/task/change.ts';
 import { writeTaskEvent } from '../../src/domain/task/events.ts';
 import { announceTask, startTask } from '../../src/domain/task/start.ts';
+import { type NoticeFacts, writeNotice } from '../../src/domain/token/notices.ts';
 import { globalId } from '../../src/graphql/ids.ts';
 import { addApp, addPool, addToken } from '../graphql/rows.ts';
 import { startApi, type TestApi } from './support/api.ts';
@@ -184,5 +185,70 @@ test('S68 tasks tells tasks that change, as they stand', async () => {
   await work(taskId, 1, 1, true);
   await over;
   expect(seen.at(-1)?.state).toBe('SUCCEEDED');
+  await socket.close();
+});
+
+test('F7 tokenNotices: the list gives the place, both transports go on from it, and a made-up one is refused', async () => {
+  const { prisma, clock } = api.services;
+  const token = await addToken(prisma, organizationId, { label: 'Told' });
+  const facts: NoticeFacts = {
+    cycle: 1,
+    expiresAt: new Date('2026-03-08T12:00:00Z'),
+    foreignMdm: null,
+    appleErrorNumber: null,
+  };
+  const tell = (rung: number) =>
+    transaction(api.services, (tx) =>
+      writeNotice(tx, { organizationId, tokenId: token.id }, { ...facts, kind: 'EXPIRING', rung }, clock.now()),
+    );
+  await tell(15);
+  const list = `query($id: ID!) { token(id: $id) { notices(first: 5) { totalCount edges { cursor node { kind rung message token { label } } } } } }`;
+  const { data } = await api.ask(key, list, { id: globalId('Token', token.id) });
+  const { totalCount, edges } = data.token.notices;
+  expect([totalCount, edges[0].node]).toEqual([
+    1,
+    {
+      kind: 'EXPIRING',
+      rung: 15,
+      message: 'The token expires on 2026-03-08, in 7 days. Download a new file and renew it.',
+      token: { label: 'Told' },
+    },
+  ]);
+  await tell(7);
+  const query = 'subscription($after: String) { tokenNotices(after: $after) { cursor notice { rung } } }';
+  const sse = createSseClient({
+    url: `${api.url}/graphql`,
+    headers: { authorization: `Bearer ${key}` },
+    retryAttempts: 0,
+  });
+  const news = sse.iterate<{ tokenNotices: { cursor: string; notice: { rung: number } } }>({
+    query,
+    variables: { after: edges[0].cursor },
+  });
+  const seven = (await news.next()).value!.data!.tokenNotices;
+  expect(seven.notice).toEqual({ rung: 7 });
+  await tell(1);
+  expect((await news.next()).value!.data!.tokenNotices.notice).toEqual({ rung: 1 });
+  await news.return?.();
+  sse.dispose();
+  const socket = await openSocket(api, key);
+  const rest = await new Promise((resolve) => {
+    const stop = socket.client.subscribe<{ tokenNotices: { notice: { rung: number } } }>(
+      { query, variables: { after: seven.cursor } },
+      {
+        next: (answer) => {
+          resolve(answer.data!.tokenNotices.notice);
+          stop();
+        },
+        error: resolve,
+        complete: () => {},
+      },
+    );
+  });
+  expect(rest).toEqual({ rung: 1 });
+  for (const after of ['nonsense', Buffer.from('notice:999999').toString('base64url')]) {
+    const [refused] = await socket.collect(query, { after });
+    expect(refused?.errors?.[0]?.extensions.code).toBe('CURSOR_INVALID');
+  }
   await socket.close();
 });

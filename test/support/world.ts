@@ -38,6 +38,9 @@ export const testSettings: Settings = {
   taskEventDays: 30,
   taskDays: 396,
   idempotencyDays: 7,
+  noticeDays: [60, 30, 15, 7, 1],
+  probeEvery: 21_600_000,
+  installationId: null,
 };
 
 /** The world of one test file. */

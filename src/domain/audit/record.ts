@@ -11,6 +11,8 @@ export type AuditAction =
   | 'token.reorder'
   | 'token.claim'
   | 'token.reseal'
+  | 'token.notice'
+  | 'installation.confirm'
   | 'license.associate'
   | 'license.revoke'
   | 'sync.start'

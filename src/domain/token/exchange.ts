@@ -3,7 +3,9 @@ import { json, moment, type Sql, sql, transaction } from '../../db/transaction.t
 import type { Services } from '../context.ts';
 import { AppleFailure, type Credential, type Envelope } from '../ports.ts';
 import { blockGate, type TokenKey, takeSlot } from './gate.ts';
+import { doubtWait } from './probe-time.ts';
 import { isReadable, isUsable, type TokenState, tokenRefusal, tokenState } from './state.ts';
+import { wakeGuardian } from './wake-guardian.ts';
 
 /** What a call is for: reading, reading in a sync (two thirds of the rate), writing, or asking about the token itself. */
 export type CallUse = 'READ' | 'SYNC' | 'WRITE' | 'TOKEN';
@@ -99,6 +101,7 @@ async function noteFailure(services: Services, token: TokenRow, failure: AppleFa
   const cause = sql`condition_cause = ${json({ appleErrorNumber: failure.appleErrorNumber ?? null, at: now })}`;
   // Only while the secret is still the one that was refused: it may have been renewed meanwhile.
   const refused = sql`AND secret_jwe = ${token.secretJwe}`;
+  const doubt = sql`probe_at = least(probe_at, ${moment(new Date(now.getTime() + doubtWait))})`;
   switch (failure.kind) {
     case 'RATE_LIMITED':
     case 'UNAVAILABLE':
@@ -109,10 +112,10 @@ async function noteFailure(services: Services, token: TokenRow, failure: AppleFa
       await note(services, token, sql`expires_at = least(expires_at, ${moment(now)}), ${cause}`, refused);
       return;
     case 'TOKEN_REVOKED':
-      await note(services, token, sql`condition = 'REVOKED', ${cause}`, refused);
+      await note(services, token, sql`condition = 'REVOKED', ${cause}, ${doubt}`, refused);
       return;
     case 'TOKEN_INVALID':
-      await note(services, token, sql`condition = 'INVALID', ${cause}`, refused);
+      await note(services, token, sql`condition = 'INVALID', ${cause}, ${doubt}`, refused);
       return;
     case 'TOKEN_READ_ONLY':
       // The least of the conditions: it hides no other.
@@ -123,9 +126,11 @@ async function noteFailure(services: Services, token: TokenRow, failure: AppleFa
   }
 }
 
-function note(services: Services, token: TokenRow, change: Sql, where: Sql = sql``): Promise<number> {
-  return transaction(services, (tx) =>
-    tx.$executeRaw(sql`
-      UPDATE token SET ${change} WHERE organization_id = ${token.organizationId} AND id = ${token.tokenId} ${where}`),
-  );
+function note(services: Services, token: TokenRow, change: Sql, where: Sql = sql``): Promise<void> {
+  return transaction(services, async (tx) => {
+    const rows = await tx.$queryRaw<{ news: boolean | null }[]>(sql`
+      UPDATE token SET ${change} WHERE organization_id = ${token.organizationId} AND id = ${token.tokenId} ${where}
+      RETURNING notice_at = 'epoch' AS news`);
+    if (rows[0]?.news) await wakeGuardian(tx, token);
+  });
 }

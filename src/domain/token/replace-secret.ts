@@ -4,7 +4,9 @@ import { OlderTokenFileError } from '../errors.ts';
 import type { DescribedUpload } from './describe-upload.ts';
 import { secretRow } from './exchange.ts';
 import { heldBy } from './held-by.ts';
+import { nextProbe } from './probe-time.ts';
 import { resumeWriter } from './resume.ts';
+import { wakeGuardian } from './wake-guardian.ts';
 
 /** The token whose secret is replaced. */
 export interface KnownToken {
@@ -53,8 +55,12 @@ export async function replaceSecret(
       foreign_mdm = ${foreignMdm ? json(foreignMdm) : sql`NULL`}, mdm_checked_at = ${moment(mdmCheckedAt)},
       position = CASE WHEN removed_at IS NULL THEN position ELSE
         (SELECT coalesce(max(o.position), 0) + 1 FROM token o WHERE o.organization_id = token.organization_id AND o.removed_at IS NULL) END,
+      cycle = CASE WHEN ${changed} THEN cycle + 1 ELSE cycle END, forget_at = NULL,
+      probed_at = ${moment(now)}, probe_attempts = 0, probe_at = ${moment(nextProbe(known.mdmId, now, context.settings.probeEvery))},
       removed_at = NULL, organization_name = ${upload.organizationName}, location_name = ${upload.library.locationName}
     WHERE organization_id = ${known.organizationId} AND id = ${known.id}`);
-  await resumeWriter(tx, { organizationId: known.organizationId, tokenId: known.id });
+  const key = { organizationId: known.organizationId, tokenId: known.id };
+  await resumeWriter(tx, key);
+  await wakeGuardian(tx, key);
   return { changed };
 }

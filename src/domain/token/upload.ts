@@ -13,7 +13,9 @@ import { secretRow } from './exchange.ts';
 import { lockTokens } from './find.ts';
 import { heldBy } from './held-by.ts';
 import * as fields from './input.ts';
+import { nextProbe } from './probe-time.ts';
 import { type Renewal, replaceSecret } from './replace-secret.ts';
+import { wakeGuardian } from './wake-guardian.ts';
 
 const inputSchema = z.object({
   file: z.string(),
@@ -115,6 +117,9 @@ async function addToken(context: Context, tx: Tx, upload: DescribedUpload, input
       ...(foreignMdm ? { foreignMdm: { ...foreignMdm } } : {}),
       mdmCheckedAt,
       createdAt: now,
+      noticeAt: now,
+      probedAt: now,
+      probeAt: nextProbe(mdmId, now, context.settings.probeEvery),
     },
   });
   await tx.$executeRaw(sql`INSERT INTO token_gate (organization_id, token_id, next_slot_at, next_sync_slot_at)
@@ -125,6 +130,7 @@ async function addToken(context: Context, tx: Tx, upload: DescribedUpload, input
     subject: `token:${token.id}`,
     data: { uId: token.uId, expiresAt: token.expiresAt },
   });
+  await wakeGuardian(tx, { organizationId, tokenId: token.id });
   return { tokenId: token.id, renewed: false, changed: true };
 }
 

@@ -37,6 +37,10 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
     SELECT s.organization_id AS "organizationId", s.token_id AS "tokenId" FROM token_sync s
     JOIN token t ON t.organization_id = s.organization_id AND t.id = s.token_id AND t.removed_at IS NULL
     WHERE coalesce(s.metadata_due_at, s.synced_at) <= ${now} ORDER BY s.token_id LIMIT ${limit}`);
+  const guarded = await services.prisma.$queryRaw<{ organizationId: bigint; tokenId: bigint }[]>(sql`
+    SELECT organization_id AS "organizationId", id AS "tokenId" FROM token
+    WHERE removed_at IS NULL AND (notice_at <= ${now} OR probe_at <= ${now})
+    ORDER BY least(notice_at, probe_at), id LIMIT ${limit}`);
   return [
     ...tasks.map(({ organizationId, id, kind }) => ({
       name: kind === 'SYNC' ? ('sync-token' as const) : ('reserve-licenses' as const),
@@ -52,6 +56,11 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
       name: 'refresh-metadata' as const,
       payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
       key: `metadata:${organizationId}:${tokenId}`,
+    })),
+    ...guarded.map(({ organizationId, tokenId }) => ({
+      name: 'guard-token' as const,
+      payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
+      key: `guard:${organizationId}:${tokenId}`,
     })),
   ];
 }

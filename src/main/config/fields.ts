@@ -17,6 +17,15 @@ export const seconds = (least: number, most: number, fallback: number) =>
     (value) => (value === undefined ? fallback : Number(value)),
     z.number(`must be a number of seconds from ${least} to ${most}`).min(least).max(most),
   );
+/** Numbers of days, with commas between. */
+export const days = z
+  .string()
+  .regex(/^\d{1,3}(\s*,\s*\d{1,3})*$/, 'must be days such as 60,30,15,7,1')
+  .transform((text) => [...new Set(text.split(',').map(Number))].filter((day) => day > 0));
+/** Name of an installation, the same for all of its processes. */
+export const installationId = z
+  .string()
+  .regex(/^[\w.:-]{8,100}$/, 'must have 8 to 100 letters, digits, or one of . : - _');
 /** Lowest level that is logged. */
 export const logLevel = z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info');
 /** A port. */

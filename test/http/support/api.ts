@@ -110,6 +110,9 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
       taskDays: 396,
       idempotencyDays: 7,
       lingerFor: 0,
+      noticeDays: [60, 30, 15, 7, 1],
+      probeEvery: 21_600_000,
+      installationId: null,
     },
     failpoint: () => {},
   };
@@ -120,8 +123,10 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     taskProgress: noNews,
     tasks: noNews,
     licenseCounts: noNews,
+    tokenNotices: noNews,
     ...realtime?.tasks,
     ...realtime?.counts,
+    ...realtime?.notices,
     ...options.streams,
   };
   const server = createHttpServer({
