@@ -82,6 +82,10 @@ function handlersOf(admin: SimulatorAdmin): Record<string, Handler> {
     devices: () => admin.devices(),
     users: takes(payloads.users, (input) => admin.users(input)),
     catalog: () => admin.catalog(),
+    developerKeys: () => admin.developerKeys(),
+    addDeveloperKey: takes(payloads.addDeveloperKey, (input) => admin.addDeveloperKey(input)),
+    createDeveloperKey: takes(payloads.createDeveloperKey, (input) => admin.createDeveloperKey(input)),
+    removeDeveloperKey: takes(payloads.removeDeveloperKey, (input) => admin.removeDeveloperKey(input)),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What the admin routes accept as JSON. @module */
 import { z } from 'zod';
+import { developerKey } from './options-schema.ts';
 
 const text = z.string().min(1);
 const count = z.number().int().min(0);
@@ -133,6 +134,9 @@ export const payloads = {
   seat,
   setMdmInfo: z.strictObject({ uId: text, mdmInfo: mdmInfo.nullable() }),
   setUser: z.strictObject({ uId: text, ...userFields }),
+  addDeveloperKey: developerKey,
+  createDeveloperKey: z.strictObject({ teamId: text.optional(), keyId: text.optional() }),
+  removeDeveloperKey: z.strictObject({ keyId: text }),
   acceptInvitation: z.strictObject({ inviteCode: text, account: text }),
   setMetadata: z.strictObject({
     adamId: text,

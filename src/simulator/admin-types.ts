@@ -1,4 +1,5 @@
 /** The verbs that control a simulator, the same in process and over HTTP. @module */
+import type { DeveloperKey } from './apple/developer-keys.ts';
 import type { EventType } from './apple/events.ts';
 import type { Fault, FaultMatch, OrderedFault } from './apple/faults.ts';
 import type { TokenState } from './apple/tokens.ts';
@@ -223,4 +224,11 @@ export interface SimulatorAdmin {
   users(order?: { uId?: string }): (UserSpec & { uId: string })[];
   /** Every store item. */
   catalog(): CatalogItem[];
+  /** Keys whose developer tokens open Apps and Books for Organizations. */
+  developerKeys(): DeveloperKey[];
+  /** Adds the public half of a key, or replaces the one with that `keyId`. */
+  addDeveloperKey(key: DeveloperKey): void;
+  /** Makes a key and adds its public half; the private one (PKCS #8, PEM) is kept nowhere. */
+  createDeveloperKey(wish?: { teamId?: string; keyId?: string }): Promise<DeveloperKey & { privateKey: string }>;
+  removeDeveloperKey(key: { keyId: string }): void;
 }

@@ -1,13 +1,14 @@
 /** The verbs of {@link SimulatorAdmin}, over the memory of a simulator. @module */
 import type { VirtualClock } from '../lib/clock.ts';
+import { catalogVerbs } from './admin-catalog.ts';
 import { deliveryVerbs } from './admin-deliveries.ts';
 import { licenseVerbs } from './admin-licenses.ts';
 import { tokenVerbs } from './admin-tokens.ts';
-import type { MetadataChange, ScenarioOrder, SimulatorAdmin } from './admin-types.ts';
+import type { ScenarioOrder, SimulatorAdmin } from './admin-types.ts';
 import { userVerbs } from './admin-users.ts';
 import type { World } from './apple/world.ts';
 import { buildScenario } from './scenarios/index.ts';
-import type { CatalogItem, Scenario } from './scenarios/types.ts';
+import type { Scenario } from './scenarios/types.ts';
 
 /** Makes the verbs. */
 export function createAdmin(world: World): SimulatorAdmin {
@@ -24,7 +25,7 @@ export function createAdmin(world: World): SimulatorAdmin {
     ...licenseVerbs(world),
     ...deliveryVerbs(world),
     ...userVerbs(world),
-    setMetadata: (change) => changeItem(world, change),
+    ...catalogVerbs(world),
     options: () => world.options,
     setOptions: (patch) => {
       world.setOptions(patch);
@@ -42,25 +43,12 @@ export function createAdmin(world: World): SimulatorAdmin {
       await world.courier.driveUntil(world.now() + milliseconds, (moment) => clock.set(new Date(moment)));
     },
     devices: () => world.devices,
-    catalog: () => [...world.catalog.values()],
   };
 }
 
 function scenarioOf(world: World, { scenario, licenses, devices, seed }: ScenarioOrder): Scenario {
   if (typeof scenario === 'object') return scenario;
   return buildScenario(scenario ?? 'school-district', seed ?? world.seed, { licenses, devices });
-}
-
-function changeItem(world: World, { adamId, variant, ...change }: MetadataChange): CatalogItem {
-  const item = world.catalog.get(adamId);
-  if (!item) throw new Error(`no store item ${adamId}`);
-  const variants = item.variants.map((one) =>
-    variant && (variant.platform ?? one.platform) === one.platform ? { ...one, ...variant } : one,
-  );
-  const changed = { ...item, ...change, variants };
-  world.catalog.set(adamId, changed);
-  world.changes++;
-  return changed;
 }
 
 function virtualClockOf(world: World): VirtualClock {

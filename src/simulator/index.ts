@@ -16,6 +16,7 @@ import { createHttpServer, listenNear } from './server.ts';
 import { openStateFile, type StateFile } from './state-file.ts';
 
 export type * from './admin-types.ts';
+export type { DeveloperKey } from './apple/developer-keys.ts';
 export type { EventPlan } from './apple/events.ts';
 export type { Fault, FaultMatch, OrderedFault } from './apple/faults.ts';
 export type { BodySummary, JournalEntry } from './journal.ts';

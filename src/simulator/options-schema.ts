@@ -36,6 +36,11 @@ const misfortunes = {
   negativeCount: chance,
 } satisfies Record<keyof NotificationMisfortunes, z.ZodType>;
 
+const text = z.string().min(1);
+
+/** The public half of a developer's key. */
+export const developerKey = z.strictObject({ teamId: text, keyId: text, publicKey: text });
+
 const option = {
   pageSize: count.min(1),
   emptyTotalPages: count.max(1),
@@ -82,6 +87,15 @@ const option = {
   unlimitedAvailable: z.enum(['minus-assigned', 'constant']),
   unlimitedListing: z.enum(['apart', 'both']),
   lookupIds: z.enum(['first', 'all']),
+  publicLookupPerMinute: count,
+  publicLookupRefusal: z.union([z.literal(403), z.literal(429)]),
+  catalogDeveloperToken: z.enum(['required', 'ignored']),
+  developerKeys: z.array(developerKey),
+  catalogPerSecond: count.nullable(),
+  catalogAppsIdsMax: count,
+  catalogBooksIdsMax: count,
+  stokenIdsMax: count.nullable(),
+  catalogAttributes: z.enum(['nested', 'flat']),
   artworkShape: z.enum(['template', 'list']),
 } satisfies Record<Exclude<keyof SimulatorOptions, 'limits' | 'notificationMisfortunes'>, z.ZodType>;
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { DeveloperKey } from './apple/developer-keys.ts';
+
 /** The numbers that `GET /service/config` publishes and that requests are held to. */
 export interface Limits {
   maxAssets: number;
@@ -140,6 +142,24 @@ export interface SimulatorOptions {
   unlimitedListing: 'apart' | 'both';
   /** How many comma-separated ids of one legacy lookup are answered. */
   lookupIds: 'first' | 'all';
+  /** Calls of the public store lookup in one minute, while `enforceRate`; peers saw about 20. */
+  publicLookupPerMinute: number;
+  /** HTTP status of a public lookup too many. */
+  publicLookupRefusal: 403 | 429;
+  /** Whether the catalog needs a developer token; a proxy of a vendor's adds its own. */
+  catalogDeveloperToken: 'required' | 'ignored';
+  /** Keys of developer tokens at the start; others come by `addDeveloperKey`. */
+  developerKeys: DeveloperKey[];
+  /** Calls of the catalog in one second, above which it answers 429; null for any number. */
+  catalogPerSecond: number | null;
+  /** Ids of one call of the public catalog. */
+  catalogAppsIdsMax: number;
+  /** Ids of one call of the public catalog. */
+  catalogBooksIdsMax: number;
+  /** Ids of one `stoken-authenticated` call; null for any number, because none is documented. */
+  stokenIdsMax: number | null;
+  /** Whether what differs by platform stands under `platformAttributes` (examples) or beside the name (schema page). */
+  catalogAttributes: 'nested' | 'flat';
   /** Shape of `artwork` in the legacy lookup: one object with a template, or a list of sized images. */
   artworkShape: 'template' | 'list';
 }
@@ -227,6 +247,15 @@ export const defaultOptions: SimulatorOptions = {
   unlimitedAvailable: 'minus-assigned',
   unlimitedListing: 'apart',
   lookupIds: 'first',
+  publicLookupPerMinute: 20,
+  publicLookupRefusal: 403,
+  catalogDeveloperToken: 'required',
+  developerKeys: [],
+  catalogPerSecond: null,
+  catalogAppsIdsMax: 100,
+  catalogBooksIdsMax: 150,
+  stokenIdsMax: null,
+  catalogAttributes: 'nested',
   artworkShape: 'template',
 };
 

@@ -1,4 +1,5 @@
 /** The whole memory of a simulator as JSON and back, so that it survives a restart. @module */
+import type { DeveloperKey } from './apple/developer-keys.ts';
 import type { AppleEvent } from './apple/events.ts';
 import { type Asset, type ClientConfig, OrganizationalUnit, type Target } from './apple/organizational-unit.ts';
 import type { ContentToken } from './apple/tokens.ts';
@@ -32,6 +33,7 @@ export interface Snapshot {
   catalog: CatalogItem[];
   devices: DeviceSpec[];
   tokens: ContentToken[];
+  developerKeys: DeveloperKey[];
   units: UnitSnapshot[];
   events: AppleEvent[];
   outbox: OutboxSnapshot;
@@ -48,6 +50,7 @@ export function takeSnapshot(world: World): Snapshot {
     catalog: [...world.catalog.values()],
     devices: world.devices,
     tokens: world.tokens,
+    developerKeys: world.developerKeys,
     units: [...world.units.values()].map(snapshotUnit),
     events: world.engine.all().map(shorten),
     outbox: world.outbox.snapshot(),
@@ -66,6 +69,7 @@ export function restoreSnapshot(world: World, snapshot: Snapshot): void {
   world.catalog = new Map(snapshot.catalog.map((item) => [item.adamId, item]));
   world.devices = snapshot.devices;
   world.tokens = snapshot.tokens;
+  world.developerKeys = snapshot.developerKeys;
   for (const unit of snapshot.units) world.units.set(unit.spec.uId, restoreUnit(unit));
   for (const event of snapshot.events) world.engine.accept(event);
   world.outbox.restore(snapshot.outbox);

@@ -19,7 +19,9 @@ export type Operation =
   | 'disassociateAssets'
   | 'revokeAssets'
   | 'eventStatus'
-  | 'contentMetadataLookup';
+  | 'contentMetadataLookup'
+  | 'publicLookup'
+  | 'readCatalog';
 
 /** A request with what was found out about it before any check. */
 export interface Call {

@@ -1,5 +1,6 @@
 /** What ordered faults do to an answer. @module */
 import type { Answer, Call } from './call.ts';
+import { catalogError } from './catalog-error.ts';
 import { errorBody, errorEntry } from './errors.ts';
 import type { EventPlan } from './events.ts';
 import type { Fault } from './faults.ts';
@@ -33,13 +34,15 @@ export function disturbWorld(faults: readonly Fault[], call: Call): void {
   if (claim) call.world.changes++;
 }
 
-/** The answer of an `error` fault. */
-export function orderedError(fault: FaultOf<'error'>, now: number): Answer {
+/** The answer of an `error` fault, in the form of the service that was called. */
+export function orderedError(fault: FaultOf<'error'>, { operation, now }: Call): Answer {
   const body = errorBody(fault.errorNumber);
-  const answer: Answer = {
-    status: fault.status ?? errorEntry(fault.errorNumber).status,
-    body: { ...body, errorMessage: fault.message ?? body.errorMessage },
-  };
+  const message = fault.message ?? body.errorMessage;
+  const status = fault.status ?? errorEntry(fault.errorNumber).status;
+  const answer: Answer =
+    operation === 'readCatalog'
+      ? catalogError(status, fault.errorNumber, message)
+      : { status, body: { ...body, errorMessage: message } };
   if (fault.retryAfter !== undefined) answer.headers = { 'retry-after': String(fault.retryAfter) };
   if (fault.retryAfterDate !== undefined) {
     answer.headers = { 'retry-after': new Date(now + fault.retryAfterDate * 1000).toUTCString() };

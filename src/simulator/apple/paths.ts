@@ -24,6 +24,12 @@ export const serviceConfigPath = `${serviceRoot}/service/config`;
 /** The legacy metadata lookup. */
 export const lookupPath = '/WebObjects/MZStorePlatform.woa/wa/lookup';
 
+/** The public store lookup. */
+export const publicLookupPath = '/lookup';
+
+/** Apps and Books for Organizations. */
+export const catalogPath = '/v1/catalog';
+
 /** Icons that the simulator draws. */
 export const iconsPath = '/icons';
 

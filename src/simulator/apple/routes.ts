@@ -1,11 +1,13 @@
 /** The table of contents: which path and method is which operation, and who answers it. @module */
 import type { Answer, Call, Operation } from './call.ts';
+import { readCatalog, readCatalogPath } from './catalog.ts';
 import { readClientConfig, readServiceConfig, writeClientConfig } from './configs.ts';
 import type { EventPlan } from './events.ts';
 import { listAssets, listAssignments, listUsers } from './lists.ts';
 import { readStatus, startEvent, startUserEvent } from './manage.ts';
 import { lookUp } from './metadata.ts';
-import { lookupPath, paths, serviceConfigPath } from './paths.ts';
+import { catalogPath, lookupPath, paths, publicLookupPath, serviceConfigPath } from './paths.ts';
+import { lookUpPublic } from './public-lookup.ts';
 
 /** One operation. */
 export interface Route {
@@ -65,12 +67,16 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: lookupPath,
     operation: 'contentMetadataLookup',
-    answer: ({ world, query, headers }) => ({ status: 200, body: lookUp(world, query, headers) }),
+    answer: lookUp,
   },
+  { method: 'GET', path: publicLookupPath, operation: 'publicLookup', answer: lookUpPublic },
 ];
+
+const catalogRoute: Route = { method: 'GET', path: catalogPath, operation: 'readCatalog', answer: readCatalog };
 
 /** The routes of a path: the one for the method, or another of the same path with a method that is not allowed. */
 export function findRoute(method: string, path: string): { route: Route; allowed: string[] } | undefined {
+  if (readCatalogPath(path)) return { route: catalogRoute, allowed: [catalogRoute.method] };
   const here = routes.filter((route) => route.path === path);
   const route = here.find((one) => one.method === method) ?? here[0];
   return route && { route, allowed: here.map((one) => one.method) };

@@ -73,7 +73,7 @@ async function replyTo(call: Call, route: Route, faults: readonly Fault[]): Prom
   const html = faultOf(faults, 'html');
   const error = faultOf(faults, 'error');
   if (reset?.when === 'before') return { cut: true };
-  if (error) return { cut: false, answer: orderedError(error, call.now) };
+  if (error) return { cut: false, answer: orderedError(error, call) };
   if (html && html.when !== 'after') return gateway(html);
   disturbWorld(faults, call);
   const answer = bendAnswer(faults, await perform(call, route, faults), () => call.world.random.uuid());

@@ -116,8 +116,11 @@ export function bearerOf(authorization: string | undefined): string | undefined 
   return /^Bearer +(\S+)$/.exec(authorization ?? '')?.[1];
 }
 
+/** Operations without a content token as bearer. */
+const open: readonly Operation[] = ['serviceConfig', 'contentMetadataLookup', 'publicLookup', 'readCatalog'];
+
 function needsToken(call: Call): boolean {
-  return call.operation !== 'serviceConfig' && call.operation !== 'contentMetadataLookup';
+  return !open.includes(call.operation);
 }
 
 function withinRate({ world, unit, now }: Call): boolean {

@@ -9,6 +9,7 @@ import { Outbox } from '../notify/outbox.ts';
 import { applyOptions, type OptionsPatch, type SimulatorOptions } from '../options.ts';
 import { createRandom, type Random } from '../random.ts';
 import type { CatalogItem, DeviceSpec, OrganizationalUnitSpec, Scenario, TokenSpec } from '../scenarios/types.ts';
+import type { DeveloperKey } from './developer-keys.ts';
 import { runTask } from './event-tasks.ts';
 import { type AppleEvent, EventEngine, type EventTask, type TaskOutcome } from './events.ts';
 import { FaultRegistry } from './faults.ts';
@@ -36,6 +37,8 @@ export class World {
   units = new Map<string, OrganizationalUnit>();
   tokens: ContentToken[] = [];
   devices: DeviceSpec[] = [];
+  /** Keys whose developer tokens open the catalog. */
+  developerKeys: DeveloperKey[] = [];
   /** Rises with every change that a state file should hold. */
   changes = 0;
 
@@ -76,6 +79,7 @@ export class World {
     this.units = new Map();
     this.tokens = [];
     this.devices = [...scenario.devices];
+    this.developerKeys = [...this.options.developerKeys];
     this.changes++;
   }
 
