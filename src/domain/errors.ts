@@ -21,10 +21,13 @@ export type ErrorCode =
   | 'APPLE_REFUSED'
   | 'NO_TOKEN_FOR_APP'
   | 'NO_LICENSES_AVAILABLE'
+  | 'QUOTA_EXCEEDED'
   | 'NOT_DEVICE_ASSIGNABLE'
   | 'NOT_REVOCABLE'
   | 'NOT_LICENSED'
   | 'ALREADY_LICENSED'
+  | 'ALREADY_WAITING'
+  | 'WAIT_EXPIRED'
   | 'REVOKE_IN_PROGRESS'
   | 'UNKNOWN_DEVICE'
   | 'OS_TOO_OLD'
@@ -238,8 +241,44 @@ export class NoTokenForAppError extends DomainError {
 export interface SkippedToken {
   tokenId: bigint;
   label: string;
-  /** A token state, `NO_SEATS`, `APP_NOT_HELD`, `NOT_DEVICE_ASSIGNABLE` or `PLATFORM_NOT_SUPPORTED`. */
+  /** A token state or a {@link SkipReason}. */
   reason: string;
+}
+
+/** Why a token is passed over whatever its state: no seat is free; what is free is its reserve, or for requests that wait… */
+export type SkipReason =
+  | 'NO_SEATS'
+  | 'RESERVE'
+  | 'QUEUE'
+  | 'APP_NOT_HELD'
+  | 'NOT_DEVICE_ASSIGNABLE'
+  | 'PLATFORM_NOT_SUPPORTED';
+
+/** The devices of a group hold as many seats as they may. */
+export class QuotaExceededError extends DomainError {
+  readonly code = 'QUOTA_EXCEEDED';
+  readonly groupId: bigint;
+  readonly group: string;
+  /** The app that is counted; null when all apps count together. */
+  readonly appId: bigint | null;
+  readonly quota: bigint;
+  readonly used: bigint;
+  constructor(
+    app: string,
+    limit: { groupId: bigint; groupName: string; appId: bigint | null; seats: bigint },
+    used: bigint,
+  ) {
+    const what = limit.appId === null ? 'licenses of all apps together' : `licenses of "${app}"`;
+    super(
+      `The devices of the group "${limit.groupName}" may hold ${limit.seats} ${what} and hold ${used}. "${app}" was not associated. Revoke some, or raise the quota with setGroupQuota.`,
+      ['target'],
+    );
+    this.groupId = limit.groupId;
+    this.group = limit.groupName;
+    this.appId = limit.appId;
+    this.quota = limit.seats;
+    this.used = used;
+  }
 }
 
 /** Fewer seats are free than were asked for. */
@@ -299,6 +338,18 @@ export class AlreadyLicensedError extends DomainError {
       'target',
     ]);
     this.tokenId = tokenId;
+  }
+}
+
+/** The device waits for a seat of the app already. */
+export class AlreadyWaitingError extends DomainError {
+  readonly code = 'ALREADY_WAITING';
+  readonly taskId: bigint;
+  constructor(app: string, taskId: bigint) {
+    super(`The device already waits for a license of "${app}". Nothing was added. Cancel that task to ask anew.`, [
+      'target',
+    ]);
+    this.taskId = taskId;
   }
 }
 

@@ -31,7 +31,16 @@ export interface LibraryNews {
 /** Types whose every change is news; besides connections and edges of them. */
 const library = new Set([
   ...['Query', 'PageInfo', 'App', 'AppPlatformVariant', 'Price', 'LicensePool', 'LicenseCounts', 'License'],
-  ...['LicenseAllocation', 'AllocationSkipped', 'LicenseHolder', 'Device', 'VppUser', 'Token', 'ForeignServer'],
+  ...[
+    'LicenseAllocation',
+    'AllocationSkipped',
+    'AllocationQuota',
+    'LicenseHolder',
+    'Device',
+    'VppUser',
+    'Token',
+    'ForeignServer',
+  ],
 ]);
 
 /** Most characters of all answers together, and of what they are known by. */

@@ -15,6 +15,7 @@ const DeviceInput = builder.inputType('DeviceInput', {
     family: t.field({ type: DeviceFamilyEnum, description: 'What kind of device it is.' }),
     model: t.string({ description: 'Its model, e.g. `iPad13,1`.' }),
     osVersion: t.string({ description: 'The system version that it runs, e.g. `17.4.1`.' }),
+    supervised: t.boolean({ description: 'Whether it is supervised.' }),
   }),
 });
 

@@ -1,5 +1,6 @@
 import { countDevices, type DeviceFilter, findDevice, listDevices } from '../domain/device/row.ts';
 import { builder } from './builder.ts';
+import { DeviceGroupRef } from './device-group-ref.ts';
 import { DeviceRef } from './device-ref.ts';
 import { DeviceFamilyEnum, DeviceOriginEnum } from './enums.ts';
 import { rowId } from './ids.ts';
@@ -21,6 +22,15 @@ rowNode(DeviceRef, 'devices', {
     osVersion: t.exposeString('osVersion', {
       nullable: true,
       description: 'The system version that it runs; null when not known.',
+    }),
+    supervised: t.exposeBoolean('supervised', {
+      nullable: true,
+      description: 'Whether it is supervised; null while nobody has said so.',
+    }),
+    groups: t.field({
+      type: [DeviceGroupRef],
+      description: 'The groups that it is in now, by name.',
+      resolve: ({ id }, _args, { loaders }) => loaders.groupsOfDevice.load(id),
     }),
     origin: t.expose('origin', { type: DeviceOriginEnum, description: 'How Russet came to know it.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was met first.' }),

@@ -144,3 +144,11 @@ export const DeviceOriginEnum = builder.enumType('DeviceOrigin', {
     LICENSE: 'Only a license that Apple lists names it.',
   }),
 });
+
+export const DeviceGroupKindEnum = builder.enumType('DeviceGroupKind', {
+  description: 'How it is known who is in a device group.',
+  values: described({
+    STATIC: 'It has a list of devices.',
+    RULE: 'It has a rule, looked up whenever the group is used.',
+  }),
+});

@@ -8,6 +8,7 @@ export type NodeName =
   | 'App'
   | 'AuditEntry'
   | 'Device'
+  | 'DeviceGroup'
   | 'License'
   | 'LicensePool'
   | 'Organization'
@@ -22,6 +23,7 @@ export const nodeRights: Record<NodeName, Scope> = {
   App: 'apps:read',
   AuditEntry: 'audit:read',
   Device: 'devices:read',
+  DeviceGroup: 'devices:read',
   License: 'licenses:read',
   LicensePool: 'apps:read',
   Organization: 'organization:read',

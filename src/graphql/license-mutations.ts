@@ -19,6 +19,7 @@ const ErrorPolicyEnum = builder.enumType('ErrorPolicy', {
 const deviceTexts = {
   deviceIds: 'Devices by their global ids, at most 10,000.',
   serialNumbers: 'Devices by their serial numbers, at most 10,000.',
+  deviceGroupId: 'The devices that are in this group now, at most 100,000.',
 };
 const keyText =
   'Makes repeats harmless: the same key with the same input gives the same task for 7 days, with another input a failure.';
@@ -29,6 +30,7 @@ const LicenseTargetInput = builder.inputType('LicenseTargetInput', {
   fields: (t) => ({
     deviceIds: t.idList({ description: deviceTexts.deviceIds }),
     serialNumbers: t.stringList({ description: deviceTexts.serialNumbers }),
+    deviceGroupId: t.id({ description: deviceTexts.deviceGroupId }),
   }),
 });
 
@@ -84,11 +86,13 @@ mutation('associateLicenses', {
     failures.NotFoundError,
     failures.IdempotencyKeyReusedError,
     failures.NoLicensesAvailableError,
+    failures.QuotaExceededError,
     failures.NoTokenForAppError,
     failures.TokenExpiredError,
     failures.TokenNotUsableError,
     failures.NotDeviceAssignableError,
     failures.AlreadyLicensedError,
+    failures.AlreadyWaitingError,
     failures.RevokeInProgressError,
     failures.UnknownDeviceError,
     failures.OsTooOldError,
@@ -102,6 +106,7 @@ mutation('associateLicenses', {
       target: {
         deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
         serialNumbers: target.serialNumbers,
+        deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
       },
     }),
 });
@@ -112,6 +117,7 @@ const RevokeTargetInput = builder.inputType('RevokeTargetInput', {
   fields: (t) => ({
     deviceIds: t.idList({ description: deviceTexts.deviceIds }),
     serialNumbers: t.stringList({ description: deviceTexts.serialNumbers }),
+    deviceGroupId: t.id({ description: deviceTexts.deviceGroupId }),
     licenseIds: t.idList({ description: 'Licenses by their global ids, at most 10,000; `appIds` is not needed then.' }),
   }),
 });
@@ -154,6 +160,7 @@ mutation('revokeLicenses', {
       target: {
         deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
         serialNumbers: target.serialNumbers,
+        deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
         licenseIds: rowIds('License', target.licenseIds, ['target', 'licenseIds']),
       },
     }),

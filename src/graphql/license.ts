@@ -11,6 +11,7 @@ import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
 import { TokenRef } from './token.ts';
 import { totalCount } from './total-count.ts';
+import { skipReasonText } from './user-errors.ts';
 import { VppUserRef } from './vpp-user.ts';
 
 export const LicenseRef = builder.objectRef<LicenseWithParts>('License');
@@ -22,6 +23,9 @@ const graceAfterRevoke = 30 * 86_400_000;
 interface Allocation {
   reason: string;
   skipped?: { tokenId: string; reason: string }[];
+  fromReserve?: boolean;
+  quotas?: { groupId: string; group: string; seats: string; used: string }[];
+  waitedSince?: string;
 }
 
 const LicenseSkippedRef = builder.objectRef<{ tokenId: string; reason: string }>('AllocationSkipped').implement({
@@ -31,8 +35,27 @@ const LicenseSkippedRef = builder.objectRef<{ tokenId: string; reason: string }>
       description: 'Global id of the token.',
       resolve: ({ tokenId }) => globalId('Token', BigInt(tokenId)),
     }),
-    reason: t.exposeString('reason', {
-      description: 'A token state, `NO_SEATS`, `APP_NOT_HELD`, `NOT_DEVICE_ASSIGNABLE` or `PLATFORM_NOT_SUPPORTED`.',
+    reason: t.exposeString('reason', { description: skipReasonText }),
+  }),
+});
+
+const AllocationQuotaRef = builder.objectRef<NonNullable<Allocation['quotas']>[number]>('AllocationQuota').implement({
+  description: 'A quota that a license was counted for when it was given.',
+  fields: (t) => ({
+    groupId: t.id({
+      description: 'Global id of the device group; the group may be gone by now.',
+      resolve: ({ groupId }) => globalId('DeviceGroup', BigInt(groupId)),
+    }),
+    group: t.exposeString('group', { description: 'Name that the group had then.' }),
+    seats: t.field({
+      type: 'Count',
+      description: 'How many licenses the group might hold then.',
+      resolve: ({ seats }) => BigInt(seats),
+    }),
+    used: t.field({
+      type: 'Count',
+      description: 'How many it held then, with this one.',
+      resolve: ({ used }) => BigInt(used),
     }),
   }),
 });
@@ -40,11 +63,29 @@ const LicenseSkippedRef = builder.objectRef<{ tokenId: string; reason: string }>
 const AllocationRef = builder.objectRef<Allocation>('LicenseAllocation').implement({
   description: 'Why a license came from its token.',
   fields: (t) => ({
-    reason: t.exposeString('reason', { description: 'Why this token.' }),
+    reason: t.exposeString('reason', {
+      description:
+        '`FIRST_IN_ORDER`: the first token served. `NEXT_IN_ORDER`: those in `skipped` stand before it. `NAMED`: the request named it.',
+    }),
     skipped: t.field({
       type: [LicenseSkippedRef],
       description: 'Tokens before it that were passed over.',
       resolve: ({ skipped }) => skipped ?? [],
+    }),
+    fromReserve: t.boolean({
+      description: "It is one of the token's reserve, which only requests get that name the token.",
+      resolve: ({ fromReserve }) => fromReserve ?? false,
+    }),
+    quotas: t.field({
+      type: [AllocationQuotaRef],
+      description: 'The quotas that it was counted for.',
+      resolve: ({ quotas }) => quotas ?? [],
+    }),
+    waitedSince: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when its request had waited for a free license; null when it did not wait.',
+      resolve: ({ waitedSince }) => (waitedSince === undefined ? null : new Date(waitedSince)),
     }),
   }),
 });

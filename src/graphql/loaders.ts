@@ -10,12 +10,17 @@ import { type AppCounts, countApps, noSeats } from '../domain/app/counts.ts';
 import { type PoolOfToken, readPools, readPoolsOfApps } from '../domain/app/pool-row.ts';
 import { type AppRow, readApps } from '../domain/app/row.ts';
 import { type DeviceRow, readDevices } from '../domain/device/row.ts';
+import { type QuotaRow, readQuotasOfGroups } from '../domain/device-group/quota.ts';
+import { type DeviceGroupRow, readGroups, readGroupsOfDevices } from '../domain/device-group/row.ts';
+import type { Reserve } from '../domain/license/allocation.ts';
 import { readHoldings } from '../domain/license/holdings.ts';
 import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
 import { type NoticeRow, readNotices } from '../domain/token/notices.ts';
+import { readReservesOfTokens } from '../domain/token/reserve.ts';
 import { readTokens, readTokensOfTasks, type TokenRow } from '../domain/token/row.ts';
 import { readVppUsers, type VppUserRow } from '../domain/vpp-user/row.ts';
 import type { AppMetadata } from '../generated/prisma/client.ts';
+import { createGroupDevices, type GroupDevices } from './group-devices.ts';
 import { createLicensePages, type LicensePages } from './license-pages.ts';
 
 /** One app, counted over all tokens or over one. */
@@ -42,6 +47,11 @@ export interface Loaders {
   poolsOfApp: DataLoader<bigint, PoolOfToken[]>;
   variantsOfApp: DataLoader<bigint, AppMetadata[]>;
   tokensOfTask: DataLoader<bigint, TokenRow[]>;
+  reservesOfToken: DataLoader<bigint, Reserve[]>;
+  deviceGroups: DataLoader<bigint, DeviceGroupRow | null>;
+  groupsOfDevice: DataLoader<bigint, DeviceGroupRow[]>;
+  quotasOfGroup: DataLoader<bigint, QuotaRow[]>;
+  groupDevices: GroupDevices;
   counts: DataLoader<CountKey, AppCounts>;
   holdings: DataLoader<HolderKey, boolean>;
   licensePages: LicensePages;
@@ -73,6 +83,20 @@ export function createLoaders(rows: Rows, db: () => ScopedClient, organizationId
       (ids) => readTokensOfTasks(rows, organizationId, ids),
       (token) => token.taskId,
     ),
+    reservesOfToken: many(
+      (ids) => readReservesOfTokens(rows, organizationId, ids),
+      (reserve) => reserve.tokenId,
+    ),
+    deviceGroups: one((ids) => readGroups(rows, organizationId, ids)),
+    groupsOfDevice: many(
+      (ids) => readGroupsOfDevices(rows, organizationId, ids),
+      (group) => group.deviceId,
+    ),
+    quotasOfGroup: many(
+      (ids) => readQuotasOfGroups(rows, organizationId, ids),
+      (quota) => quota.groupId,
+    ),
+    groupDevices: createGroupDevices(rows, organizationId),
     counts: gathered((keys) => loadCounts(rows, organizationId, keys)),
     holdings: gathered((keys) => readHoldings(rows, organizationId, keys)),
     licensePages: createLicensePages(rows, organizationId),

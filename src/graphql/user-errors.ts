@@ -27,14 +27,16 @@ const UserErrorRef = builder.interfaceRef<failures.DomainError>('UserError').imp
 
 const plain = { interfaces: [UserErrorRef] };
 
-const SkippedTokenRef = builder.objectRef<failures.SkippedToken>('SkippedToken').implement({
+/** What a reason may be. */
+export const skipReasonText =
+  'A token state, `NO_SEATS`, `RESERVE` (what is free is kept for requests that name the token), `QUEUE` (what is free is for requests that wait), `APP_NOT_HELD`, `NOT_DEVICE_ASSIGNABLE` or `PLATFORM_NOT_SUPPORTED`.';
+
+export const SkippedTokenRef = builder.objectRef<failures.SkippedToken>('SkippedToken').implement({
   description: 'A token that was passed over when one was looked for.',
   fields: (t) => ({
     tokenId: t.id({ description: 'Global id of the token.', resolve: (skipped) => globalId('Token', skipped.tokenId) }),
     label: t.exposeString('label', { description: 'What the organization calls the token.' }),
-    reason: t.exposeString('reason', {
-      description: 'A token state, `NO_SEATS`, `APP_NOT_HELD`, `NOT_DEVICE_ASSIGNABLE` or `PLATFORM_NOT_SUPPORTED`.',
-    }),
+    reason: t.exposeString('reason', { description: skipReasonText }),
   }),
 });
 
@@ -186,6 +188,38 @@ builder.objectType(failures.NoLicensesAvailableError, {
       type: [SkippedTokenRef],
       description: 'Tokens that were passed over.',
       resolve: (error) => error.skipped,
+    }),
+  }),
+});
+
+builder.objectType(failures.QuotaExceededError, {
+  name: 'QuotaExceededError',
+  description: 'The devices of a group hold as many licenses as they may. Nothing was associated.',
+  ...plain,
+  fields: (t) => ({
+    groupId: t.id({
+      description: 'Global id of the device group.',
+      resolve: (error) => globalId('DeviceGroup', error.groupId),
+    }),
+    group: t.exposeString('group', { description: 'Name of the group.' }),
+    appId: t.id({
+      nullable: true,
+      description: 'Global id of the app that is counted; null when all apps count together.',
+      resolve: ({ appId }) => (appId === null ? null : globalId('App', appId)),
+    }),
+    quota: t.expose('quota', { type: 'Count', description: 'How many licenses the group may hold.' }),
+    used: t.expose('used', { type: 'Count', description: 'How many it holds or is being given.' }),
+  }),
+});
+
+builder.objectType(failures.AlreadyWaitingError, {
+  name: 'AlreadyWaitingError',
+  description: 'The device waits for a license of the app already; nothing was added.',
+  ...plain,
+  fields: (t) => ({
+    taskId: t.id({
+      description: 'Global id of the task that it waits in.',
+      resolve: (error) => globalId('Task', error.taskId),
     }),
   }),
 });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { globalId, type NodeName, nodeRights } from '../../src/graphql/ids.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
-import { addApp, addDevice, addLicense, addNotice, addPool, addTask, addToken } from './rows.ts';
+import { addApp, addDevice, addGroup, addLicense, addNotice, addPool, addTask, addToken } from './rows.ts';
 
 let api: TestApi;
 let mine: string;
@@ -20,6 +20,7 @@ beforeAll(async () => {
   const pool = await addPool(prisma, { organizationId, tokenId: token.id, appId: app.id });
   const device = await addDevice(prisma, organizationId, 'SECRET');
   const license = await addLicense(prisma, pool, device);
+  const group = await addGroup(prisma, organizationId);
   const task = await addTask(prisma, organizationId);
   const apiKey = await prisma.apiKey.findFirstOrThrow({ where: { organizationId } });
   const audit = await prisma.auditEntry.findFirstOrThrow({ where: { organizationId } });
@@ -33,6 +34,7 @@ beforeAll(async () => {
     App: app,
     LicensePool: pool,
     Device: device,
+    DeviceGroup: group,
     License: license,
     Task: task,
     ApiKey: apiKey,
@@ -61,14 +63,15 @@ test.each(Object.keys(nodeRights) as NodeName[])(
 test('S3 every field that takes an id finds nothing of another organization', async () => {
   const answer = await api.ask(
     mine,
-    `query($token: ID!, $task: ID!, $app: ID!, $device: ID!) {
+    `query($token: ID!, $task: ID!, $app: ID!, $device: ID!, $group: ID!) {
       token(id: $token) { id } task(id: $task) { id } app(id: $app) { id } device(by: { id: $device }) { id }
       byAdamId: app(adamId: "42") { id } bySerial: device(by: { serialNumber: "SECRET" }) { id }
       apps(first: 10, tokenId: $token) { totalCount } licenses(first: 10, appId: $app) { totalCount }
       tasks(first: 10, tokenId: $token) { totalCount } devices(first: 10) { totalCount }
+      deviceGroups(first: 10) { totalCount } deviceGroup(id: $group) { id }
       apiKeys(first: 10) { totalCount } auditEntries(first: 10) { totalCount } tokens(first: 10) { totalCount }
     }`,
-    { token: ids.Token, task: ids.Task, app: ids.App, device: ids.Device },
+    { token: ids.Token, task: ids.Task, app: ids.App, device: ids.Device, group: ids.DeviceGroup },
   );
   expect(answer.errors).toBeUndefined();
   expect(answer.data).toEqual({
@@ -82,6 +85,8 @@ test('S3 every field that takes an id finds nothing of another organization', as
     licenses: { totalCount: 0 },
     tasks: { totalCount: 0 },
     devices: { totalCount: 0 },
+    deviceGroups: { totalCount: 0 },
+    deviceGroup: null,
     apiKeys: { totalCount: 1 },
     auditEntries: { totalCount: 2 },
     tokens: { totalCount: 0 },

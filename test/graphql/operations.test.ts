@@ -56,7 +56,13 @@ describe('G7 stored operations', () => {
 
 /** A value of the right shape for each variable that needs one. */
 function variablesOf(operation: OperationDefinitionNode): Record<string, unknown> {
-  const values: Record<string, unknown> = { Int: 100, ID: 'x', String: 'x', DeviceByInput: { serialNumber: 'x' } };
+  const values: Record<string, unknown> = {
+    Int: 100,
+    ID: 'x',
+    String: 'x',
+    DeviceByInput: { serialNumber: 'x' },
+    DeviceGroupRuleInput: { supervised: true },
+  };
   const sample = (type: TypeNode): unknown => {
     if (type.kind === 'NonNullType') return sample(type.type);
     return type.kind === 'ListType' ? [sample(type.type)] : values[type.name.value];

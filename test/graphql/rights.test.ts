@@ -6,7 +6,7 @@ import { globalId, nodeRights } from '../../src/graphql/ids.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { noNews, startApi, type TestApi } from '../http/support/api.ts';
 import { openSocket } from '../http/support/socket.ts';
-import { addApp, addDevice, addLicense, addNotice, addPool, addTask, addToken } from './rows.ts';
+import { addApp, addDevice, addGroup, addLicense, addNotice, addPool, addTask, addToken } from './rows.ts';
 
 const schema = buildSchema();
 
@@ -37,6 +37,7 @@ beforeAll(async () => {
   const pool = await addPool(prisma, { organizationId, tokenId: token.id, appId: app.id });
   const device = await addDevice(prisma, organizationId, 'C02SECRET1');
   const license = await addLicense(prisma, pool, device);
+  const group = await addGroup(prisma, organizationId);
   const task = await addTask(prisma, organizationId);
   const apiKey = await prisma.apiKey.create({
     data: { organizationId, name: 'k', hash: 'h', role: 'EMPLOYEE', scopes: [], createdAt: new Date() },
@@ -54,6 +55,7 @@ beforeAll(async () => {
     App: globalId('App', app.id),
     LicensePool: globalId('LicensePool', pool.id),
     Device: globalId('Device', device.id),
+    DeviceGroup: globalId('DeviceGroup', group.id),
     License: globalId('License', license.id),
     Task: globalId('Task', task.id),
     ApiKey: globalId('ApiKey', apiKey.id),
@@ -72,6 +74,7 @@ const roots = [
   'apps(first: 1) { totalCount }',
   'licenses(first: 1) { totalCount }',
   'devices(first: 1) { totalCount }',
+  'deviceGroups(first: 1) { totalCount }',
   'tasks(first: 1) { totalCount }',
   'auditEntries(first: 1) { totalCount }',
   'apiKeys(first: 1) { totalCount }',
@@ -82,6 +85,7 @@ const nodeFields: Record<string, string> = {
   App: 'adamId',
   LicensePool: 'total',
   Device: 'serialNumber',
+  DeviceGroup: 'name',
   License: 'state',
   Task: 'kind',
   ApiKey: 'name',

@@ -135,3 +135,7 @@ export async function addNotice(prisma: Prisma, token: { organizationId: bigint;
     },
   });
 }
+
+export async function addGroup(prisma: Prisma, organizationId: bigint, name = 'Group') {
+  return prisma.deviceGroup.create({ data: { organizationId, name, kind: 'STATIC', createdAt: at, updatedAt: at } });
+}

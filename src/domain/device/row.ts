@@ -14,6 +14,8 @@ export interface DeviceRow {
   family: DeviceFamily;
   model: string | null;
   osVersion: string | null;
+  /** Null while nobody has said so. */
+  supervised: boolean | null;
   origin: DeviceOrigin;
   createdAt: Date;
   updatedAt: Date;
@@ -30,6 +32,7 @@ export const deviceShape = shape<DeviceRow>({
     family: 'd.family',
     model: 'd.model',
     osVersion: 'd.os_version',
+    supervised: 'd.supervised',
     origin: 'd.origin',
     createdAt: 'd.created_at',
     updatedAt: 'd.updated_at',

@@ -36,6 +36,7 @@ const deviceSchema = z.object({
     .max(40)
     .regex(/^\d+(\.\d+)*/, 'is not a version, e.g. 17.4.1')
     .nullish(),
+  supervised: z.boolean().nullish(),
 });
 
 const inputSchema = z.object({
@@ -116,15 +117,16 @@ async function write(
     ), known AS (
       SELECT i.serial, i.item ->> 'serialOriginal' AS original, d.id, d.removed_at IS NOT NULL OR d.origin = 'LICENSE' AS hidden,
         ${given('name', 'name')} AS name, ${given('model', 'model')} AS model, ${given('osVersion', 'osVersion')} AS os_version,
+        CASE WHEN i.item ? 'supervised' THEN (i.item ->> 'supervised')::boolean ELSE d.supervised END AS supervised,
         CASE WHEN i.item ? 'family' THEN coalesce(i.item ->> 'family', 'UNKNOWN') ELSE coalesce(d.family::text, 'UNKNOWN') END AS family
       FROM incoming i LEFT JOIN device d ON d.organization_id = ${organizationId} AND d.serial_number = i.serial
     ), changed AS (
-      INSERT INTO device AS d (organization_id, serial_number, serial_original, name, family, model, os_version, origin, created_at, updated_at)
-      SELECT ${organizationId}, serial, original, name, family::"DeviceFamily", model, os_version, 'LIST', ${now}, ${now} FROM known ORDER BY serial
+      INSERT INTO device AS d (organization_id, serial_number, serial_original, name, family, model, os_version, supervised, origin, created_at, updated_at)
+      SELECT ${organizationId}, serial, original, name, family::"DeviceFamily", model, os_version, supervised, 'LIST', ${now}, ${now} FROM known ORDER BY serial
       ON CONFLICT (organization_id, serial_number) DO UPDATE SET name = excluded.name, family = excluded.family, model = excluded.model,
-        os_version = excluded.os_version, origin = 'LIST', removed_at = NULL, updated_at = excluded.updated_at
-      WHERE (d.name, d.family, d.model, d.os_version, d.origin) IS DISTINCT FROM
-        (excluded.name, excluded.family, excluded.model, excluded.os_version, 'LIST'::"DeviceOrigin") OR d.removed_at IS NOT NULL
+        os_version = excluded.os_version, supervised = excluded.supervised, origin = 'LIST', removed_at = NULL, updated_at = excluded.updated_at
+      WHERE (d.name, d.family, d.model, d.os_version, d.supervised, d.origin) IS DISTINCT FROM
+        (excluded.name, excluded.family, excluded.model, excluded.os_version, excluded.supervised, 'LIST'::"DeviceOrigin") OR d.removed_at IS NOT NULL
       RETURNING d.id, d.serial_number
     )
     SELECT coalesce(c.id, k.id) AS id, k.id IS NULL AS created, k.id IS NOT NULL AND c.id IS NOT NULL AS updated

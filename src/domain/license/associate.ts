@@ -3,6 +3,7 @@ import { type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
+import { devicesOfTarget } from '../device-group/devices.ts';
 import { InvalidInputError, NoLicensesAvailableError, UnknownDeviceError } from '../errors.ts';
 import { type KeyedResult, once } from '../idempotency.ts';
 import { parseInput } from '../parse.ts';
@@ -20,10 +21,11 @@ const deviceTarget = z
   .object({
     deviceIds: z.array(z.bigint()).max(maxIds).nullish(),
     serialNumbers: z.array(z.string().trim().min(1).max(64)).max(maxIds).nullish(),
+    deviceGroupId: z.bigint().nullish(),
   })
   .refine(
-    (target) => (target.deviceIds != null) !== (target.serialNumbers != null),
-    'name devices either by deviceIds or by serialNumbers',
+    (target) => Object.values(target).filter((value) => value != null).length === 1,
+    'name devices by exactly one of deviceIds, serialNumbers, deviceGroupId',
   );
 
 const inputSchema = z.object({
@@ -39,7 +41,7 @@ const inputSchema = z.object({
 
 /** Input of {@link associateLicenses}. */
 export type AssociateInput = z.input<typeof inputSchema>;
-/** What a task that reserves in blocks remembers of its request. */
+/** What a task remembers of its request: a group is the devices that were in it then. */
 export type AssociateRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKey' | 'target'> & {
   target: DeviceTarget;
 };
@@ -55,7 +57,7 @@ export async function associateLicenses(context: Context, rawInput: AssociateInp
   try {
     return await transaction(context, (tx) =>
       once(context, tx, { operation: 'associateLicenses', key: idempotencyKey, input: request }, async () => [
-        await startAssociation(context, tx, request),
+        await startAssociation(context, tx, { ...request, target: await devicesOfTarget(context, tx, request.target) }),
       ]),
     );
   } catch (error) {

@@ -4,7 +4,9 @@ import type { Context } from '../context.ts';
 import { AlreadyLicensedError, type DomainError, NoLicensesAvailableError, UnknownDeviceError } from '../errors.ts';
 import { addProgress } from '../task/change.ts';
 import { recordFailures } from '../task/failures.ts';
-import { type Allocation, allocate } from './allocate.ts';
+import { allocate } from './allocate.ts';
+import type { Allocation } from './allocation.ts';
+import { readQuotas } from './read-quotas.ts';
 import { describeRefusal, unknownDeviceFailures } from './refusals.ts';
 import { requestAssetRead } from './request-asset-read.ts';
 import { reserve } from './reserve.ts';
@@ -35,16 +37,13 @@ export async function decide(
   only?: ReadonlySet<string>,
 ): Promise<Decision> {
   const apps = await readApps(context, tx, wish.appIds);
-  const { tokens, candidates } = await readSupply(context, tx, wish.appIds);
+  const supply = await readSupply(context, tx, wish.appIds);
+  const deviceIds = found.devices.map((device) => device.id);
+  const quotas = await readQuotas(context, tx, wish.appIds, deviceIds);
   const { devices, unknown } = await keepDevices(context, tx, found);
-  const holdings = await readHoldings(
-    context,
-    tx,
-    wish.appIds,
-    devices.map((device) => device.id),
-  );
+  const holdings = await readHoldings(context, tx, wish.appIds, deviceIds);
   const tokenId = wish.tokenId ?? null;
-  const allocation = allocate({ apps, devices, tokens, candidates, holdings, tokenId, ...(only ? { only } : {}) });
+  const allocation = allocate({ apps, devices, ...supply, holdings, quotas, tokenId, ...(only ? { only } : {}) });
   if (wish.onError === 'ATOMIC') throwBlocking(allocation, unknown);
   return { ...allocation, wish, unknown, only };
 }
@@ -75,5 +74,9 @@ export async function carryOut(context: Context, tx: Tx, taskId: bigint, decisio
   }
   const short = refusals.filter(({ error }) => error instanceof NoLicensesAvailableError).map(({ appId }) => appId);
   if (short.length > 0) await requestAssetRead(context, tx, [...new Set(short)]);
-  await reserve(context, tx, taskId, decision.grants, { named: wish.tokenId != null });
+  await reserve(
+    context,
+    tx,
+    decision.grants.map((grant) => ({ ...grant, taskId })),
+  );
 }

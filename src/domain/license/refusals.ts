@@ -1,13 +1,15 @@
 import {
   AlreadyLicensedError,
+  AlreadyWaitingError,
   type DomainError,
   NoLicensesAvailableError,
   OsTooOldError,
+  QuotaExceededError,
   TokenNotUsableError,
   UnknownDeviceError,
 } from '../errors.ts';
 import type { TaskFailure } from '../task/failures.ts';
-import type { Refusal } from './allocate.ts';
+import type { Refusal } from './allocation.ts';
 
 /** A refused pair as an item of the task. */
 export function describeRefusal(refusal: Refusal): TaskFailure {
@@ -36,6 +38,11 @@ function dataOf(error: DomainError): Record<string, unknown> | null {
   if (error instanceof NoLicensesAvailableError) {
     return { requested: error.requested, available: error.available, asOf: error.asOf, skipped: error.skipped };
   }
+  if (error instanceof QuotaExceededError) {
+    const { groupId, group, appId, quota, used } = error;
+    return { groupId, group, appId, quota, used };
+  }
+  if (error instanceof AlreadyWaitingError) return { taskId: error.taskId };
   if (error instanceof OsTooOldError) return { required: error.required, actual: error.actual };
   if (error instanceof AlreadyLicensedError) return { tokenId: error.tokenId };
   if (error instanceof TokenNotUsableError) return { tokenId: error.tokenId, state: error.state };

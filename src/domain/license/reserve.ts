@@ -4,26 +4,28 @@ import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
 import { actorLabel } from '../actor.ts';
 import type { Context } from '../context.ts';
 import { addTaskTokens } from '../task/start.ts';
-import type { Grant } from './allocate.ts';
+import type { Grant } from './allocation.ts';
+import type { CountedQuota } from './quota-room.ts';
 import { wakeWriter } from './wake-writer.ts';
 
-/**
- * Takes the seats for the task, and wakes the writers of the tokens concerned. `named` says that the request bound them
- * to one token.
- */
-export async function reserve(
-  context: Context,
-  tx: Tx,
-  taskId: bigint,
-  grants: readonly Grant[],
-  options: { named: boolean },
-): Promise<void> {
+/** A seat, the task that it is for, and since when that has waited for it. */
+export interface TaskGrant extends Grant {
+  taskId: bigint;
+  waitedSince?: Date;
+}
+
+/** Takes the seats for their tasks, and wakes the writers of the tokens concerned. The tasks are new, or locked already. */
+export async function reserve(context: Context, tx: Tx, grants: readonly TaskGrant[]): Promise<void> {
   if (grants.length === 0) return;
   const organizationId = context.actor.organizationId;
   await takeSeats(tx, organizationId, grants);
-  await insertLicenses(context, tx, taskId, grants, options.named);
+  await insertLicenses(context, tx, grants);
   const tokenIds = [...new Set(grants.map((grant) => grant.candidate.token.id))].sort((a, b) => (a < b ? -1 : 1));
-  await addTaskTokens(tx, { organizationId, taskId }, tokenIds);
+  await addTaskTokens(
+    tx,
+    organizationId,
+    grants.map(({ taskId, candidate }) => ({ taskId, tokenId: candidate.token.id })),
+  );
   for (const tokenId of tokenIds) await wakeWriter(tx, { organizationId, tokenId });
   await ring(tx, { organizationId, kind: 'counts' });
 }
@@ -39,32 +41,39 @@ async function takeSeats(tx: Tx, organizationId: bigint, grants: readonly Grant[
   if (taken !== counts.size) throw new Error('a pool changed under its lock');
 }
 
-async function insertLicenses(
-  context: Context,
-  tx: Tx,
-  taskId: bigint,
-  grants: readonly Grant[],
-  named: boolean,
-): Promise<void> {
+/** Why the seat came from its token, as the license keeps it; what does not apply is left out. */
+function describe({ named, skipped, fromReserve, quotas, waitedSince }: TaskGrant): string {
+  return JSON.stringify({
+    reason: named ? 'NAMED' : skipped.length === 0 ? 'FIRST_IN_ORDER' : 'NEXT_IN_ORDER',
+    skipped: skipped.map((token) => ({ tokenId: String(token.tokenId), reason: token.reason })),
+    ...(fromReserve ? { fromReserve } : {}),
+    ...(quotas.length === 0 ? {} : { quotas: quotas.map(describeQuota) }),
+    ...(waitedSince ? { waitedSince: waitedSince.toISOString() } : {}),
+  });
+}
+
+const describeQuota = ({ groupId, groupName, seats, used }: CountedQuota) => ({
+  groupId: String(groupId),
+  group: groupName,
+  seats: String(seats),
+  used: String(used),
+});
+
+async function insertLicenses(context: Context, tx: Tx, grants: readonly TaskGrant[]): Promise<void> {
   const organizationId = context.actor.organizationId;
   const now = moment(context.clock.now());
-  const allocations = grants.map(({ skipped }) =>
-    JSON.stringify({
-      reason: named ? 'NAMED' : skipped.length === 0 ? 'FIRST_IN_ORDER' : 'NEXT_IN_ORDER',
-      skipped: skipped.map((token) => ({ tokenId: String(token.tokenId), reason: token.reason })),
-    }),
-  );
   await tx.$executeRaw(sql`
     WITH made AS (
       INSERT INTO license (organization_id, pool_id, token_id, app_id, adam_id, pricing_param, serial_number, device_id, state, source,
                            task_id, started_at, changed_at, allocation)
       SELECT ${organizationId}, p.id, p.token_id, p.app_id, p.adam_id, p.pricing_param, g.serial, g.device_id, 'REQUESTED', 'RUSSET',
-             ${taskId}, ${now}, ${now}, g.allocation::jsonb
+             g.task_id, ${now}, ${now}, g.allocation::jsonb
       FROM unnest(${ids(grants.map((grant) => grant.candidate.poolId))}, ${texts(grants.map((grant) => grant.device.serialNumber))},
-                  ${ids(grants.map((grant) => grant.device.id))}, ${texts(allocations)}) AS g(pool_id, serial, device_id, allocation)
+                  ${ids(grants.map((grant) => grant.device.id))}, ${ids(grants.map((grant) => grant.taskId))}, ${texts(grants.map(describe))})
+        AS g(pool_id, serial, device_id, task_id, allocation)
       JOIN license_pool p ON p.organization_id = ${organizationId} AND p.id = g.pool_id
-      RETURNING id, pool_id
+      RETURNING id, pool_id, task_id
     )
     INSERT INTO ledger (organization_id, at, pool_id, license_id, kind, held_delta, reserved_delta, task_id, actor)
-    SELECT ${organizationId}, ${now}, pool_id, id, 'REQUEST', 0, 1, ${taskId}, ${actorLabel(context.actor)} FROM made`);
+    SELECT ${organizationId}, ${now}, pool_id, id, 'REQUEST', 0, 1, task_id, ${actorLabel(context.actor)} FROM made`);
 }

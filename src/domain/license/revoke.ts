@@ -3,6 +3,7 @@ import { type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
+import { devicesOfTarget } from '../device-group/devices.ts';
 import {
   type DomainError,
   NotLicensedError,
@@ -17,7 +18,7 @@ import { recordFailures, type TaskFailure } from '../task/failures.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { isUsable, tokenRefusal, tokenState } from '../token/state.ts';
-import { type FoundLive, type Live, lockLive } from './find-live.ts';
+import { type FoundLive, type Live, type LiveQuery, lockLive } from './find-live.ts';
 import { maxIds } from './limits.ts';
 import { takeBackLicenses } from './take-back.ts';
 import { wakeWriter } from './wake-writer.ts';
@@ -32,10 +33,11 @@ const inputSchema = z
         deviceIds: list(z.bigint()),
         serialNumbers: list(z.string().trim().min(1).max(64)),
         licenseIds: list(z.bigint()),
+        deviceGroupId: z.bigint().nullish(),
       })
       .refine(
         (target) => Object.values(target).filter((value) => value != null).length === 1,
-        'name licenses by exactly one of deviceIds, serialNumbers, licenseIds',
+        'name licenses by exactly one of deviceIds, serialNumbers, licenseIds, deviceGroupId',
       ),
     tokenId: z.bigint().nullish(),
     onError: z
@@ -51,8 +53,10 @@ const inputSchema = z
 
 /** Input of {@link revokeLicenses}. */
 export type RevokeInput = z.input<typeof inputSchema>;
-/** The parsed request. */
-export type RevokeRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKey'>;
+/** The parsed request; a group is the devices that were in it then. */
+export type RevokeRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKey' | 'target'> & {
+  target: LiveQuery['target'];
+};
 
 /**
  * Takes licenses back: Apple's *disassociate*, so every other app stays where it is. A request that was not sent yet is
@@ -64,7 +68,7 @@ export async function revokeLicenses(context: Context, rawInput: RevokeInput): P
   const { idempotencyKey, ...request } = parseInput(inputSchema, rawInput);
   return transaction(context, (tx) =>
     once(context, tx, { operation: 'revokeLicenses', key: idempotencyKey, input: request }, async () => [
-      await startRevoke(context, tx, request),
+      await startRevoke(context, tx, { ...request, target: await devicesOfTarget(context, tx, request.target) }),
     ]),
   );
 }

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { NotFoundError } from '../errors.ts';
 import { listTokens } from '../token/find.ts';
 import { tokenState } from '../token/state.ts';
-import type { Applicant, Candidate, CandidateToken, Holding, WantedApp } from './allocate.ts';
+import type { Applicant, Candidate, CandidateToken, Holding, Reserve, WantedApp } from './allocation.ts';
 import { lockPools } from './transition.ts';
 
 /** The apps, or NOT_FOUND. */
@@ -20,10 +20,11 @@ export async function readApps(context: Context, tx: Tx, appIds: readonly bigint
   return apps;
 }
 
-/** What the organization can give. */
+/** What the organization can give, and what it keeps. */
 export interface Supply {
   tokens: CandidateToken[];
   candidates: Candidate[];
+  reserves: Reserve[];
 }
 
 /** The organization's tokens, and the pools of the apps, locked in id order. Removed tokens are left out. */
@@ -48,7 +49,14 @@ export async function readSupply(context: Context, tx: Tx, appIds: readonly bigi
     const token = byId.get(pool.tokenId);
     return token ? [toCandidate(pool, token)] : [];
   });
-  return { tokens, candidates };
+  return { tokens, candidates, reserves: await readReserves(context, tx, appIds) };
+}
+
+/** The reserves that matter for the apps. */
+function readReserves(context: Context, tx: Tx, appIds: readonly bigint[]): Promise<Reserve[]> {
+  return tx.$queryRaw<Reserve[]>(sql`
+    SELECT token_id AS "tokenId", app_id AS "appId", seats FROM token_reserve
+    WHERE organization_id = ${context.actor.organizationId} AND (app_id IS NULL OR app_id = ANY (${ids(appIds)}))`);
 }
 
 function toCandidate(pool: LicensePool, token: CandidateToken): Candidate {

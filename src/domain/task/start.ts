@@ -31,20 +31,26 @@ export async function startTask(context: Context, tx: Tx, task: NewTask): Promis
             ${moment(task.dueAt ?? null)}, ${moment(context.clock.now())})
     RETURNING id`);
   const taskId = row!.id;
-  await addTaskTokens(tx, { organizationId, taskId }, task.tokenIds);
+  await addTaskTokens(
+    tx,
+    organizationId,
+    task.tokenIds.map((tokenId) => ({ taskId, tokenId })),
+  );
   return taskId;
 }
 
-/** Ties tokens to a task; ones that are tied already stay. */
+/** Ties tokens to tasks; ones that are tied already stay. */
 export async function addTaskTokens(
   tx: Tx,
-  task: { organizationId: bigint; taskId: bigint },
-  tokenIds: readonly bigint[],
+  organizationId: bigint,
+  ties: readonly { taskId: bigint; tokenId: bigint }[],
 ): Promise<void> {
-  if (tokenIds.length === 0) return;
+  const distinct = [...new Map(ties.map((tie) => [`${tie.taskId}:${tie.tokenId}`, tie])).values()];
+  if (distinct.length === 0) return;
   await tx.$executeRaw(sql`
     INSERT INTO task_token (organization_id, task_id, token_id)
-    SELECT ${task.organizationId}, ${task.taskId}, token_id FROM unnest(${ids(tokenIds)}) AS token_id
+    SELECT ${organizationId}, k.task_id, k.token_id
+    FROM unnest(${ids(distinct.map((tie) => tie.taskId))}, ${ids(distinct.map((tie) => tie.tokenId))}) AS k(task_id, token_id)
     ON CONFLICT DO NOTHING`);
 }
 

@@ -31,7 +31,8 @@ export async function reorderTokens(context: Context, rawInput: z.input<typeof i
   });
 }
 
-function requireSameTokens(current: bigint[], wanted: bigint[]): void {
+/** Throws INVALID_INPUT unless `wanted` has each of the tokens exactly once. */
+export function requireSameTokens(current: readonly bigint[], wanted: readonly bigint[]): void {
   const missing = current.filter((id) => !wanted.includes(id));
   const unknown = wanted.filter((id, index) => !current.includes(id) || wanted.indexOf(id) !== index);
   if (missing.length === 0 && unknown.length === 0) return;

@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  type AllocationInput,
-  type Applicant,
-  allocate,
-  type Candidate,
-  type CandidateToken,
-} from '../../../src/domain/license/allocate.ts';
+import { allocate, allocateQueue } from '../../../src/domain/license/allocate.ts';
+import type { AllocationInput, Applicant, Candidate, CandidateToken } from '../../../src/domain/license/allocation.ts';
+import type { Quota } from '../../../src/domain/license/quota-room.ts';
 import type { TokenState } from '../../../src/domain/token/state.ts';
 
 const asOf = new Date('2026-11-24T08:00:00Z');
@@ -92,6 +88,116 @@ test('F11 the matrix order × exhausted × expired × not held: the first that c
       expect(refusals[0]!.error.code, row.join()).toBe(expectedRefusal(row));
     }
   }
+});
+
+/** The quota of a group that the device is in, or is not in, with room for `room` more. */
+function quotaOf(room: number, more: Partial<Quota> = {}): Quota {
+  const limit = { id: 1n, groupId: 7n, groupName: 'Year 5', appId: app.id, seats: 3n, used: BigInt(3 - room) };
+  return { ...limit, deviceIds: new Set([1n]), ...more };
+}
+
+test('F11 the matrix × quota: without room nothing is given whatever the tokens have; with room the row of the matrix holds', () => {
+  for (const row of matrix) {
+    const { tokens, candidates } = worldOf(row);
+    const plain = run({ tokens, candidates });
+    for (const appId of [app.id, null]) {
+      const full = run({ tokens, candidates, quotas: [quotaOf(0, { appId })] });
+      expect(full.grants, row.join()).toEqual([]);
+      const early = plain.refusals[0]?.error.code === 'NOT_DEVICE_ASSIGNABLE';
+      expect(full.refusals[0]!.error.code, row.join()).toBe(early ? 'NOT_DEVICE_ASSIGNABLE' : 'QUOTA_EXCEEDED');
+      const room = run({ tokens, candidates, quotas: [quotaOf(1, { appId })] });
+      expect(room.grants.map((grant) => grant.candidate.poolId)).toEqual(
+        plain.grants.map((grant) => grant.candidate.poolId),
+      );
+      expect(room.refusals.map((refusal) => refusal.error.code)).toEqual(
+        plain.refusals.map((refusal) => refusal.error.code),
+      );
+      expect(room.grants.map((grant) => grant.quotas)).toEqual(
+        room.grants.map(() => [{ groupId: 7n, groupName: 'Year 5', seats: 3n, used: 3n }]),
+      );
+    }
+    const stranger = run({ tokens, candidates, quotas: [quotaOf(0, { deviceIds: new Set([2n]) })] });
+    expect(stranger).toEqual(plain);
+    expect(run({ tokens, candidates, quotas: [quotaOf(0, { appId: 99n })] })).toEqual(plain);
+  }
+});
+
+test('F11 a device in several groups counts in each: the fullest decides, and a refused one uses up nothing', () => {
+  const [one] = [token(1)];
+  const world = { tokens: [one!], candidates: [pool(one!, 10)] };
+  const devices = [iPad(1), iPad(2), iPad(3)];
+  const wide = quotaOf(2, { id: 1n, deviceIds: new Set([1n, 2n, 3n]), appId: null });
+  const narrow = quotaOf(0, { id: 2n, groupId: 8n, groupName: 'Teachers', deviceIds: new Set([1n]) });
+  const { grants, refusals } = run({ ...world, devices, quotas: [wide, narrow] });
+  expect(grants.map((grant) => grant.device.id)).toEqual([2n, 3n]);
+  expect(refusals.map(({ error }) => error)).toMatchObject([
+    { code: 'QUOTA_EXCEEDED', group: 'Teachers', groupId: 8n, quota: 3n, used: 3n },
+  ]);
+});
+
+test('F11 a quota of all apps together is shared by the apps of a request', () => {
+  const [one] = [token(1)];
+  const apps = [app, { id: 2n, name: 'Other' }];
+  const candidates = [pool(one!, 10), pool(one!, 10, { poolId: 99n, appId: 2n })];
+  const { grants, refusals } = run({ apps, tokens: [one!], candidates, quotas: [quotaOf(1, { appId: null })] });
+  expect(grants.map((grant) => grant.candidate.appId)).toEqual([1n]);
+  expect(refusals.map(({ error }) => error.code)).toEqual(['QUOTA_EXCEEDED']);
+});
+
+test('F11 a reserve is passed over with that reason; who names the token may use it; an app of its own stands before the token', () => {
+  const tokens = [token(1), token(2)];
+  const world = { tokens, candidates: [pool(tokens[0]!, 3), pool(tokens[1]!, 5)] };
+  const devices = [iPad(1), iPad(2)];
+  const reserves = [{ tokenId: 1n, appId: null, seats: 2n }];
+  const automatic = run({ ...world, devices, reserves });
+  expect(automatic.grants.map((grant) => [grant.candidate.token.id, grant.skipped.map((one) => one.reason)])).toEqual([
+    [1n, []],
+    [2n, ['RESERVE']],
+  ]);
+  const named = run({ ...world, devices: [iPad(1), iPad(2), iPad(3), iPad(4)], reserves, tokenId: 1n });
+  expect(named.grants.map((grant) => grant.fromReserve)).toEqual([false, true, true]);
+  expect(named.refusals.map(({ error }) => error)).toMatchObject([{ code: 'NO_LICENSES_AVAILABLE', available: 3n }]);
+  const own = run({ ...world, devices, reserves: [...reserves, { tokenId: 1n, appId: app.id, seats: 0n }] });
+  expect(own.grants.map((grant) => grant.candidate.token.id)).toEqual([1n, 1n]);
+  const only = run({ tokens: [tokens[0]!], candidates: [pool(tokens[0]!, 2)], reserves });
+  expect(only.refusals.map(({ error }) => error)).toMatchObject([
+    { code: 'NO_LICENSES_AVAILABLE', available: 0n, skipped: [{ reason: 'RESERVE' }] },
+  ]);
+  const endless = run({ tokens: [tokens[0]!], candidates: [pool(tokens[0]!, null)], reserves });
+  expect(endless.grants).toHaveLength(1);
+});
+
+test('F14 seats that those ahead can have are not given to others; what those ahead can not use is', () => {
+  const [one] = [token(1)];
+  const ahead = [7, 8].map((id) => ({ appId: app.id, device: iPad(id), tokenId: null }));
+  const devices = [iPad(1), iPad(2)];
+  const { grants, refusals } = run({ tokens: [one!], candidates: [pool(one!, 3)], devices, ahead });
+  expect(grants.map((grant) => grant.device.id)).toEqual([1n]);
+  expect(refusals.map(({ error }) => error)).toMatchObject([
+    { code: 'NO_LICENSES_AVAILABLE', requested: 2, available: 1n, skipped: [{ reason: 'QUEUE' }] },
+  ]);
+  const blocked = run({
+    ...{ tokens: [one!], candidates: [pool(one!, 3)], devices, ahead },
+    quotas: [quotaOf(0, { deviceIds: new Set([7n, 8n]) })],
+  });
+  expect(blocked.grants.map((grant) => grant.device.id)).toEqual([1n, 2n]);
+});
+
+test('F14 those who wait are served in their order; one that can not be served keeps nobody behind from it', () => {
+  const tokens = [token(1), token(2)];
+  const claims = [
+    { appId: app.id, device: iPad(1), tokenId: 2n },
+    { appId: app.id, device: iPad(2), tokenId: null },
+    { appId: app.id, device: iPad(3), tokenId: null },
+    { appId: app.id, device: iPad(4), tokenId: null },
+  ];
+  const world = { tokens, candidates: [pool(tokens[0]!, 2), pool(tokens[1]!, 0)], holdings: [] };
+  const { grants, refusals } = allocateQueue(app, claims, world);
+  expect(grants.map((grant) => grant.device.id)).toEqual([2n, 3n]);
+  expect(refusals.map(({ device, error }) => [device.id, error.code])).toEqual([
+    [1n, 'NO_LICENSES_AVAILABLE'],
+    [4n, 'NO_LICENSES_AVAILABLE'],
+  ]);
 });
 
 /** Without a free seat: what has to be mended for the app to be given. */

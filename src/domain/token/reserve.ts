@@ -1,0 +1,50 @@
+/** Reserves of tokens: as they are set, and as they are read. @module */
+import { z } from 'zod';
+import type { Rows } from '../../db/rows.ts';
+import { ids, sql, transaction } from '../../db/transaction.ts';
+import { requireRight } from '../access/rights.ts';
+import { recordAudit } from '../audit/record.ts';
+import type { Context } from '../context.ts';
+import type { Reserve } from '../license/allocation.ts';
+import { readApps } from '../license/world.ts';
+import { parseInput } from '../parse.ts';
+import { findToken, lockTokens } from './find.ts';
+
+const inputSchema = z.object({
+  tokenId: z.bigint(),
+  appId: z.bigint().nullish(),
+  seats: z.number().int().min(0).max(1_000_000_000).nullish(),
+});
+
+/**
+ * Sets how many free seats of an app a request must leave in the token unless it names the token; without an app, of each
+ * app that has no number of its own. Without `seats` the number is forgotten. Throws NOT_FOUND.
+ */
+export async function setTokenReserve(context: Context, rawInput: z.input<typeof inputSchema>): Promise<bigint> {
+  requireRight(context, 'tokens:write');
+  const { tokenId, appId = null, seats = null } = parseInput(inputSchema, rawInput);
+  const { organizationId } = context.actor;
+  await transaction(context, async (tx) => {
+    await lockTokens(context, tx);
+    await findToken(context, tx, tokenId);
+    if (appId !== null) await readApps(context, tx, [appId]);
+    const mine = sql`organization_id = ${organizationId} AND token_id = ${tokenId} AND app_id IS NOT DISTINCT FROM ${appId}::bigint`;
+    await tx.$executeRaw(sql`DELETE FROM token_reserve WHERE ${mine}`);
+    if (seats !== null)
+      await tx.$executeRaw(sql`
+        INSERT INTO token_reserve (organization_id, token_id, app_id, seats) VALUES (${organizationId}, ${tokenId}, ${appId}::bigint, ${seats})`);
+    await recordAudit(context, tx, { action: 'token.reserve', subject: `token:${tokenId}`, data: { appId, seats } });
+  });
+  return tokenId;
+}
+
+/** The reserves of tokens, that of all apps first. */
+export function readReservesOfTokens(
+  reader: Rows,
+  organizationId: bigint,
+  tokenIds: readonly bigint[],
+): Promise<Reserve[]> {
+  return reader.rows<Reserve>(sql`
+    SELECT token_id AS "tokenId", app_id AS "appId", seats FROM token_reserve
+    WHERE organization_id = ${organizationId} AND token_id = ANY (${ids(tokenIds)}) ORDER BY app_id NULLS FIRST`);
+}
