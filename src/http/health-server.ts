@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { handleHealth, type ReadinessCheck } from './health.ts';
+import { type GuardedMetrics, handleMetrics } from './metrics/handle.ts';
 import { respondError } from './respond.ts';
 
-/** A port with nothing on it but `/health/live` and `/health/ready`. */
+/** A port with nothing on it but `/health/live`, `/health/ready` and, where they are wanted, `/metrics`. */
 export interface HealthServer {
   url: string;
   close(): Promise<void>;
@@ -14,9 +15,12 @@ export interface HealthServer {
 export async function startHealthServer(
   { host, port }: { host: string; port: number },
   check: ReadinessCheck,
+  metrics?: GuardedMetrics,
 ): Promise<HealthServer> {
+  const answer = async (request: IncomingMessage, response: ServerResponse) =>
+    (await handleHealth(check, request, response)) || handleMetrics(metrics, request, response);
   const server = createServer((request, response) => {
-    handleHealth(check, request, response).then(
+    answer(request, response).then(
       (answered) => answered || respondError(response, 404, 'NOT_FOUND', 'There is nothing here but /health/ready.'),
       () => response.destroy(),
     );

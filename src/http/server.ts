@@ -12,6 +12,7 @@ import { correlationIdOf } from './correlation-id.ts';
 import { respondGraphiQL } from './graphiql.ts';
 import { handleGraphQL } from './graphql-endpoint.ts';
 import { databaseProblem, handleHealth } from './health.ts';
+import { type GuardedMetrics, handleMetrics } from './metrics/handle.ts';
 import { createOpenStreams } from './open-streams.ts';
 import { defaultHttpLimits, type HttpLimits } from './options.ts';
 import { logRequest } from './request-log.ts';
@@ -33,6 +34,8 @@ export interface HttpServerOptions {
   answerMemory?: AnswerMemoryOptions | undefined;
   /** News of revoked keys; without them each request looks its key up. */
   keyNews?: KeyNews;
+  /** Served at `/metrics`; absent, there is no such path. */
+  metrics?: GuardedMetrics | undefined;
   /** Limits that differ from {@link defaultHttpLimits}. */
   limits?: Partial<HttpLimits>;
 }
@@ -75,6 +78,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     response.setHeader('x-correlation-id', correlationId);
     if (closing) response.setHeader('connection', 'close');
     if (await handleHealth(readiness, request, response)) return;
+    if (await handleMetrics(options.metrics, request, response)) return;
     if (pathOf(request) !== '/graphql')
       return respondError(response, 404, 'NOT_FOUND', 'There is nothing here; the API is at /graphql.');
     if (graphiql && wantsPage(request)) return respondGraphiQL(response);

@@ -3,6 +3,7 @@ import { createHttpServer, type HttpServer } from '../http/server.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createRealtime, type Realtime } from '../realtime/index.ts';
 import { type Config, readConfig } from './config.ts';
+import { metricsOf } from './metrics.ts';
 import { runProgram } from './process.ts';
 import { buildServices } from './services.ts';
 import { StartError } from './start-error.ts';
@@ -20,6 +21,7 @@ await runProgram(async () => {
     listening: realtime.listening,
     keyNews: realtime.keys,
     answerMemory: memoryOf(config, realtime),
+    metrics: metricsOf(config, services, 'api'),
   });
   const port = await listen(server, config);
   const url = `http://${config.host}:${port}/graphql`;

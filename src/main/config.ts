@@ -32,6 +32,8 @@ export interface Config {
   rememberAnswersFor: number;
   /** Port of the worker's health; none when absent. */
   workerHealthPort: number | undefined;
+  /** Whoever sends it may read `/metrics`; nobody may when absent. */
+  metricsToken: string | undefined;
   appleBaseUrl: string;
   metadata: MetadataConfig;
   encryptionKeys: EncryptionKey[];
@@ -65,6 +67,10 @@ const services = z.object({
   PORT: whole(0, 65_535, 4000),
   DRAIN_SECONDS: seconds(0, 60, 0),
   WORKER_HEALTH_PORT: whole(0, 65_535).optional(),
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[!-~]{16,}$/, 'must have at least 16 characters and no space')
+    .optional(),
   APPLE_BASE_URL: z.url('must be an address').optional(),
   ENCRYPTION_KEYS: z.string().optional(),
   ENCRYPTION_KEYS_FILE: z.string().optional(),
@@ -122,6 +128,7 @@ export function readConfig(env: Environment): Config {
     drainFor: values.DRAIN_SECONDS * 1000,
     rememberAnswersFor: values.ANSWER_MEMORY_SECONDS * 1000,
     workerHealthPort: values.WORKER_HEALTH_PORT,
+    metricsToken: values.METRICS_TOKEN,
     appleBaseUrl: values.APPLE_BASE_URL ?? appleUrl,
     metadata,
     encryptionKeys: keys,

@@ -4,6 +4,7 @@ import { databaseProblem } from '../http/health.ts';
 import { startHealthServer } from '../http/health-server.ts';
 import { startWorker } from '../jobs/worker.ts';
 import { readConfig } from './config.ts';
+import { metricsOf } from './metrics.ts';
 import { runProgram } from './process.ts';
 import { buildServices } from './services.ts';
 
@@ -22,8 +23,10 @@ await runProgram(async () => {
   const health =
     config.workerHealthPort === undefined
       ? undefined
-      : await startHealthServer({ host: config.host, port: config.workerHealthPort }, () =>
-          stopping ? Promise.resolve('closing') : databaseProblem(services),
+      : await startHealthServer(
+          { host: config.host, port: config.workerHealthPort },
+          () => (stopping ? Promise.resolve('closing') : databaseProblem(services)),
+          metricsOf(config, services, 'worker'),
         );
   services.logger.info({ poolId: worker.poolId, health: health?.url }, 'the worker works');
   return {

@@ -2,17 +2,21 @@
 import type { Settings } from '../context.ts';
 import { TokenExpiredError, TokenNotUsableError } from '../errors.ts';
 
-/** What people see of a token. Only ACTIVE and EXPIRING ones are used. */
-export type TokenState =
-  | 'ACTIVE'
-  | 'EXPIRING'
-  | 'READ_ONLY'
-  | 'EXPIRED'
-  | 'TAKEN_OVER'
-  | 'REVOKED'
-  | 'INVALID'
-  | 'INCOMPLETE'
-  | 'REMOVED';
+/** What people see of a token. Only ACTIVE and EXPIRING ones give licenses. */
+export const tokenStates = [
+  'ACTIVE',
+  'EXPIRING',
+  'READ_ONLY',
+  'EXPIRED',
+  'TAKEN_OVER',
+  'REVOKED',
+  'INVALID',
+  'INCOMPLETE',
+  'REMOVED',
+] as const;
+
+/** One of {@link tokenStates}. */
+export type TokenState = (typeof tokenStates)[number];
 
 /** The stored facts that the state follows from. */
 export interface TokenFacts {

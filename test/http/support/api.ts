@@ -8,6 +8,7 @@ import { type Services, systemContext } from '../../../src/domain/context.ts';
 import { createKeyRing } from '../../../src/domain/token/key-ring.ts';
 import { createSecretBox } from '../../../src/domain/token/secret-box.ts';
 import type { Streams } from '../../../src/graphql/ports.ts';
+import { createMetrics } from '../../../src/http/metrics/registry.ts';
 import type { HttpLimits } from '../../../src/http/options.ts';
 import { createHttpServer } from '../../../src/http/server.ts';
 import { createVirtualClock, systemClock, type VirtualClock } from '../../../src/lib/clock.ts';
@@ -53,6 +54,7 @@ export interface TestApiOptions {
   streams?: Partial<Streams>;
   limits?: Partial<HttpLimits>;
   graphiql?: boolean;
+  metricsToken?: string;
 }
 
 /** A stream that ends at once. */
@@ -136,6 +138,14 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     ...(realtime ? { keyNews: realtime.keys, answerMemory: { news: realtime.library, rememberFor: 1_000 } } : {}),
     ...(options.graphiql === undefined ? {} : { graphiql: options.graphiql }),
     ...(options.limits ? { limits: options.limits } : {}),
+    ...(options.metricsToken
+      ? {
+          metrics: {
+            metrics: createMetrics({ services, version: '0.0.0-test', name: 'api' }),
+            token: options.metricsToken,
+          },
+        }
+      : {}),
   });
   const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
   const url = `http://127.0.0.1:${port}`;
