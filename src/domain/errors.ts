@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'REMOVAL_NOT_CONFIRMED'
   | 'TASK_FINISHED'
   | 'TASK_NOT_RETRYABLE'
+  | 'PLAN_STALE'
   | 'CURSOR_INVALID'
   | 'CANCELLED';
 
@@ -447,6 +448,29 @@ export class TaskNotRetryableError extends DomainError {
   readonly code = 'TASK_NOT_RETRYABLE';
   constructor(message: string) {
     super(message, ['taskId']);
+  }
+}
+
+/** What can differ between the making of a plan and its application. */
+export type PlanChange = 'EXPIRED' | 'SEATS' | 'TOKENS' | 'ITEMS';
+
+const planChanges: Record<PlanChange, string> = {
+  EXPIRED: 'it is older than an hour',
+  SEATS: 'seats of its apps were bought, given or freed',
+  TOKENS: 'tokens were added, removed, reordered or changed their state',
+  ITEMS: 'something else would happen to its devices, people or licenses',
+};
+
+/** The world is not as it was when the plan was made. */
+export class PlanStaleError extends DomainError {
+  readonly code = 'PLAN_STALE';
+  readonly changed: PlanChange[];
+  constructor(changed: PlanChange[], path: string[] = []) {
+    super(
+      `Nothing was done: the plan no longer holds, because ${changed.map((change) => planChanges[change]).join(', and ')}. Make a new plan, look at it and apply that.`,
+      path,
+    );
+    this.changed = changed;
   }
 }
 

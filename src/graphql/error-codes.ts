@@ -32,6 +32,7 @@ export const errorCodes: Record<ErrorCode, string> = {
   REMOVAL_NOT_CONFIRMED: 'Replacing the list would remove devices, and nobody confirmed how many.',
   TASK_FINISHED: 'The task is over.',
   TASK_NOT_RETRYABLE: 'Nothing in the task can be tried again.',
+  PLAN_STALE: 'The world is not as it was when the plan was made.',
   CURSOR_INVALID: 'The cursor was not handed out for this stream.',
   CANCELLED: 'The item was not done because its task was cancelled.',
 };

@@ -12,6 +12,7 @@ export type NodeName =
   | 'License'
   | 'LicensePool'
   | 'Organization'
+  | 'Plan'
   | 'Task'
   | 'Token'
   | 'TokenNotice'
@@ -27,6 +28,7 @@ export const nodeRights: Record<NodeName, Scope> = {
   License: 'licenses:read',
   LicensePool: 'apps:read',
   Organization: 'organization:read',
+  Plan: 'licenses:read',
   Task: 'tasks:read',
   Token: 'tokens:read',
   TokenNotice: 'tokens:read',

@@ -1,7 +1,8 @@
+import type { InputFieldBuilder } from '@pothos/core';
 import * as failures from '../domain/errors.ts';
 import type { KeyedResult } from '../domain/idempotency.ts';
-import { associateLicenses } from '../domain/license/associate.ts';
-import { revokeLicenses } from '../domain/license/revoke.ts';
+import { type AssociateInput, associateLicenses } from '../domain/license/associate.ts';
+import { type RevokeInput, revokeLicenses } from '../domain/license/revoke.ts';
 import { associationWarnings } from '../domain/license/warnings.ts';
 import { builder } from './builder.ts';
 import { nodeKey, optionalRowId, rowIds } from './ids.ts';
@@ -34,18 +35,22 @@ const LicenseTargetInput = builder.inputType('LicenseTargetInput', {
   }),
 });
 
+type InputFields = InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
+
+/** What an association is asked with; a plan of one too. */
+export const associationFields = (t: InputFields) => ({
+  appIds: t.idList({ required: true, description: 'Global ids of the apps, at most 1,000.' }),
+  target: t.field({ type: LicenseTargetInput, required: true, description: 'Who gets a license of each app.' }),
+  tokenId: t.id({ description: 'Take them from exactly this token; from the first that can serve when absent.' }),
+  onError: t.field({
+    type: ErrorPolicyEnum,
+    description: 'What a refused item does to the others; ATOMIC when absent.',
+  }),
+});
+
 const AssociateLicensesInput = builder.inputType('AssociateLicensesInput', {
   description: 'Which apps, to whom.',
-  fields: (t) => ({
-    appIds: t.idList({ required: true, description: 'Global ids of the apps, at most 1,000.' }),
-    target: t.field({ type: LicenseTargetInput, required: true, description: 'Who gets a license of each app.' }),
-    tokenId: t.id({ description: 'Take them from exactly this token; from the first that can serve when absent.' }),
-    onError: t.field({
-      type: ErrorPolicyEnum,
-      description: 'What a refused item does to the others; ATOMIC when absent.',
-    }),
-    idempotencyKey: t.string({ description: keyText }),
-  }),
+  fields: (t) => ({ ...associationFields(t), idempotencyKey: t.string({ description: keyText }) }),
 });
 
 /** A payload that shows the one task of a keyed write. */
@@ -98,18 +103,25 @@ mutation('associateLicenses', {
     failures.OsTooOldError,
     failures.PlatformNotSupportedError,
   ],
-  run: ({ domain }, { target, ...input }) =>
-    associateLicenses(domain, {
-      ...input,
-      appIds: rowIds('App', input.appIds, ['appIds'])!,
-      tokenId: optionalRowId('Token', input.tokenId, ['tokenId']),
-      target: {
-        deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
-        serialNumbers: target.serialNumbers,
-        deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
-      },
-    }),
+  run: ({ domain }, input) => associateLicenses(domain, associationOf(input)),
 });
+
+/** The verb's input: global ids become our own. */
+export function associationOf({
+  target,
+  ...input
+}: Omit<typeof AssociateLicensesInput.$inferInput, 'idempotencyKey'>): AssociateInput {
+  return {
+    ...input,
+    appIds: rowIds('App', input.appIds, ['appIds'])!,
+    tokenId: optionalRowId('Token', input.tokenId, ['tokenId']),
+    target: {
+      deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
+      serialNumbers: target.serialNumbers,
+      deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
+    },
+  };
+}
 
 const RevokeTargetInput = builder.inputType('RevokeTargetInput', {
   description: 'Which licenses: exactly one of these.',
@@ -122,18 +134,20 @@ const RevokeTargetInput = builder.inputType('RevokeTargetInput', {
   }),
 });
 
+/** What a revocation is asked with; a plan of one too. */
+export const revocationFields = (t: InputFields) => ({
+  appIds: t.idList({ description: 'Global ids of the apps, at most 1,000. Every other app stays where it is.' }),
+  target: t.field({ type: RevokeTargetInput, required: true, description: 'From whom, or which.' }),
+  tokenId: t.id({ description: 'Only licenses that were taken from this token.' }),
+  onError: t.field({
+    type: ErrorPolicyEnum,
+    description: 'What a refused item does to the others; ATOMIC when absent.',
+  }),
+});
+
 const RevokeLicensesInput = builder.inputType('RevokeLicensesInput', {
   description: 'Which licenses to take back.',
-  fields: (t) => ({
-    appIds: t.idList({ description: 'Global ids of the apps, at most 1,000. Every other app stays where it is.' }),
-    target: t.field({ type: RevokeTargetInput, required: true, description: 'From whom, or which.' }),
-    tokenId: t.id({ description: 'Only licenses that were taken from this token.' }),
-    onError: t.field({
-      type: ErrorPolicyEnum,
-      description: 'What a refused item does to the others; ATOMIC when absent.',
-    }),
-    idempotencyKey: t.string({ description: keyText }),
-  }),
+  fields: (t) => ({ ...revocationFields(t), idempotencyKey: t.string({ description: keyText }) }),
 });
 
 mutation('revokeLicenses', {
@@ -152,16 +166,23 @@ mutation('revokeLicenses', {
     failures.TokenExpiredError,
     failures.TokenNotUsableError,
   ],
-  run: ({ domain }, { target, ...input }) =>
-    revokeLicenses(domain, {
-      ...input,
-      appIds: rowIds('App', input.appIds, ['appIds']),
-      tokenId: optionalRowId('Token', input.tokenId, ['tokenId']),
-      target: {
-        deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
-        serialNumbers: target.serialNumbers,
-        deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
-        licenseIds: rowIds('License', target.licenseIds, ['target', 'licenseIds']),
-      },
-    }),
+  run: ({ domain }, input) => revokeLicenses(domain, revocationOf(input)),
 });
+
+/** The verb's input: global ids become our own. */
+export function revocationOf({
+  target,
+  ...input
+}: Omit<typeof RevokeLicensesInput.$inferInput, 'idempotencyKey'>): RevokeInput {
+  return {
+    ...input,
+    appIds: rowIds('App', input.appIds, ['appIds']),
+    tokenId: optionalRowId('Token', input.tokenId, ['tokenId']),
+    target: {
+      deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
+      serialNumbers: target.serialNumbers,
+      deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
+      licenseIds: rowIds('License', target.licenseIds, ['target', 'licenseIds']),
+    },
+  };
+}

@@ -15,6 +15,8 @@ import './license-counts.ts';
 import './license-pool.ts';
 import './license.ts';
 import './license-mutations.ts';
+import './plan.ts';
+import './plan-mutations.ts';
 import './device.ts';
 import './device-mutations.ts';
 import './device-group.ts';

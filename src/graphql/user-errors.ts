@@ -224,6 +224,17 @@ builder.objectType(failures.AlreadyWaitingError, {
   }),
 });
 
+builder.objectType(failures.PlanStaleError, {
+  name: 'PlanStaleError',
+  description: 'The world is not as it was when the plan was made. Nothing was done.',
+  ...plain,
+  fields: (t) => ({
+    changed: t.exposeStringList('changed', {
+      description: 'What differs: `EXPIRED`, `SEATS`, `TOKENS` or `ITEMS`.',
+    }),
+  }),
+});
+
 builder.objectType(failures.NotDeviceAssignableError, {
   name: 'NotDeviceAssignableError',
   description: 'Apple does not license this item to devices.',

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { globalId, type NodeName, nodeRights } from '../../src/graphql/ids.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
-import { addApp, addDevice, addGroup, addLicense, addNotice, addPool, addTask, addToken } from './rows.ts';
+import { addApp, addDevice, addGroup, addLicense, addNotice, addPlan, addPool, addTask, addToken } from './rows.ts';
 
 let api: TestApi;
 let mine: string;
@@ -41,6 +41,7 @@ beforeAll(async () => {
     AuditEntry: audit,
     VppUser: user,
     TokenNotice: notice,
+    Plan: await addPlan(prisma, organizationId),
   };
   for (const [name, row] of Object.entries(rows)) ids[name as NodeName] = globalId(name as NodeName, row.id);
 });

@@ -261,3 +261,74 @@ describe('the rest', () => {
     });
   });
 });
+
+describe('F5 plan, then apply', () => {
+  const planned = `mutation($input: PlanAssociationInput!) {
+    planAssociation(input: $input) {
+      ... on PlanAssociationPayload { plan { id kind refusal { code } apps { app { name } requested given refused shortfall }
+        items(first: 10) { totalCount edges { node { outcome serialNumber code token { label } } } } } }
+      ... on UserError { code message }
+    }
+  }`;
+  const apply = `mutation($planId: ID!) {
+    applyPlan(input: { planId: $planId }) {
+      __typename
+      ... on ApplyPlanPayload { replayed task { id kind requested } plan { appliedAt task { id } } }
+      ... on PlanStaleError { code changed }
+      ... on UserError { code message }
+    }
+  }`;
+
+  test('F5 a plan says what each item gets and how many seats are missing', async () => {
+    const { data, errors } = await api.ask(
+      key,
+      planned,
+      input(['ONE', 'TWO', 'THREE', 'NOBODY'], { onError: 'SKIP_FAILED' }),
+    );
+    expect(errors).toBeUndefined();
+    const { plan } = data.planAssociation;
+    expect(plan.refusal).toBeNull();
+    expect(plan.apps).toEqual([
+      {
+        app: { name: 'Atlas' },
+        requested: 4,
+        given: expect.any(Number),
+        refused: expect.any(Number),
+        shortfall: expect.any(Number),
+      },
+    ]);
+    expect(plan.items.totalCount).toBe(4);
+    const codes = plan.items.edges.map(({ node }: { node: { code: string | null } }) => node.code);
+    expect(codes).toContain('UNKNOWN_DEVICE');
+  });
+
+  test('F5 applied it is a task, once; a plan that no longer holds is refused and says why', async () => {
+    const app = globalId('App', (await addFreeApp()).id);
+    const make = async (serial: string) =>
+      (await api.ask(key, planned, { input: { appIds: [app], target: { serialNumbers: [serial] } } })).data
+        .planAssociation.plan.id;
+    const [first, second] = [await make('ONE'), await make('TWO')];
+    const applied = (await api.ask(key, apply, { planId: first })).data.applyPlan;
+    expect(applied).toMatchObject({
+      __typename: 'ApplyPlanPayload',
+      replayed: false,
+      task: { kind: 'ASSOCIATE', requested: 1 },
+    });
+    expect(applied.plan.task.id).toBe(applied.task.id);
+    expect((await api.ask(key, apply, { planId: first })).data.applyPlan).toMatchObject({
+      replayed: true,
+      task: { id: applied.task.id },
+    });
+    expect((await api.ask(key, apply, { planId: second })).data.applyPlan).toMatchObject({
+      code: 'PLAN_STALE',
+      changed: ['SEATS'],
+    });
+  });
+
+  async function addFreeApp() {
+    const { prisma } = api.services;
+    const free = await addApp(prisma, organizationId, { name: 'Beacon', adamId: '901' });
+    await addPool(prisma, { organizationId, tokenId: token.id, appId: free.id }, { total: 5n });
+    return free;
+  }
+});

@@ -6,7 +6,7 @@ import { globalId, nodeRights } from '../../src/graphql/ids.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { noNews, startApi, type TestApi } from '../http/support/api.ts';
 import { openSocket } from '../http/support/socket.ts';
-import { addApp, addDevice, addGroup, addLicense, addNotice, addPool, addTask, addToken } from './rows.ts';
+import { addApp, addDevice, addGroup, addLicense, addNotice, addPlan, addPool, addTask, addToken } from './rows.ts';
 
 const schema = buildSchema();
 
@@ -49,6 +49,7 @@ beforeAll(async () => {
     data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date() },
   });
   const notice = await addNotice(prisma, token);
+  const plan = await addPlan(prisma, organizationId);
   Object.assign(ids, {
     Organization: globalId('Organization', organizationId),
     Token: globalId('Token', token.id),
@@ -62,6 +63,7 @@ beforeAll(async () => {
     AuditEntry: globalId('AuditEntry', audit.id),
     VppUser: globalId('VppUser', user.id),
     TokenNotice: globalId('TokenNotice', notice.id),
+    Plan: globalId('Plan', plan.id),
   });
 });
 afterAll(() => api.close());
@@ -92,6 +94,7 @@ const nodeFields: Record<string, string> = {
   AuditEntry: 'action',
   VppUser: 'clientUserId',
   TokenNotice: 'message',
+  Plan: 'actor',
 };
 const subscriptions = () => [
   `licenseCounts { used }`,

@@ -139,3 +139,9 @@ export async function addNotice(prisma: Prisma, token: { organizationId: bigint;
 export async function addGroup(prisma: Prisma, organizationId: bigint, name = 'Group') {
   return prisma.deviceGroup.create({ data: { organizationId, name, kind: 'STATIC', createdAt: at, updatedAt: at } });
 }
+
+export async function addPlan(prisma: Prisma, organizationId: bigint) {
+  const expiresAt = new Date(at.getTime() + 3_600_000);
+  const what = { kind: 'ASSOCIATION' as const, request: {}, facts: {} };
+  return prisma.plan.create({ data: { organizationId, ...what, actor: 'key:1', createdAt: at, expiresAt } });
+}

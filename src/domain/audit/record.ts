@@ -16,6 +16,8 @@ export type AuditAction =
   | 'installation.confirm'
   | 'license.associate'
   | 'license.revoke'
+  | 'plan.create'
+  | 'plan.apply'
   | 'sync.start'
   | 'app.set-status'
   | 'device.upsert'

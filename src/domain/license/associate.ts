@@ -39,6 +39,8 @@ const inputSchema = z.object({
   idempotencyKey: z.string().min(1).max(200).nullish(),
 });
 
+/** How its input is parsed; a plan parses it in the same way. */
+export const associationInput = inputSchema;
 /** Input of {@link associateLicenses}. */
 export type AssociateInput = z.input<typeof inputSchema>;
 /** What a task remembers of its request: a group is the devices that were in it then. */

@@ -51,6 +51,8 @@ const inputSchema = z
     path: ['appIds'],
   });
 
+/** How its input is parsed; a plan parses it in the same way. */
+export const revocationInput = inputSchema;
 /** Input of {@link revokeLicenses}. */
 export type RevokeInput = z.input<typeof inputSchema>;
 /** The parsed request; a group is the devices that were in it then. */

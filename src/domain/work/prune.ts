@@ -5,17 +5,23 @@ const day = 86_400_000;
 /** Rows deleted by one statement. */
 const block = 10_000;
 
+/** Plans deleted by one statement, with their items. */
+const planBlock = 50;
 /** Tasks deleted by one statement, with all that belongs to them. */
 const taskBlock = 500;
 
+/** Days after its hour for which a plan can still be read. */
+const planDays = 30;
+
 /** How many rows were deleted. */
 export interface Pruned {
+  plans: number;
   taskEvents: number;
   idempotencyKeys: number;
   tasks: number;
 }
 
-/** Deletes what is kept for a limited time: task events, idempotency keys and finished tasks. Ledger and audit log are kept. */
+/** Deletes what is kept for a limited time: task events, idempotency keys, plans and finished tasks. Ledger and audit log are kept. */
 export async function prune(services: Services): Promise<Pruned> {
   const now = services.clock.now().getTime();
   const { taskEventDays, taskDays, idempotencyDays } = services.settings;
@@ -29,8 +35,15 @@ export async function prune(services: Services): Promise<Pruned> {
     services.prisma.$executeRaw(sql`
     DELETE FROM idempotency_key WHERE ctid IN (SELECT ctid FROM idempotency_key WHERE created_at < ${keysBefore} LIMIT ${block})`),
   );
+  const plansBefore = moment(new Date(now - planDays * day));
+  const plans = await inBlocks(
+    () =>
+      services.prisma.$executeRaw(sql`
+    DELETE FROM plan WHERE ctid IN (SELECT ctid FROM plan WHERE expires_at < ${plansBefore} ORDER BY expires_at LIMIT ${planBlock})`),
+    planBlock,
+  );
   const tasks = await inBlocks(() => removeTasks(services, new Date(now - taskDays * day)), taskBlock);
-  return { taskEvents, idempotencyKeys, tasks };
+  return { taskEvents, idempotencyKeys, plans, tasks };
 }
 
 /** Licenses, ledger and audit entries keep the task's number; it then leads to no task. */

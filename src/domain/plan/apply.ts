@@ -1,0 +1,70 @@
+import { moment, sql, type Tx, transaction } from '../../db/transaction.ts';
+import { requireRight } from '../access/rights.ts';
+import { recordAudit } from '../audit/record.ts';
+import type { Context } from '../context.ts';
+import { DomainError, NotFoundError, type PlanChange, PlanStaleError } from '../errors.ts';
+import { type PlanKind, planned } from './kinds.ts';
+import { look, type PlanFacts } from './look.ts';
+import type { PlanRefusal } from './make.ts';
+import { unpack } from './packed.ts';
+
+/** What became of it. */
+export interface AppliedPlan {
+  planId: bigint;
+  taskId: bigint;
+  /** It was applied before; the task is that of then. */
+  replayed: boolean;
+}
+
+interface StoredPlan {
+  kind: PlanKind;
+  request: unknown;
+  facts: PlanFacts;
+  refusal: PlanRefusal | null;
+  expiresAt: Date;
+  taskId: bigint | null;
+}
+
+/**
+ * Does exactly what the plan says, or nothing: the write is done, looked at, and kept only if it and the world are what
+ * the plan saw. Applying twice does it once. Throws PLAN_STALE, NOT_FOUND, and the refusal that stands in the plan.
+ */
+export function applyPlan(context: Context, { planId }: { planId: bigint }): Promise<AppliedPlan> {
+  return transaction(context, async (tx) => {
+    const plan = await lockPlan(context, tx, planId);
+    requireRight(context, planned[plan.kind].right);
+    if (plan.taskId !== null) return { planId, taskId: plan.taskId, replayed: true };
+    const now = context.clock.now();
+    if (plan.expiresAt <= now) throw new PlanStaleError(['EXPIRED']);
+    const taskId = await startAsPlanned(context, tx, plan);
+    requireSame(plan.facts, (await look(context, tx, taskId)).facts);
+    await tx.$executeRaw(sql`
+      UPDATE plan SET applied_at = ${moment(now)}, task_id = ${taskId} WHERE organization_id = ${context.actor.organizationId} AND id = ${planId}`);
+    await recordAudit(context, tx, { action: 'plan.apply', subject: `plan:${planId}`, taskId });
+    return { planId, taskId, replayed: false };
+  });
+}
+
+async function lockPlan(context: Context, tx: Tx, planId: bigint): Promise<StoredPlan> {
+  const [plan] = await tx.$queryRaw<StoredPlan[]>(sql`
+    SELECT kind::text AS kind, request, facts, refusal, expires_at AS "expiresAt", task_id AS "taskId" FROM plan
+    WHERE organization_id = ${context.actor.organizationId} AND id = ${planId} FOR UPDATE`);
+  if (!plan) throw new NotFoundError('plan', [String(planId)], ['planId']);
+  return plan;
+}
+
+/** A refusal that the plan does not know is a change as well. */
+async function startAsPlanned(context: Context, tx: Tx, plan: StoredPlan): Promise<bigint> {
+  try {
+    return await planned[plan.kind].start(context, tx, unpack(plan.request) as object);
+  } catch (error) {
+    if (error instanceof DomainError && error.code !== plan.refusal?.code) throw new PlanStaleError(['ITEMS']);
+    throw error;
+  }
+}
+
+function requireSame(expected: PlanFacts, actual: PlanFacts): void {
+  const names: (keyof PlanFacts & PlanChange)[] = ['SEATS', 'TOKENS', 'ITEMS'];
+  const changed = names.filter((name) => expected[name] !== actual[name]);
+  if (changed.length > 0) throw new PlanStaleError(changed);
+}

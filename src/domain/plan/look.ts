@@ -1,0 +1,83 @@
+/** Reads what a task that was just started does, and in what world: inside its own transaction. @module */
+import { createHash } from 'node:crypto';
+import { sql, type Tx } from '../../db/transaction.ts';
+import type { Context } from '../context.ts';
+import { tokenState } from '../token/state.ts';
+
+/** One thing that happens, or does not. */
+export interface PlanItem {
+  outcome: 'GIVE' | 'TAKE_BACK' | 'WAIT' | 'REFUSED';
+  appId: bigint | null;
+  tokenId: bigint | null;
+  deviceId: bigint | null;
+  serialNumber: string | null;
+  vppUserId: bigint | null;
+  clientUserId: string | null;
+  /** Only of a license that is there already. */
+  licenseId: bigint | null;
+  code: string | null;
+  message: string | null;
+  data: unknown;
+}
+
+/** Hashes of what a plan hangs on; the names are those of the error's changes. */
+export interface PlanFacts {
+  SEATS: string;
+  TOKENS: string;
+  ITEMS: string;
+}
+
+/** What a task would do. */
+export interface Seen {
+  items: PlanItem[];
+  facts: PlanFacts;
+}
+
+/** Looks. The counts are those after the write, so they say the same of the world before it. */
+export async function look(context: Context, tx: Tx, taskId: bigint): Promise<Seen> {
+  const items = await readItems(tx, context.actor.organizationId, taskId);
+  const seats = await readSeats(tx, context.actor.organizationId, taskId);
+  return {
+    items,
+    facts: { ITEMS: hash(items.map(comparable)), SEATS: hash(seats), TOKENS: hash(await readTokens(context, tx)) },
+  };
+}
+
+function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<PlanItem[]> {
+  return tx.$queryRaw<PlanItem[]>(sql`
+    SELECT CASE WHEN l.revoke_task_id = ${taskId} THEN 'TAKE_BACK' ELSE 'GIVE' END AS outcome, l.app_id AS "appId", l.token_id AS "tokenId",
+           l.device_id AS "deviceId", l.serial_number AS "serialNumber", l.vpp_user_id AS "vppUserId", l.client_user_id AS "clientUserId",
+           CASE WHEN l.revoke_task_id = ${taskId} THEN l.id END AS "licenseId", NULL AS code, NULL AS message, l.allocation AS data
+    FROM license l WHERE l.organization_id = ${organizationId} AND (l.task_id = ${taskId} OR l.revoke_task_id = ${taskId})
+    UNION ALL
+    SELECT 'REFUSED', f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data
+    FROM task_failure f WHERE f.organization_id = ${organizationId} AND f.task_id = ${taskId}
+    ORDER BY 2 NULLS LAST, 4 NULLS LAST, 5 NULLS LAST, 6 NULLS LAST, 1, 8`);
+}
+
+/** What a person decides on: who gets what from where, and what is refused for which reason. */
+function comparable({ message: _message, data: _data, ...item }: PlanItem): unknown {
+  return item;
+}
+
+/** The seats of all apps that the task is about, in every token. */
+function readSeats(tx: Tx, organizationId: bigint, taskId: bigint): Promise<object[]> {
+  return tx.$queryRaw<object[]>(sql`
+    SELECT id, total, held, reserved, unlimited, device_assignable, revocable, gone_at IS NOT NULL AS gone
+    FROM license_pool WHERE organization_id = ${organizationId} AND app_id IN (
+      SELECT app_id FROM license WHERE organization_id = ${organizationId} AND (task_id = ${taskId} OR revoke_task_id = ${taskId})
+      UNION SELECT app_id FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ${taskId})
+    ORDER BY id`);
+}
+
+async function readTokens(context: Context, tx: Tx): Promise<unknown> {
+  const { organizationId } = context.actor;
+  const tokens = await tx.token.findMany({ where: { organizationId, removedAt: null }, orderBy: { id: 'asc' } });
+  const now = context.clock.now();
+  return tokens.map((token) => [token.id, token.position, tokenState(token, now, context.settings)]);
+}
+
+function hash(value: unknown): string {
+  const text = JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? String(part) : part));
+  return createHash('sha256').update(text).digest('base64url');
+}

@@ -1,0 +1,105 @@
+import * as failures from '../domain/errors.ts';
+import { type AppliedPlan, applyPlan } from '../domain/plan/apply.ts';
+import { makePlan } from '../domain/plan/make.ts';
+import { builder } from './builder.ts';
+import { nodeKey, rowId } from './ids.ts';
+import { associationFields, associationOf, revocationFields, revocationOf } from './license-mutations.ts';
+import { mutation } from './mutation.ts';
+import { showsWritten } from './rights.ts';
+
+/** A payload that shows the plan. */
+function planPayload(name: string) {
+  return builder.objectRef<{ planId: bigint }>(name).implement({
+    description: 'The plan. Nothing was done, reserved or asked of Apple.',
+    fields: (t) => ({
+      plan: t.prismaField({
+        type: 'Plan',
+        description: 'What would be done; `applyPlan` does it.',
+        ...showsWritten,
+        resolve: (query, { planId }, _args, { db, actor }) =>
+          db.plan.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, planId) }),
+      }),
+    }),
+  });
+}
+
+/** What is wrong with the request itself; what would be refused stands in the plan. */
+const ofRequest = [failures.NotFoundError, failures.TokenExpiredError, failures.TokenNotUsableError];
+
+mutation('planAssociation', {
+  description:
+    'Plans `associateLicenses`: which device gets which license from which token, and what is missing. At most 10,000 pairs of app and device.',
+  right: 'licenses:write',
+  input: builder.inputType('PlanAssociationInput', {
+    description: 'Which apps, to whom: as in `associateLicenses`.',
+    fields: associationFields,
+  }),
+  payload: planPayload('PlanAssociationPayload'),
+  failures: ofRequest,
+  run: ({ domain }, input) => makePlan(domain, 'ASSOCIATION', associationOf(input)),
+});
+
+mutation('planRevocation', {
+  description: 'Plans `revokeLicenses`: which licenses are taken back.',
+  right: 'licenses:write',
+  input: builder.inputType('PlanRevocationInput', {
+    description: 'Which licenses to take back: as in `revokeLicenses`.',
+    fields: revocationFields,
+  }),
+  payload: planPayload('PlanRevocationPayload'),
+  failures: ofRequest,
+  run: ({ domain }, input) => makePlan(domain, 'REVOCATION', revocationOf(input)),
+});
+
+const ApplyPlanInput = builder.inputType('ApplyPlanInput', {
+  description: 'Which plan to apply.',
+  fields: (t) => ({ planId: t.id({ required: true, description: 'Global id of the plan.' }) }),
+});
+
+const ApplyPlanPayload = builder.objectRef<AppliedPlan>('ApplyPlanPayload').implement({
+  description: 'The plan is being carried out.',
+  fields: (t) => ({
+    plan: t.prismaField({
+      type: 'Plan',
+      description: 'The plan.',
+      ...showsWritten,
+      resolve: (query, { planId }, _args, { db, actor }) =>
+        db.plan.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, planId) }),
+    }),
+    task: t.prismaField({
+      type: 'Task',
+      description: 'The task that carries it out; `taskProgress` follows it.',
+      ...showsWritten,
+      resolve: (query, { taskId }, _args, { db, actor }) =>
+        db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+    }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'It was applied before: this is the task of then, as it stands now.',
+    }),
+  }),
+});
+
+mutation('applyPlan', {
+  description:
+    'Does exactly what the plan says, or nothing: PLAN_STALE when seats, tokens or anything that the plan is about has changed. Applying a plan twice does it once.',
+  right: 'licenses:write',
+  input: ApplyPlanInput,
+  payload: ApplyPlanPayload,
+  failures: [
+    failures.NotFoundError,
+    failures.PlanStaleError,
+    failures.NoLicensesAvailableError,
+    failures.NoTokenForAppError,
+    failures.TokenExpiredError,
+    failures.TokenNotUsableError,
+    failures.NotDeviceAssignableError,
+    failures.AlreadyLicensedError,
+    failures.NotLicensedError,
+    failures.NotRevocableError,
+    failures.RevokeInProgressError,
+    failures.UnknownDeviceError,
+    failures.OsTooOldError,
+    failures.PlatformNotSupportedError,
+  ],
+  run: ({ domain }, input) => applyPlan(domain, { planId: rowId('Plan', input.planId, ['planId']) }),
+});
