@@ -137,6 +137,23 @@ export const payloads = {
   addDeveloperKey: developerKey,
   createDeveloperKey: z.strictObject({ teamId: text.optional(), keyId: text.optional() }),
   removeDeveloperKey: z.strictObject({ keyId: text }),
+  buySubscription: z.strictObject({
+    uId: text,
+    adamId: text,
+    parentAdamId: text.optional(),
+    renewing: z.number().int().optional(),
+    expiring: z.number().int().optional(),
+    periodDays: count.min(1).optional(),
+    periodEnd: z.iso.datetime().optional(),
+  }),
+  setSubscription: z.strictObject({ uId: text, adamId: text, status: z.enum(['ACTIVE', 'INACTIVE', 'PAUSED']) }),
+  giveSubscription: z.strictObject({
+    uId: text,
+    adamId: text,
+    clientUserId: text,
+    renewing: z.boolean().optional(),
+    viaGroup: z.boolean().optional(),
+  }),
   acceptInvitation: z.strictObject({ inviteCode: text, account: text }),
   setMetadata: z.strictObject({
     adamId: text,

@@ -19,6 +19,7 @@ import type {
   Scenario,
   UserSpec,
 } from './scenarios/types.ts';
+import type { SeatCounts, Subscription, SubscriptionAdmin, SubscriptionSeat } from './subscriptions/book.ts';
 
 /** A content token. `text` is the whole file and stays out of logs. */
 export interface TokenInfo {
@@ -160,6 +161,30 @@ export interface InvitationOrder {
   account: string;
 }
 
+/** A subscription with its true counts. */
+export interface SubscriptionTruth extends Omit<Subscription, 'periodEnd'> {
+  /** ISO time. */
+  periodEnd: string;
+  assigned: SeatCounts;
+  available: SeatCounts;
+}
+
+/** What {@link SimulatorAdmin.buySubscription} takes. */
+export interface SubscriptionOrder {
+  uId: string;
+  adamId: string;
+  /** The app that it belongs to; `adamId` itself unless said. */
+  parentAdamId?: string;
+  /** Seats that renew at the end of a period; negative to take some away. */
+  renewing?: number;
+  /** Seats that end with the period. */
+  expiring?: number;
+  /** 30 unless said. */
+  periodDays?: number;
+  /** ISO time; one period from now, or as it was, unless said. */
+  periodEnd?: string;
+}
+
 /** Control of a running simulator. Every verb first does the event work that is due. Wrong names throw. */
 export interface SimulatorAdmin {
   /** Replaces the whole world. */
@@ -222,6 +247,23 @@ export interface SimulatorAdmin {
   setUser(order: UserSpec & { uId: string }): UserSpec;
   /** Every record, retired ones included. */
   users(order?: { uId?: string }): (UserSpec & { uId: string })[];
+  subscriptions(order: { uId: string }): {
+    enabled: boolean;
+    subscriptions: SubscriptionTruth[];
+    seats: SubscriptionSeat[];
+    admins: SubscriptionAdmin[];
+  };
+  /** A manager buys seats of a subscription; the library's client must have enabled that. Sends `SUBSCRIPTION_COUNT`. */
+  buySubscription(order: SubscriptionOrder): SubscriptionTruth;
+  setSubscription(order: { uId: string; adamId: string; status: Subscription['status'] }): SubscriptionTruth;
+  /** Gives a seat as somebody outside the client would, to a group for example. */
+  giveSubscription(order: {
+    uId: string;
+    adamId: string;
+    clientUserId: string;
+    renewing?: boolean;
+    viaGroup?: boolean;
+  }): SubscriptionTruth;
   /** Every store item. */
   catalog(): CatalogItem[];
   /** Keys whose developer tokens open Apps and Books for Organizations. */

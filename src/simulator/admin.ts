@@ -3,6 +3,7 @@ import type { VirtualClock } from '../lib/clock.ts';
 import { catalogVerbs } from './admin-catalog.ts';
 import { deliveryVerbs } from './admin-deliveries.ts';
 import { licenseVerbs } from './admin-licenses.ts';
+import { subscriptionVerbs } from './admin-subscriptions.ts';
 import { tokenVerbs } from './admin-tokens.ts';
 import type { ScenarioOrder, SimulatorAdmin } from './admin-types.ts';
 import { userVerbs } from './admin-users.ts';
@@ -26,6 +27,7 @@ export function createAdmin(world: World): SimulatorAdmin {
     ...deliveryVerbs(world),
     ...userVerbs(world),
     ...catalogVerbs(world),
+    ...subscriptionVerbs(world),
     options: () => world.options,
     setOptions: (patch) => {
       world.setOptions(patch);

@@ -17,6 +17,8 @@ const limit = {
   maxMdmNameLength: count,
   maxMdmMetadataLength: count,
   maxRequestPerSecond: count,
+  maxSubscriptions: count,
+  maxSubscriptionClientUserIds: count,
 } satisfies Record<keyof Limits, z.ZodType>;
 
 /** Single limits. */
@@ -87,6 +89,9 @@ const option = {
   unlimitedAvailable: z.enum(['minus-assigned', 'constant']),
   unlimitedListing: z.enum(['apart', 'both']),
   lookupIds: z.enum(['first', 'all']),
+  subscriptionPageSize: count.min(1),
+  subscriptionLastCursor: z.enum(['absent', 'always']),
+  subscriptionNoSeatNumber: errorNumber,
   publicLookupPerMinute: count,
   publicLookupRefusal: z.union([z.literal(403), z.literal(429)]),
   catalogDeveloperToken: z.enum(['required', 'ignored']),

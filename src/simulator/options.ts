@@ -19,6 +19,8 @@ export interface Limits {
   maxMdmNameLength: number;
   maxMdmMetadataLength: number;
   maxRequestPerSecond: number;
+  maxSubscriptions: number;
+  maxSubscriptionClientUserIds: number;
 }
 
 /** Chances, from 0 to 1, that a notification meets a misfortune; the seed decides. */
@@ -142,6 +144,12 @@ export interface SimulatorOptions {
   unlimitedListing: 'apart' | 'both';
   /** How many comma-separated ids of one legacy lookup are answered. */
   lookupIds: 'first' | 'all';
+  /** Rows on a page of subscriptions, of their assignments and admins. */
+  subscriptionPageSize: number;
+  /** Whether the last page has no cursor, or one that leads to an empty page. */
+  subscriptionLastCursor: 'absent' | 'always';
+  /** Asynchronous error number when a subscription has no free seat of the kind that was asked for. */
+  subscriptionNoSeatNumber: number;
   /** Calls of the public store lookup in one minute, while `enforceRate`; peers saw about 20. */
   publicLookupPerMinute: number;
   /** HTTP status of a public lookup too many. */
@@ -183,6 +191,8 @@ export const defaultLimits: Limits = {
   maxMdmNameLength: 100,
   maxMdmMetadataLength: 255,
   maxRequestPerSecond: 15,
+  maxSubscriptions: 25,
+  maxSubscriptionClientUserIds: 1000,
 };
 
 /** No misfortune. */
@@ -247,6 +257,9 @@ export const defaultOptions: SimulatorOptions = {
   unlimitedAvailable: 'minus-assigned',
   unlimitedListing: 'apart',
   lookupIds: 'first',
+  subscriptionPageSize: 100,
+  subscriptionLastCursor: 'absent',
+  subscriptionNoSeatNumber: 9709,
   publicLookupPerMinute: 20,
   publicLookupRefusal: 403,
   catalogDeveloperToken: 'required',

@@ -8,6 +8,7 @@ import type { DataSet } from './apple/versions.ts';
 import type { World } from './apple/world.ts';
 import type { OutboxSnapshot } from './notify/outbox.ts';
 import type { CatalogItem, DeviceSpec, OrganizationalUnitSpec } from './scenarios/types.ts';
+import type { BookSnapshot } from './subscriptions/book.ts';
 
 /** Raised when the shape changes; a file of another shape is set aside. */
 const shape = 2;
@@ -17,6 +18,7 @@ interface UnitSnapshot {
   config: ClientConfig;
   assets: Asset[];
   users: User[];
+  subscriptions: BookSnapshot;
   versions: Record<DataSet, number>;
   /** Targets that hold seats: `s` or `u` and the id. */
   targets: string[];
@@ -89,6 +91,7 @@ function snapshotUnit(unit: OrganizationalUnit): UnitSnapshot {
     config,
     assets: unit.allAssets(),
     users: [...unit.users.all()],
+    subscriptions: unit.book.snapshot(),
     versions,
     targets: [...places.keys()].map((no) => encodeTarget(unit.targetAt(no))),
     rows: { asset: encode(columns.asset), target: encode(target), version: encode(columns.version) },
@@ -100,6 +103,7 @@ function restoreUnit(snapshot: UnitSnapshot): OrganizationalUnit {
   unit.config = snapshot.config;
   unit.restoreAssets(snapshot.assets);
   for (const user of snapshot.users) unit.users.restore(user);
+  unit.book.restore(snapshot.subscriptions);
   const [asset, target, version] = [snapshot.rows.asset, snapshot.rows.target, snapshot.rows.version].map(decode);
   const targets = snapshot.targets.map(decodeTarget);
   for (let row = 0; row < asset!.length; row++) unit.restoreRow(asset![row]!, targets[target![row]!]!, version![row]!);

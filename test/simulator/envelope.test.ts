@@ -79,6 +79,6 @@ describe('F8 envelope and configuration', () => {
 
   it('F8 an unknown path is an HTML 404', async () => {
     const { ask } = await bench();
-    expect(await ask('/subscriptions')).toMatchObject({ status: 404, text: expect.stringContaining('<html>') });
+    expect(await ask('/licenses')).toMatchObject({ status: 404, text: expect.stringContaining('<html>') });
   });
 });

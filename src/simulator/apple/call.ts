@@ -20,6 +20,15 @@ export type Operation =
   | 'revokeAssets'
   | 'eventStatus'
   | 'contentMetadataLookup'
+  | 'getSubscriptions'
+  | 'getSubscriptionAssignments'
+  | 'getSubscriptionAdmins'
+  | 'enableSubscriptions'
+  | 'disableSubscriptions'
+  | 'associateSubscriptions'
+  | 'disassociateSubscriptions'
+  | 'addSubscriptionAdmins'
+  | 'removeSubscriptionAdmins'
   | 'publicLookup'
   | 'readCatalog';
 

@@ -72,6 +72,14 @@ const table: Record<number, readonly [status: number, message: string]> = {
   9727: [415, 'The content type must be application/json.'],
   9728: [400, 'The notification URL did not answer the test.'],
   9729: [503, 'The service is unavailable for the moment.'],
+  9811: [400, 'The subscription cannot be associated.'],
+  9812: [400, 'The cursor is not valid.'],
+  9813: [400, 'The subscription is not known.'],
+  9814: [400, 'The user is not linked to an Apple Account.'],
+  9815: [400, 'The subscription is not assigned to the user.'],
+  9816: [400, 'The request names too many subscriptions or users.'],
+  9817: [400, 'The user holds the subscription through a group.'],
+  9818: [400, 'Subscriptions exist and cannot be disabled.'],
 };
 
 /** What a number means; an unknown one is a 400 that says so. */

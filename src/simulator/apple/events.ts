@@ -28,6 +28,8 @@ export interface EventTask {
   asset?: AssetRef;
   target: Target;
   user?: UserOrder;
+  /** Whether the seat of a subscription renews; noted when the task runs. */
+  renewing?: boolean;
 }
 
 /** A misfortune that was ordered for one event. */
@@ -50,6 +52,8 @@ export interface AppleEvent {
   assets: AssetRef[];
   targets: Target[];
   pairs?: EventTask[];
+  /** Present when `assets` are subscriptions. */
+  subscription?: { renewing?: boolean; deferred?: boolean };
   /** Users to create, update or retire. */
   users?: UserOrder[];
   acceptedAt: number;

@@ -71,7 +71,7 @@ function bendFields(fault: Fault, fields: Record<string, unknown>, freshId: () =
       if (fields.nextPageIndex !== undefined) fields.nextPageIndex = String(fields.nextPageIndex);
       return;
     case 'missingList':
-      for (const name of ['assets', 'assignments', 'users', 'failures']) delete fields[name];
+      for (const name of ['assets', 'assignments', 'users', 'failures', 'subscriptions', 'admins']) delete fields[name];
       return;
     case 'versionChanges':
       if (fields.versionId !== undefined) fields.versionId = freshId();

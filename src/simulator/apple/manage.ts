@@ -1,7 +1,8 @@
 /** The writes that become events, and `GET /status`. @module */
+import { flagOf, subscriptionIdsOf } from '../subscriptions/body.ts';
 import { type Answer, type Call, unitOf } from './call.ts';
 import { enveloped } from './envelope.ts';
-import { errorBody } from './errors.ts';
+import { type ErrorInfo, errorBody } from './errors.ts';
 import type { AppleEvent, EventPlan, EventTask, EventType } from './events.ts';
 import { assetsOf, targetsOf, userOrdersOf } from './request-body.ts';
 import type { UserEventType } from './user-tasks.ts';
@@ -15,6 +16,16 @@ export function startEvent(call: Call, type: 'ASSOCIATE' | 'DISASSOCIATE' | 'REV
 export function startUserEvent(call: Call, type: UserEventType, plan?: EventPlan): Answer {
   const users = userOrdersOf(call);
   return accept(call, { ...emptyEvent(call, type), users, numRequested: users.length }, plan);
+}
+
+/** Takes `POST /subscriptions/associate` or `/disassociate` in as an event. */
+export function startSubscriptionEvent(call: Call, type: 'ASSOCIATE' | 'DISASSOCIATE', plan?: EventPlan): Answer {
+  const assets = subscriptionIdsOf(call).map((adamId) => ({ adamId, pricingParam: 'STDQ' as const }));
+  const targets = targetsOf(call).filter((target) => target.kind === 'clientUserId');
+  const subscription =
+    type === 'ASSOCIATE' ? { renewing: flagOf(call, 'renewing', true) } : { deferred: flagOf(call, 'deferred', false) };
+  const numRequested = assets.length * targets.length;
+  return accept(call, { ...emptyEvent(call, type), assets, targets, subscription, numRequested }, plan);
 }
 
 function accept(call: Call, event: AppleEvent, plan: EventPlan | undefined): Answer {
@@ -33,7 +44,7 @@ export function readStatus(call: Call): Answer {
 function describeEvent(event: AppleEvent, { world: { options } }: Call): object {
   const failures = Object.entries(event.failures).map(([errorNumber, info]) => ({
     ...errorBody(Number(errorNumber)),
-    errorInfo: Object.fromEntries(Object.entries(info).filter(([, list]) => list.length > 0)),
+    errorInfo: Object.fromEntries(Object.entries(infoOf(event, info)).filter(([, list]) => list.length > 0)),
   }));
   return {
     eventStatus: statusOf(event, options.partialFailureStatus),
@@ -42,6 +53,12 @@ function describeEvent(event: AppleEvent, { world: { options } }: Call): object 
     numCompleted: options.numCompletedCounts === 'all' ? event.processed : event.succeeded,
     ...(failures.length > 0 ? { failures } : {}),
   };
+}
+
+/** Subscriptions are named by number. */
+function infoOf({ subscription }: AppleEvent, info: Required<ErrorInfo>): Record<string, unknown[]> {
+  if (!subscription) return { ...info };
+  return { adamIds: info.assets.map(({ adamId }) => Number(adamId)), clientUserIds: info.clientUserIds };
 }
 
 function statusOf(event: AppleEvent, partial: 'FAILED' | 'COMPLETE'): 'PENDING' | 'FAILED' | 'COMPLETE' {

@@ -1,5 +1,6 @@
 /** The state of one library of licenses (Apple: organizational unit) and the only ways to change it. @module */
 import type { AssetSpec, MdmInfo, OrganizationalUnitSpec, Platform, PricingParam } from '../scenarios/types.ts';
+import { SubscriptionBook } from '../subscriptions/book.ts';
 import { AssignmentTable } from './assignment-table.ts';
 import { CountHistory, type Counts } from './count-history.ts';
 import { UserDirectory } from './users.ts';
@@ -57,7 +58,10 @@ export class OrganizationalUnit {
   readonly users = new UserDirectory(() => ++this.versions.users);
   readonly table = new AssignmentTable();
   readonly history = new CountHistory();
-  readonly versions: Record<DataSet, number> = { assets: 1, assignments: 1, users: 1 };
+  readonly versions: Record<DataSet, number> = { assets: 1, assignments: 1, users: 1, subscriptions: 1 };
+  readonly book = new SubscriptionBook(() => {
+    this.versions.subscriptions++;
+  });
   readonly #assetByNo: Asset[] = [];
   readonly #targets: Target[] = [];
   readonly #targetNo = new Map<string, number>();

@@ -18,6 +18,19 @@ export const paths = {
   eventStatus: `${serviceRoot}/status`,
 } as const;
 
+/** Subscriptions; Apple publishes no `urls` for them. */
+export const subscriptionPaths = {
+  list: `${serviceRoot}/subscriptions`,
+  assignments: `${serviceRoot}/subscriptions/assignments`,
+  admins: `${serviceRoot}/subscriptions/admins`,
+  enable: `${serviceRoot}/subscriptions/enable`,
+  disable: `${serviceRoot}/subscriptions/disable`,
+  associate: `${serviceRoot}/subscriptions/associate`,
+  disassociate: `${serviceRoot}/subscriptions/disassociate`,
+  addAdmins: `${serviceRoot}/subscriptions/admins/add`,
+  removeAdmins: `${serviceRoot}/subscriptions/admins/remove`,
+} as const;
+
 /** The one call that needs no token. */
 export const serviceConfigPath = `${serviceRoot}/service/config`;
 

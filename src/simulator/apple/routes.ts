@@ -1,4 +1,5 @@
 /** The table of contents: which path and method is which operation, and who answers it. @module */
+import { subscriptionRoutes } from '../subscriptions/routes.ts';
 import type { Answer, Call, Operation } from './call.ts';
 import { readCatalog, readCatalogPath } from './catalog.ts';
 import { readClientConfig, readServiceConfig, writeClientConfig } from './configs.ts';
@@ -69,6 +70,7 @@ export const routes: readonly Route[] = [
     operation: 'contentMetadataLookup',
     answer: lookUp,
   },
+  ...subscriptionRoutes,
   { method: 'GET', path: publicLookupPath, operation: 'publicLookup', answer: lookUpPublic },
 ];
 

@@ -71,6 +71,7 @@ function retireUser({ unit, options, at }: UserTaskPlace, user: User): void {
     for (const asset of unit.heldBy(target).filter((held) => held.revocable)) {
       unit.disassociate(asset.adamId, asset.pricingParam, target, at);
     }
+    unit.book.takeFrom(user.clientUserId);
   }
   unit.users.change(user, { status: 'Retired' });
 }

@@ -2,6 +2,20 @@
  * The order in which a request is checked, as one table: the first hit wins and nothing is changed. Apple publishes no
  * order; this one is ours. @module
  */
+import { isWellFormedSubscription, subscriptionIdsOf } from '../subscriptions/body.ts';
+import {
+  hasBadCursor,
+  hasSubscriptions,
+  namesMissingSeat,
+  namesSeatOfGroup,
+  namesSleepingSubscription,
+  namesTooManySubscriptions,
+  namesUnknownSubscription,
+  namesUnlinkedUser,
+  subscriptionLists,
+  subscriptionSwitches,
+  subscriptionWrites,
+} from '../subscriptions/checks.ts';
 import type { Call, Operation } from './call.ts';
 import { paged, readPageIndex, readVersion } from './paging.ts';
 import {
@@ -30,7 +44,8 @@ const revoke: readonly Operation[] = ['revokeAssets'];
 const manage: readonly Operation[] = [...assign, ...revoke];
 const configure: readonly Operation[] = ['setClientConfig'];
 const people: readonly Operation[] = ['createUsers', 'updateUsers', 'retireUsers'];
-const writes: readonly Operation[] = [...manage, ...configure, ...people];
+const bodies: readonly Operation[] = [...manage, ...configure, ...people, ...subscriptionWrites];
+const writes: readonly Operation[] = [...bodies, ...subscriptionSwitches];
 
 /** The table, in order. */
 export const checks: readonly Check[] = [
@@ -49,9 +64,11 @@ export const checks: readonly Check[] = [
     fails: (call) => call.token!.readOnly,
   },
   { errorNumber: 9646, fails: (call) => needsToken(call) && !withinRate(call) },
-  { errorNumber: 9727, only: writes, fails: (call) => !isJson(call.headers['content-type']) },
-  { errorNumber: 9602, only: writes, fails: (call) => !isWellFormed(call) },
+  { errorNumber: 9727, only: bodies, fails: (call) => !isJson(call.headers['content-type']) },
+  { errorNumber: 9602, only: bodies, fails: (call) => !isWellFormed(call) || !isWellFormedSubscription(call) },
   { errorNumber: 9718, only: assign, fails: (call) => assetsOf(call).length === 0 },
+  { errorNumber: 9718, only: subscriptionWrites, fails: (call) => subscriptionIdsOf(call).length === 0 },
+  { errorNumber: 9719, only: subscriptionWrites, fails: (call) => usersOf(call).length === 0 },
   { errorNumber: 9719, only: manage, fails: (call) => serialsOf(call).length + usersOf(call).length === 0 },
   { errorNumber: 9720, only: people, fails: (call) => userOrdersOf(call).length === 0 },
   { errorNumber: 9723, only: configure, fails: (call) => mdmInfoOf(call) !== undefined && !isComplete(call) },
@@ -74,6 +91,9 @@ export const checks: readonly Check[] = [
     only: configure,
     fails: (call) => tooLong(mdmInfoOf(call)?.name, limits(call).maxMdmNameLength),
   },
+  { errorNumber: 9816, only: subscriptionWrites, fails: namesTooManySubscriptions },
+  { errorNumber: 9703, only: subscriptionWrites, fails: (call) => hasTwice(subscriptionIdsOf(call)) },
+  { errorNumber: 9704, only: subscriptionWrites, fails: (call) => hasTwice(usersOf(call)) },
   { errorNumber: 9703, only: assign, fails: (call) => hasTwice(assetKeys(call)) },
   { errorNumber: 9704, only: manage, fails: (call) => hasTwice(usersOf(call)) },
   { errorNumber: 9705, only: manage, fails: (call) => hasTwice(serialsOf(call)) },
@@ -99,8 +119,15 @@ export const checks: readonly Check[] = [
     only: ['associateAssets'],
     fails: (call) => serialsOf(call).length > 0 && ownedAssets(call).some((asset) => !asset.deviceAssignable),
   },
+  { errorNumber: 9813, only: subscriptionWrites, fails: namesUnknownSubscription },
+  { errorNumber: 9811, only: ['associateSubscriptions'], fails: namesSleepingSubscription },
+  { errorNumber: 9814, only: ['associateSubscriptions', 'addSubscriptionAdmins'], fails: namesUnlinkedUser },
+  { errorNumber: 9815, only: ['disassociateSubscriptions'], fails: namesMissingSeat },
+  { errorNumber: 9817, only: ['disassociateSubscriptions'], fails: namesSeatOfGroup },
+  { errorNumber: 9818, only: ['disableSubscriptions'], fails: hasSubscriptions },
   { errorNumber: 9708, only: ['eventStatus'], fails: (call) => !knowsEvent(call) },
   { errorNumber: 9602, only: paged, fails: hasBadFilter },
+  { errorNumber: 9812, only: subscriptionLists, fails: hasBadCursor },
   { errorNumber: 9721, only: ['getAssignments', 'getUsers'], fails: (call) => readVersion(call) === 'bad' },
   { errorNumber: 9650, only: paged, fails: (call) => readPageIndex(call) === undefined },
 ];

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 
-/** The three data sets that carry a version each. */
-export type DataSet = 'assets' | 'assignments' | 'users';
+/** The data sets that carry a version each. */
+export type DataSet = 'assets' | 'assignments' | 'users' | 'subscriptions';
 
 /** The version text of a data set at a counter. */
 export function versionId(uId: string, dataSet: DataSet, counter: number): string {

@@ -9,6 +9,9 @@ import { Outbox } from '../notify/outbox.ts';
 import { applyOptions, type OptionsPatch, type SimulatorOptions } from '../options.ts';
 import { createRandom, type Random } from '../random.ts';
 import type { CatalogItem, DeviceSpec, OrganizationalUnitSpec, Scenario, TokenSpec } from '../scenarios/types.ts';
+import type { Subscription } from '../subscriptions/book.ts';
+import { tellOfPeriodEnd } from '../subscriptions/period-end.ts';
+import { runSubscriptionTask } from '../subscriptions/tasks.ts';
 import type { DeveloperKey } from './developer-keys.ts';
 import { runTask } from './event-tasks.ts';
 import { type AppleEvent, EventEngine, type EventTask, type TaskOutcome } from './events.ts';
@@ -108,12 +111,36 @@ export class World {
 
   /** Does all event work that is due by now. */
   settle(): void {
-    this.engine.settle(this.now());
+    const now = this.now();
+    for (let end = this.#nextPeriodEnd(); end && end.at <= now; end = this.#nextPeriodEnd()) {
+      this.engine.settle(end.at);
+      this.#endPeriod(end.unit, end.subscription);
+    }
+    this.engine.settle(now);
+  }
+
+  #nextPeriodEnd() {
+    let first: { at: number; unit: OrganizationalUnit; subscription: Subscription } | undefined;
+    for (const unit of this.units.values()) {
+      for (const subscription of unit.book.subscriptions.values()) {
+        const at = subscription.periodEnd;
+        if (subscription.status !== 'INACTIVE' && (!first || at < first.at)) first = { at, unit, subscription };
+      }
+    }
+    return first;
+  }
+
+  #endPeriod(unit: OrganizationalUnit, subscription: Subscription): void {
+    const { uId, book } = unit;
+    for (const { draft, at } of tellOfPeriodEnd(uId, book, book.endPeriod(subscription))) this.notify(draft, at);
+    this.changes++;
   }
 
   /** When something happens next without being asked. */
   nextEventAt(): number | undefined {
-    return this.#anybodyListens() ? this.engine.nextAt() : undefined;
+    if (!this.#anybodyListens()) return undefined;
+    const moments = [this.engine.nextAt(), this.#nextPeriodEnd()?.at].filter((at) => at !== undefined);
+    return moments.length > 0 ? Math.min(...moments) : undefined;
   }
 
   /** What a client stored for a library. */
@@ -154,6 +181,7 @@ export class World {
     const unit = this.units.get(event.uId)!;
     const { options, random } = this;
     if (isUserEvent(event.type)) return runUserTask({ unit, options, random, at }, event.type, task.user!);
+    if (event.subscription) return runSubscriptionTask(unit, options, event, task);
     return runTask(unit, options, event, { asset: task.asset!, target: task.target }, at);
   }
 

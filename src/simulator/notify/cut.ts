@@ -17,7 +17,9 @@ export interface CutRules {
 /** Notifications for a batch of outcomes. A revoke may mix assets. */
 export function cutIntoDrafts(event: AppleEvent, outcomes: readonly TaskOutcome[], rules: CutRules): Draft[] {
   const groups = new Map<string, TaskOutcome[]>();
-  for (const outcome of outcomes) {
+  // What is taken back at the end of a period is told of then.
+  const told = event.subscription?.deferred ? outcomes.filter((one) => one.errorNumber !== undefined) : outcomes;
+  for (const outcome of told) {
     const key = `${outcome.errorNumber ?? 'ok'}:${event.type === 'REVOKE' ? '' : assetKey(outcome)}`;
     const group = groups.get(key);
     if (group) group.push(outcome);
@@ -40,6 +42,14 @@ function draftOf(event: AppleEvent, outcomes: readonly TaskOutcome[], rules: Cut
   if (isUserEvent(event.type)) {
     const users = outcomes.map((outcome) => userOf(outcome, rules));
     return { uId: event.uId, type: 'USER_MANAGEMENT', fields: { ...common, users } };
+  }
+  if (event.subscription) {
+    const rows = outcomes.map(({ task: { asset, target, renewing } }) => ({
+      adamId: Number(asset!.adamId),
+      clientUserId: target.id,
+      ...(renewing === undefined ? {} : { renewing }),
+    }));
+    return { uId: event.uId, type: 'SUBSCRIPTION_MANAGEMENT', fields: { ...common, assignments: rows } };
   }
   const tasks = outcomes.map((outcome) => outcome.task);
   return { uId: event.uId, type: 'ASSET_MANAGEMENT', fields: common, tasks };
