@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'TOKEN_EXPIRED'
   | 'TOKEN_NOT_USABLE'
   | 'TOKEN_HOLDS_LICENSES'
+  | 'INSTALLATION_NOT_CONFIRMED'
   | 'APPLE_UNAVAILABLE'
   | 'APPLE_REFUSED'
   | 'NO_TOKEN_FOR_APP'
@@ -200,6 +201,16 @@ export class TokenHoldsLicensesError extends DomainError {
       ['tokenId'],
     );
     this.licenses = licenses;
+  }
+}
+
+/** The database is another installation's: a copy, or a backup that was restored elsewhere. */
+export class InstallationNotConfirmedError extends DomainError {
+  readonly code = 'INSTALLATION_NOT_CONFIRMED';
+  constructor() {
+    super(
+      'Nothing was sent to Apple: this database belongs to another installation, so it is a copy. Reading goes on. If no other installation writes for these libraries, an administrator says so with confirmInstallation or npm run admin -- adopt-database.',
+    );
   }
 }
 

@@ -101,6 +101,7 @@ mutation('removeDevices', {
     failures.RevokeInProgressError,
     failures.TokenExpiredError,
     failures.TokenNotUsableError,
+    failures.InstallationNotConfirmedError,
   ],
   run: ({ domain }, { target, revoke }) =>
     removeDevices(domain, {

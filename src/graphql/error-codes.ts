@@ -13,6 +13,7 @@ export const errorCodes: Record<ErrorCode, string> = {
   TOKEN_EXPIRED: 'The token is past its date.',
   TOKEN_NOT_USABLE: "The token can't be used in its present state.",
   TOKEN_HOLDS_LICENSES: 'The token still holds licenses.',
+  INSTALLATION_NOT_CONFIRMED: 'The database is a copy of another installation, and nobody has said that it may write.',
   APPLE_UNAVAILABLE: 'Apple did not answer.',
   APPLE_REFUSED: 'Apple answered with an error.',
   NO_TOKEN_FOR_APP: 'No usable token holds the app.',

@@ -95,6 +95,7 @@ mutation('associateLicenses', {
     failures.NoTokenForAppError,
     failures.TokenExpiredError,
     failures.TokenNotUsableError,
+    failures.InstallationNotConfirmedError,
     failures.NotDeviceAssignableError,
     failures.AlreadyLicensedError,
     failures.AlreadyWaitingError,
@@ -165,6 +166,7 @@ mutation('revokeLicenses', {
     failures.UnknownDeviceError,
     failures.TokenExpiredError,
     failures.TokenNotUsableError,
+    failures.InstallationNotConfirmedError,
   ],
   run: ({ domain }, input) => revokeLicenses(domain, revocationOf(input)),
 });

@@ -54,6 +54,7 @@ mutation('retryTask', {
     failures.TaskNotRetryableError,
     failures.TokenExpiredError,
     failures.TokenNotUsableError,
+    failures.InstallationNotConfirmedError,
     failures.NotLicensedError,
     failures.UnknownDeviceError,
   ],

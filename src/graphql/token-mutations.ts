@@ -211,6 +211,7 @@ mutation('claimToken', {
     failures.NotFoundError,
     failures.TokenExpiredError,
     failures.TokenNotUsableError,
+    failures.InstallationNotConfirmedError,
     failures.AppleUnavailableError,
     failures.AppleRefusedError,
   ],

@@ -1,6 +1,7 @@
 import type { IdWindow } from '../domain/id-window.ts';
+import { markerState } from '../domain/installation/marker.ts';
 import { listTokens, type TokenRow } from '../domain/token/row.ts';
-import { daysLeft, tokenState } from '../domain/token/state.ts';
+import { daysLeft, isUsable, tokenState } from '../domain/token/state.ts';
 import { builder } from './builder.ts';
 import { AccountTypeEnum, CompletenessEnum, TokenSourceEnum } from './enums.ts';
 import { rowId } from './ids.ts';
@@ -69,6 +70,13 @@ rowNode(TokenRef, 'tokens', {
       type: TokenStateEnum,
       description: 'What it is good for.',
       resolve: (token, _args, { domain }) => tokenState(token, domain.clock.now(), domain.settings),
+    }),
+    usable: t.boolean({
+      description:
+        'Whether licenses can be given through it now: it is ACTIVE or EXPIRING, and the database is no copy of another installation (`viewer { installation { marker } }`).',
+      resolve: (token, _args, { domain }) =>
+        isUsable(tokenState(token, domain.clock.now(), domain.settings)) &&
+        markerState(token.marker, domain.settings.installationId) !== 'FOREIGN',
     }),
     foreignServer: t.field({
       type: ForeignServerRef,

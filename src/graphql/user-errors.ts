@@ -142,6 +142,13 @@ builder.objectType(failures.TokenHoldsLicensesError, {
   fields: (t) => ({ licenses: t.expose('licenses', { type: 'Count', description: 'How many it holds.' }) }),
 });
 
+builder.objectType(failures.InstallationNotConfirmedError, {
+  name: 'InstallationNotConfirmedError',
+  description:
+    'The database is a copy of another installation, and nobody has said that it may write. Nothing was sent to Apple.',
+  ...plain,
+});
+
 builder.objectType(failures.AppleUnavailableError, {
   name: 'AppleUnavailableError',
   description: 'Apple did not answer. Nothing was changed; try again.',

@@ -1,7 +1,9 @@
+import { confirmInstallation, readMarker } from '../domain/installation/marker.ts';
 import { builder } from './builder.ts';
 import type { GraphQLContext } from './context.ts';
 import { RoleEnum, ScopeEnum } from './enums.ts';
 import { globalId } from './ids.ts';
+import { mutation } from './mutation.ts';
 import { needs } from './rights.ts';
 
 const PollIntervalsRef = builder.objectRef<GraphQLContext['domain']['settings']>('PollIntervals').implement({
@@ -29,13 +31,33 @@ const ModeEnum = builder.enumType('InstallationMode', {
   } as const,
 });
 
-const InstallationRef = builder.objectRef<GraphQLContext>('Installation').implement({
+const MarkerEnum = builder.enumType('InstallationMarker', {
+  description: 'Whose database an installation works on.',
+  values: {
+    OWN: { description: 'Its own.' },
+    UNMARKED: {
+      description:
+        'Nobody has named the installation (INSTALLATION_ID), so a copy of its database would not be noticed.',
+    },
+    FOREIGN: {
+      description:
+        'That of another installation: it was copied, or restored elsewhere. Nothing is written to Apple until an administrator confirms it with `confirmInstallation`; reading goes on.',
+    },
+  } as const,
+});
+
+export const InstallationRef = builder.objectRef<GraphQLContext>('Installation').implement({
   description: 'The installation that answers.',
   fields: (t) => ({
     mode: t.field({
       type: ModeEnum,
       description: 'What it is connected to.',
       resolve: (context) => context.domain.settings.mode,
+    }),
+    marker: t.field({
+      type: MarkerEnum,
+      description: 'Whose database it works on.',
+      resolve: ({ domain }) => readMarker(domain),
     }),
     version: t.string({ description: "Russet's version.", resolve: (context) => context.version }),
     pollIntervals: t.field({
@@ -88,3 +110,35 @@ builder.queryField('viewer', (t) =>
     resolve: (_root, _args, context) => context,
   }),
 );
+
+const ConfirmInstallationInput = builder.inputType('ConfirmInstallationInput', {
+  description: 'What an administrator confirms.',
+  fields: (t) => ({
+    confirm: t.boolean({
+      required: true,
+      description: 'True: no other installation writes for these libraries. Two that do would ruin each other.',
+    }),
+  }),
+});
+
+const ConfirmInstallationPayload = builder.objectRef<{ changed: boolean }>('ConfirmInstallationPayload').implement({
+  description: 'Whose database it is now.',
+  fields: (t) => ({
+    changed: t.exposeBoolean('changed', { description: 'False when nothing was in the way before.' }),
+    installation: t.field({
+      type: InstallationRef,
+      description: 'The installation as it is now.',
+      resolve: (_payload, _args, context) => context,
+    }),
+  }),
+});
+
+mutation('confirmInstallation', {
+  description:
+    'Makes a database that was copied or restored elsewhere this installation’s own: what waited is written to Apple now. For an administrator, where one organization has the installation for itself; otherwise its operator runs `npm run admin -- adopt-database`.',
+  right: 'organization:write',
+  input: ConfirmInstallationInput,
+  payload: ConfirmInstallationPayload,
+  failures: [],
+  run: ({ domain }, input) => confirmInstallation(domain, input),
+});

@@ -1,13 +1,14 @@
-/** `npm run admin`: organizations and API keys from the command line, for whoever has the database. @module */
+/** `npm run admin`: organizations, API keys and whose the database is, from the command line, for whoever has the database. @module */
 import { randomUUID } from 'node:crypto';
 import { openDatabase } from '../db/client.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import type { Command } from './admin/command.ts';
+import { adoptDatabaseCommand } from './admin/installation.ts';
 import { createKey, listKeys, revokeKey } from './admin/keys.ts';
 import { createOrganizationCommand, listOrganizations } from './admin/organizations.ts';
 import { describeOptions, readOptions } from './command-line.ts';
-import { readDatabaseUrl } from './config/tools.ts';
+import { readDatabaseUrl, readInstallationId } from './config/tools.ts';
 import { runCommand } from './process.ts';
 import { reachDatabase, requireCurrentDatabase } from './reach-database.ts';
 import { usageError } from './start-error.ts';
@@ -18,6 +19,7 @@ const commands: Record<string, Command> = {
   'create-key': createKey,
   'list-keys': listKeys,
   'revoke-key': revokeKey,
+  'adopt-database': adoptDatabaseCommand,
 };
 
 await runCommand(async () => {
@@ -35,7 +37,12 @@ async function run(command: Command, values: Record<string, string | undefined>)
   await requireCurrentDatabase(url);
   const database = openDatabase({ url, connections: 2, logger: silentLogger, name: 'russet admin' });
   try {
-    const tools = { prisma: database.prisma, clock: systemClock, correlationId: `admin-${randomUUID()}` };
+    const tools = {
+      prisma: database.prisma,
+      clock: systemClock,
+      correlationId: `admin-${randomUUID()}`,
+      installationId: readInstallationId(process.env),
+    };
     return await reachDatabase(url, () => command.run(tools, values));
   } finally {
     await database.close();

@@ -1,5 +1,5 @@
 /** What a sandbox needs to be usable at once: key file, organization, first key, a token to upload. @module */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openDatabase } from '../db/client.ts';
@@ -15,6 +15,7 @@ export const prepareSandbox: PrepareSandbox = async ({ databaseUrl, dataDirector
     join(dataDirectory, 'encryption.key'),
     () => `sandbox:${randomBytes(32).toString('base64')}\n`,
   );
+  const markerFile = ensureFile(join(dataDirectory, 'installation.id'), () => `sandbox-${randomUUID()}\n`);
   const database = openDatabase({ url: databaseUrl, connections: 2, logger, name: 'russet start' });
   try {
     const services = { prisma: database.prisma, pool: database.pool, clock: systemClock };
@@ -27,7 +28,11 @@ export const prepareSandbox: PrepareSandbox = async ({ databaseUrl, dataDirector
       apiKey,
       created: !usable,
       tokenFile: await fetchTokenFile(simulatorUrl, resolve(dataDirectory)),
-      environment: { ENCRYPTION_KEYS_FILE: resolve(keyFile), APPLE_BASE_URL: `${simulatorUrl}/mdm/v2` },
+      environment: {
+        ENCRYPTION_KEYS_FILE: resolve(keyFile),
+        INSTALLATION_ID: readFileSync(markerFile, 'utf8').trim(),
+        APPLE_BASE_URL: `${simulatorUrl}/mdm/v2`,
+      },
     };
   } finally {
     await database.close();

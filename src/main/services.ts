@@ -3,6 +3,7 @@
 import { createAppleLibrary } from '../apple/library.ts';
 import { type Database, openDatabase } from '../db/client.ts';
 import type { Failpoint, Services } from '../domain/context.ts';
+import { markDatabase } from '../domain/installation/marker.ts';
 import { openInstallation } from '../domain/installation/open.ts';
 import { createSecretBox, type SecretBox } from '../domain/token/secret-box.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -32,10 +33,28 @@ export async function buildServices(config: Config, name: string): Promise<Built
     name: `russet ${name}`,
   });
   try {
-    return { database, services: assemble(config, database, logger, await openSecretBox(config, database)) };
+    const services = assemble(config, database, logger, await openSecretBox(config, database));
+    await tellMarker(services);
+    return { database, services };
   } catch (error) {
     await database.close();
     throw error;
+  }
+}
+
+/** Whose database it is, where that is not as it should be. */
+async function tellMarker(services: Services): Promise<void> {
+  const marker = await markDatabase(services);
+  if (marker === 'FOREIGN') {
+    services.logger.error(
+      { installationId: services.settings.installationId },
+      'this database belongs to another installation: nothing is written to Apple until INSTALLATION_ID is the right one, or an administrator confirms that it is a copy which takes over (npm run admin -- adopt-database)',
+    );
+  } else if (marker === 'UNMARKED' && services.settings.mode === 'PRODUCTION') {
+    services.logger.warn(
+      {},
+      'INSTALLATION_ID is not set: a copy of this database would write to Apple as if it were this one',
+    );
   }
 }
 

@@ -5,11 +5,12 @@ import { openInstallation } from '../domain/installation/open.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { describeOptions, readOptions } from './command-line.ts';
-import { readDatabaseUrl, readKeyConfig } from './config/tools.ts';
+import { readDatabaseUrl, readInstallationId, readKeyConfig } from './config/tools.ts';
 import { runCommand } from './process.ts';
 import { migrationsDirectory, reachDatabase } from './reach-database.ts';
 import { ensureEncryptionKey } from './setup/encryption-key.ts';
 import { ensureFirstKey } from './setup/first-key.ts';
+import { ensureMarker } from './setup/installation-id.ts';
 
 const options = {
   organization: { value: 'name', help: 'name of the first organization; "First organization" when absent' },
@@ -26,6 +27,7 @@ await runCommand(async () => {
   const values = readOptions('npm run setup --', options, process.argv.slice(2));
   if (values === null) return console.log(help);
   const url = readDatabaseUrl(process.env);
+  const installationId = readInstallationId(process.env);
   say('Encryption key', await reachDatabase(url, () => ensureEncryptionKey(url, process.env)));
   const { encryptionKeys } = readKeyConfig(process.env);
   const { applied } = await reachDatabase(url, () => applyMigrations(url, migrationsDirectory));
@@ -35,6 +37,7 @@ await runCommand(async () => {
     const services = { prisma, clock: systemClock };
     const { ring } = await openInstallation(services, encryptionKeys);
     say('Secrets', `sealed with "${ring.ids[0]}".`);
+    say('Installation', await ensureMarker(prisma, installationId));
     const { organization = 'First organization', 'key-name': name = 'first administrator' } = values;
     for (const [what, how] of await ensureFirstKey(services, { organization, name })) say(what, how);
   } finally {

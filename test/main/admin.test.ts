@@ -95,3 +95,25 @@ test('§4.1 help needs no database', async () => {
     });
   }
 });
+
+test('§4.1 adopt-database gives the database the name that the command runs with, once, and audits it', async () => {
+  const adopt = (INSTALLATION_ID: string) => runTool('admin', ['adopt-database'], { ...env, INSTALLATION_ID });
+  const marker = async () => (await processes.db.query('SELECT marker FROM installation')).rows[0].marker;
+  const viewer = async () => {
+    const client = createApiClient(api.url, api.key);
+    return client.ask<{ viewer: { installation: { marker: string } } }>('{ viewer { installation { marker } } }');
+  };
+  expect(await viewer()).toMatchObject({ viewer: { installation: { marker: 'UNMARKED' } } });
+  expect(await adopt('x')).toMatchObject({ code: 1, output: expect.stringContaining('INSTALLATION_ID must have') });
+  expect(await adopt('first-installation')).toMatchObject({
+    code: 0,
+    output: expect.stringContaining('"first-installation" now'),
+  });
+  // The API of this test was started without a name, so for it the database is another one's.
+  expect(await viewer()).toMatchObject({ viewer: { installation: { marker: 'FOREIGN' } } });
+  expect(await adopt('first-installation')).toMatchObject({ output: expect.stringContaining('Nothing was changed') });
+  await adopt('second-installation');
+  expect(await marker()).toBe('second-installation');
+  const [entry] = await audit('installation.confirm');
+  expect(entry).toMatchObject({ actor: 'system:admin', correlation_id: expect.stringMatching(/^admin-/) });
+}, 60_000);

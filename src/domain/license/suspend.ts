@@ -2,7 +2,7 @@
 import { ids, moment, sql, type Tx } from '../../db/transaction.ts';
 import { backoff } from '../../lib/backoff.ts';
 import type { Context } from '../context.ts';
-import type { DomainError } from '../errors.ts';
+import { type DomainError, InstallationNotConfirmedError } from '../errors.ts';
 import type { AppleFailure } from '../ports.ts';
 import { setWaiting } from '../task/change.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
@@ -59,12 +59,13 @@ export function waitForApple(context: Context, claim: GateClaim, failure: AppleF
   });
 }
 
-/** The token can't be used: the tasks wait for a renewal, and give their seats back when none comes. */
+/** The token can't be used, or the database is a copy: the tasks wait for people, and give their seats back when nobody comes. */
 export function waitForRenewal(context: Context, claim: GateClaim, refusal: DomainError): Promise<void> {
+  const waitsFor = refusal instanceof InstallationNotConfirmedError ? 'INSTALLATION' : 'TOKEN_RENEWAL';
   return underGateClaim(context, claim, async (tx) => {
     const now = context.clock.now();
-    const tasks = (await lockOpenTasks(tx, claim)).map(({ id, waitsFor, waitsUntil }) => {
-      const since = waitsFor === 'TOKEN_RENEWAL' ? waitsUntil : null;
+    const tasks = (await lockOpenTasks(tx, claim)).map(({ id, waitsFor: before, waitsUntil }) => {
+      const since = before === waitsFor ? waitsUntil : null;
       return { id, until: since ?? new Date(now.getTime() + context.settings.renewalWait) };
     });
     const patient = tasks.filter((task) => task.until > now);
@@ -82,7 +83,7 @@ export function waitForRenewal(context: Context, claim: GateClaim, refusal: Doma
     );
     for (const task of patient) {
       const key = { organizationId: claim.organizationId, taskId: task.id };
-      await setWaiting(tx, key, 'TOKEN_RENEWAL', task.until, now);
+      await setWaiting(tx, key, waitsFor, task.until, now);
     }
   });
 }

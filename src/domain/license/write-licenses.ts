@@ -1,7 +1,7 @@
 /** The one writer of a token: polls, compares and sends until nothing is due, then says when it comes back. @module */
 import { sql } from '../../db/transaction.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
-import { TokenExpiredError, TokenNotUsableError } from '../errors.ts';
+import { InstallationNotConfirmedError, TokenExpiredError, TokenNotUsableError } from '../errors.ts';
 import { AppleFailure } from '../ports.ts';
 import { setRunning } from '../task/change.ts';
 import { ClaimLostError, claimGate, type GateClaim, underGateClaim } from '../task/claim.ts';
@@ -113,13 +113,15 @@ async function wait(context: Context, claim: GateClaim, error: unknown): Promise
   return refusal ? waitForRenewal(context, claim, refusal) : waitForApple(context, claim, error);
 }
 
-type TokenRefusal = TokenExpiredError | TokenNotUsableError;
+type Refusal = TokenExpiredError | TokenNotUsableError | InstallationNotConfirmedError;
 
-const isRefusal = (error: unknown): error is TokenRefusal =>
-  error instanceof TokenExpiredError || error instanceof TokenNotUsableError;
+const isRefusal = (error: unknown): error is Refusal =>
+  error instanceof TokenExpiredError ||
+  error instanceof TokenNotUsableError ||
+  error instanceof InstallationNotConfirmedError;
 
 /** Why the token can't be used now, or null when it can. */
-async function presentRefusal(context: Context, claim: GateClaim): Promise<TokenRefusal | null> {
+async function presentRefusal(context: Context, claim: GateClaim): Promise<Refusal | null> {
   try {
     await usableToken(context, claim, 'WRITE');
     return null;

@@ -8,8 +8,8 @@ export interface TaskCause {
   appleErrorNumber: number | null;
 }
 
-/** What a task waits for: Apple to answer again, or its token to be renewed. */
-export type WaitsFor = 'APPLE' | 'TOKEN_RENEWAL';
+/** What a task waits for: Apple to answer again, its token to be renewed, or the installation to be confirmed. */
+export type WaitsFor = 'APPLE' | 'TOKEN_RENEWAL' | 'INSTALLATION';
 
 /** The task works on something. Told only when state or phase change. */
 export async function setRunning(tx: Tx, task: TaskKey, phase: string, now: Date): Promise<void> {

@@ -1,6 +1,8 @@
 import { ids, json, moment, sql, type Tx } from '../../db/transaction.ts';
 import { actorLabel } from '../actor.ts';
 import type { Context } from '../context.ts';
+import { InstallationNotConfirmedError } from '../errors.ts';
+import { markerState } from '../installation/marker.ts';
 import { writeTaskEvent } from './events.ts';
 
 /** The kinds of background work. */
@@ -21,15 +23,21 @@ export interface NewTask {
   dueAt?: Date;
 }
 
-/** Inserts the task, QUEUED. Its first event is written by {@link announceTask} at the end of the transaction. */
+/**
+ * Inserts the task, QUEUED. Its first event is written by {@link announceTask} at the end of the transaction.
+ * Throws INSTALLATION_NOT_CONFIRMED when somebody asks for a write and the database is another installation's.
+ */
 export async function startTask(context: Context, tx: Tx, task: NewTask): Promise<bigint> {
   const organizationId = context.actor.organizationId;
-  const [row] = await tx.$queryRaw<{ id: bigint }[]>(sql`
+  const [row] = await tx.$queryRaw<{ id: bigint; marker: string | null }[]>(sql`
     INSERT INTO task (organization_id, kind, requested, request, actor, correlation_id, retry_of, reserved_all, due_at, created_at)
     VALUES (${organizationId}, ${task.kind}::"TaskKind", ${task.requested}, ${task.request === undefined ? sql`NULL` : json(task.request)},
             ${actorLabel(context.actor)}, ${context.correlationId}, ${task.retryOf ?? null}, ${task.reservedAll ?? true},
             ${moment(task.dueAt ?? null)}, ${moment(context.clock.now())})
-    RETURNING id`);
+    RETURNING id, (SELECT marker FROM installation WHERE installation.id = 1) AS marker`);
+  const foreign = markerState(row!.marker, context.settings.installationId) === 'FOREIGN';
+  // People are told at once; what Russet begins by itself waits for them.
+  if (foreign && task.kind !== 'SYNC' && context.actor.kind === 'API_KEY') throw new InstallationNotConfirmedError();
   const taskId = row!.id;
   await addTaskTokens(
     tx,

@@ -1,5 +1,6 @@
 /** The one way to Apple: every call of a token goes through here. @module */
 import type { Services } from '../context.ts';
+import { requireOwnDatabase } from '../installation/marker.ts';
 import { AppleFailure, type Credential, type Envelope, type LibraryDescription, type LibraryHolder } from '../ports.ts';
 import { type CallUse, exchange, isFresh, type TokenRow, usableToken } from './exchange.ts';
 import type { TokenKey } from './gate.ts';
@@ -9,7 +10,7 @@ const holderAge = 60_000;
 
 /**
  * Makes one call for the token: checks that its state allows it and, before a write, that the library is ours.
- * Throws the typed refusal of an unusable token, or `AppleFailure`.
+ * Throws the typed refusal of an unusable token or of a copied database, or `AppleFailure`.
  */
 export async function callApple<T extends Envelope | null>(
   services: Services,
@@ -17,6 +18,7 @@ export async function callApple<T extends Envelope | null>(
   use: CallUse,
   call: (credential: Credential, token: TokenRow) => Promise<T>,
 ): Promise<T> {
+  if (use === 'WRITE') await requireOwnDatabase(services);
   let token = await usableToken(services, key, use);
   if (use === 'WRITE' && !isFresh(token.mdmCheckedAt, services.clock.now(), holderAge)) {
     await holdLibrary(services, key);
@@ -50,6 +52,7 @@ async function holdLibrary(services: Services, key: TokenKey): Promise<LibraryDe
 
 /** Writes our name on the library, over any other, and reads back who holds it: two requests. */
 export async function claimLibrary(services: Services, key: TokenKey): Promise<LibraryDescription> {
+  await requireOwnDatabase(services);
   const limits = await services.apple.limits();
   const token = await usableToken(services, key, 'TOKEN');
   const holder: LibraryHolder = {

@@ -23,7 +23,7 @@ export async function claimFree(context: Context, tokenId: bigint): Promise<void
 
 /**
  * Takes the library over, whoever holds it: the explicit way back after TAKEN_OVER. Work that waited goes on.
- * Throws APPLE_UNAVAILABLE, APPLE_REFUSED, TOKEN_EXPIRED, TOKEN_NOT_USABLE; nothing is changed then.
+ * Throws INSTALLATION_NOT_CONFIRMED, APPLE_UNAVAILABLE, APPLE_REFUSED, TOKEN_EXPIRED, TOKEN_NOT_USABLE; nothing is changed then.
  */
 export async function claimToken(context: Context, input: { tokenId: bigint }): Promise<bigint> {
   requireRight(context, 'tokens:write');

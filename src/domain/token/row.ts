@@ -22,6 +22,8 @@ export interface TokenRow extends TokenFacts {
   renewedAt: Date | null;
   completeness: Completeness | null;
   syncedAt: Date | null;
+  /** Whose database it is. */
+  marker: string | null;
 }
 
 /** Reads {@link tokenTables}. */
@@ -46,6 +48,7 @@ export const tokenShape = shape<TokenRow>({
     removedAt: 't.removed_at',
     completeness: 's.completeness',
     syncedAt: 's.synced_at',
+    marker: '(SELECT marker FROM installation WHERE installation.id = 1)',
   },
   bigints: ['id'],
   moments: ['expiresAt', 'createdAt', 'renewedAt', 'removedAt', 'syncedAt'],

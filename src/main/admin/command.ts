@@ -3,7 +3,10 @@ import type { Context, Services } from '../../domain/context.ts';
 import type { Option } from '../command-line.ts';
 
 /** What the commands work with. */
-export interface AdminTools extends Pick<Services, 'prisma' | 'clock'>, Pick<Context, 'correlationId'> {}
+export interface AdminTools extends Pick<Services, 'prisma' | 'clock'>, Pick<Context, 'correlationId'> {
+  /** INSTALLATION_ID, or null without it. */
+  installationId: string | null;
+}
 
 /** One command. */
 export interface Command {

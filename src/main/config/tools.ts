@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { EncryptionKey } from '../../domain/token/key-ring.ts';
 import { ConfigError } from './config-error.ts';
-import { type Environment, postgresUrl, readFields, requireFields } from './fields.ts';
+import { type Environment, installationId, postgresUrl, readFields, requireFields } from './fields.ts';
 import { readKeys } from './keys.ts';
 
 const fields = z.object({ DATABASE_URL: postgresUrl });
@@ -10,6 +10,11 @@ const fields = z.object({ DATABASE_URL: postgresUrl });
 /** What `npm run migrate` and `npm run admin` need. Throws {@link ConfigError}. */
 export function readDatabaseUrl(env: Environment): string {
   return requireFields(fields, env).DATABASE_URL;
+}
+
+/** The name of the installation, or null when nobody gave it one. Throws {@link ConfigError}. */
+export function readInstallationId(env: Environment): string | null {
+  return requireFields(z.object({ INSTALLATION_ID: installationId.optional() }), env).INSTALLATION_ID ?? null;
 }
 
 /** What `npm run rotate-key` and a complete `npm run setup` need. Throws {@link ConfigError}. */

@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import { createOrganization } from '../../../src/domain/access/create-organization.ts';
 import type { Context } from '../../../src/domain/context.ts';
+import { upsertDevices } from '../../../src/domain/device/upsert.ts';
 import type { AppleLibrary, PageQuery } from '../../../src/domain/ports.ts';
 import { syncLicenses } from '../../../src/domain/sync/start.ts';
 import { type UploadTokenInput, uploadToken } from '../../../src/domain/token/upload.ts';
@@ -135,4 +136,13 @@ export function ownClock(start: Date): Clock {
       present += milliseconds;
     },
   };
+}
+
+/** Puts iPads that hold nothing on the organization's list; gives their serial numbers. */
+export async function listedDevices(tenant: Tenant, count: number): Promise<string[]> {
+  const serialNumbers = Array.from({ length: count }, (_, index) => `SIMLIST${String(index).padStart(5, '0')}`);
+  await upsertDevices(tenant.context, {
+    devices: serialNumbers.map((serialNumber) => ({ serialNumber, family: 'IPAD', osVersion: '26.1' })),
+  });
+  return serialNumbers;
 }
