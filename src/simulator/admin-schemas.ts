@@ -119,7 +119,7 @@ export const payloads = {
   issueToken: z.strictObject({
     uId: text.optional(),
     name: text.optional(),
-    kind: z.enum(['valid', 'expired', 'readOnly']).optional(),
+    kind: z.enum(['valid', 'expired', 'readOnly', 'legacy']).optional(),
     expDate: text.optional(),
     as: text.optional(),
     revokeOlder: z.boolean().optional(),

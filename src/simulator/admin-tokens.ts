@@ -33,6 +33,7 @@ function issue(world: World, order: TokenOrder): ContentToken {
       orgName: older?.orgName ?? known[0]?.orgName ?? unit.name,
       expiresAt: expiry(world, order),
       readOnly: order.kind === 'readOnly',
+      legacy: order.kind === 'legacy',
     },
     world.random,
   );
@@ -62,10 +63,15 @@ function tokenOf(world: World, name: string): ContentToken {
   return token;
 }
 
+function kindOf(token: ContentToken): TokenInfo['kind'] {
+  if (token.legacy) return 'legacy';
+  return token.readOnly ? 'readOnly' : 'full';
+}
+
 function describe(world: World, token: ContentToken): TokenInfo {
   return {
     name: token.name,
-    kind: token.readOnly ? 'readOnly' : 'full',
+    kind: kindOf(token),
     uId: token.uId,
     orgName: token.orgName,
     innerToken: token.inner,

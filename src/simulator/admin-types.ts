@@ -25,7 +25,7 @@ import type { SeatCounts, Subscription, SubscriptionAdmin, SubscriptionSeat } fr
 export interface TokenInfo {
   name: string;
   /** What its manager may do. */
-  kind: 'full' | 'readOnly';
+  kind: 'full' | 'readOnly' | 'legacy';
   uId: string;
   orgName: string;
   /** The opaque inner `token`, which is not what a client sends. */
@@ -42,7 +42,7 @@ export interface TokenOrder {
   /** The token that is renewed. */
   name?: string;
   /** `valid` unless said. */
-  kind?: 'valid' | 'expired' | 'readOnly';
+  kind?: 'valid' | 'expired' | 'readOnly' | 'legacy';
   /** ISO time or Apple's form; 335 days ahead (or one day back for `expired`) unless said. */
   expDate?: string;
   /** Name of the new token; made up unless said. */

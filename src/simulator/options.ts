@@ -31,7 +31,7 @@ export interface NotificationMisfortunes {
   duplicate: number;
   /** It is sent once more with a `notificationId` of its own. */
   duplicateNewId: number;
-  /** It overtakes the one that waits before it. */
+  /** It overtakes the one that waits last. */
   reorder: number;
   /** It is sent `notificationLateMs` later. */
   late: number;

@@ -13,6 +13,8 @@ export interface ContentToken {
   expiresAt: number;
   revoked: boolean;
   readOnly: boolean;
+  /** Of the time before organizational units; v2 does not take it. */
+  legacy?: true;
   /** The whole text of the `.vpptoken` file. */
   text: string;
 }
@@ -30,6 +32,7 @@ export interface TokenRequest {
   expiresAt: number;
   revoked?: boolean;
   readOnly?: boolean;
+  legacy?: boolean;
 }
 
 /** Writes a new token file. */
@@ -45,6 +48,7 @@ export function mintToken(request: TokenRequest, random: Random): ContentToken {
     expiresAt,
     revoked: request.revoked ?? false,
     readOnly: request.readOnly ?? false,
+    ...(request.legacy ? { legacy: true as const } : {}),
     text: Buffer.from(content).toString('base64'),
   };
 }

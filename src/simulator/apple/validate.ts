@@ -58,6 +58,7 @@ export const checks: readonly Check[] = [
   { errorNumber: 9622, fails: (call) => needsToken(call) && !call.token },
   { errorNumber: 9621, fails: (call) => needsToken(call) && call.now >= call.token!.expiresAt },
   { errorNumber: 9625, fails: (call) => needsToken(call) && call.token!.revoked },
+  { errorNumber: 9647, fails: (call) => needsToken(call) && call.token!.legacy === true },
   {
     errorNumber: (call) => call.world.options.readOnlyNumber,
     only: writes,
