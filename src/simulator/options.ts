@@ -79,6 +79,8 @@ export interface SimulatorOptions {
   allowHttpNotificationUrl: boolean;
   /** Whether `POST /client/config` calls a new URL before it accepts it. */
   testNotification: 'required' | 'skipped';
+  /** Which URL and token a notification takes: those stored when it is sent, or when what it tells of happened. */
+  notificationAddress: 'when-sent' | 'when-queued';
   /** Time between what happened and its first notification: the last one comes this long after the final status. */
   notificationDelayMs: number;
   /** Up to so much more, different for each notification: their order becomes arbitrary. */
@@ -148,6 +150,10 @@ export interface SimulatorOptions {
   subscriptionPageSize: number;
   /** Whether the last page has no cursor, or one that leads to an empty page. */
   subscriptionLastCursor: 'absent' | 'always';
+  /** Whether 9811, 9813, 9814, 9815 and 9817 of associate and disassociate come at once or in the event. */
+  subscriptionChecks: 'sync' | 'async';
+  /** Error number of a subscription write that names more than the limits allow. */
+  subscriptionTooManyNumber: number;
   /** Asynchronous error number when a subscription has no free seat of the kind that was asked for. */
   subscriptionNoSeatNumber: number;
   /** Calls of the public store lookup in one minute, while `enforceRate`; peers saw about 20. */
@@ -226,6 +232,7 @@ export const defaultOptions: SimulatorOptions = {
   clientConfigOmitted: 'keep',
   allowHttpNotificationUrl: false,
   testNotification: 'required',
+  notificationAddress: 'when-sent',
   notificationDelayMs: 200,
   notificationJitterMs: 0,
   notificationRowsMax: 100,
@@ -259,6 +266,8 @@ export const defaultOptions: SimulatorOptions = {
   lookupIds: 'first',
   subscriptionPageSize: 100,
   subscriptionLastCursor: 'absent',
+  subscriptionChecks: 'sync',
+  subscriptionTooManyNumber: 9816,
   subscriptionNoSeatNumber: 9709,
   publicLookupPerMinute: 20,
   publicLookupRefusal: 403,

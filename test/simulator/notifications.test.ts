@@ -200,6 +200,25 @@ describe('F8 delivery', () => {
     expect(later.arrivals.map((one) => one.authorization)).toEqual(['Bearer fresh', 'Bearer fresh']);
   });
 
+  it('F8 or those that were stored when it happened, by option', async () => {
+    const tools = await listening({ notificationAddress: 'when-queued' });
+    const later = await webhook();
+    tools.admin.purchase({ uId, adamId: school.twentyFive, count: 1 });
+    await tools.ask('/client/config', { json: { notificationUrl: later.url, notificationAuthToken: 'fresh' } });
+    await tools.admin.advance(1000);
+    expect(tools.hook.arrivals.map((one) => one.authorization)).toEqual(['Bearer a secret of ours']);
+    expect(later.of('ASSET_COUNT')).toEqual([]);
+  });
+
+  it('F8 an answer that takes too long is none', async () => {
+    const [hook, tools] = [
+      await webhook(2000),
+      await bench({ allowHttpNotificationUrl: true, notificationTimeoutMs: 40 }),
+    ];
+    expect((await subscribe(tools, hook.url)).body.errorNumber).toBe(9728);
+    expect(tools.admin.deliveries()).toMatchObject([{ state: 'failed', attempts: [{ error: 'TimeoutError' }] }]);
+  });
+
   it('F8 nothing is sent by itself with a virtual clock: deliverDue sends what is due', async () => {
     const { admin, hook, clock } = await listening();
     admin.purchase({ uId, adamId: school.twentyFive, count: 1 });

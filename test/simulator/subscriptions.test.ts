@@ -326,6 +326,18 @@ describe('F8 subscriptions: refusals', () => {
     expect((await ask('/subscriptions/associate', { json })).body.errorNumber).toBe(9811);
   });
 
+  it('F8 or in the event, by option', async () => {
+    const { run, admin, people } = await subscribed({ subscriptionChecks: 'async' });
+    admin.giveSubscription({ uId, adamId, clientUserId: people[0]!, viaGroup: true });
+    const numbers = async (verb: 'associate' | 'disassociate', ids: string[], more: object = {}) =>
+      (await run(verb, ids, more)).failures!.map((failure) => failure.errorNumber);
+    expect(await numbers('disassociate', people.slice(0, 2))).toEqual([9815, 9817]);
+    expect(await numbers('associate', [registered])).toEqual([9814]);
+    expect(await numbers('associate', people.slice(1, 2), { adamIds: [1] })).toEqual([9813]);
+    admin.setSubscription({ uId, adamId, status: 'PAUSED' });
+    expect(await numbers('associate', people.slice(1, 2))).toEqual([9811]);
+  });
+
   it('F8 the limits are published, the paths are not', async () => {
     const { ask } = await bench();
     const { limits, urls, notificationTypes } = (await ask('/service/config')).body;

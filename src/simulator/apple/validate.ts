@@ -92,7 +92,11 @@ export const checks: readonly Check[] = [
     only: configure,
     fails: (call) => tooLong(mdmInfoOf(call)?.name, limits(call).maxMdmNameLength),
   },
-  { errorNumber: 9816, only: subscriptionWrites, fails: namesTooManySubscriptions },
+  {
+    errorNumber: (call) => call.world.options.subscriptionTooManyNumber,
+    only: subscriptionWrites,
+    fails: namesTooManySubscriptions,
+  },
   { errorNumber: 9703, only: subscriptionWrites, fails: (call) => hasTwice(subscriptionIdsOf(call)) },
   { errorNumber: 9704, only: subscriptionWrites, fails: (call) => hasTwice(usersOf(call)) },
   { errorNumber: 9703, only: assign, fails: (call) => hasTwice(assetKeys(call)) },

@@ -150,8 +150,11 @@ export class World {
 
   /** Tells a library's client, if it subscribed to that. */
   notify(draft: Draft, at: number): void {
-    if (!wants(this.configOf(draft.uId), draft.type)) return;
-    dispatch(this.outbox, this.options, draft, at);
+    const config = this.configOf(draft.uId);
+    if (!wants(config, draft.type)) return;
+    const fixed = this.options.notificationAddress === 'when-queued';
+    const address = { url: config!.notificationUrl!, token: config!.notificationAuthToken! };
+    dispatch(this.outbox, this.options, fixed ? { ...draft, address } : draft, at);
     this.changes++;
   }
 

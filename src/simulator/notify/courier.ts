@@ -141,11 +141,12 @@ export class Courier {
   async #carry(delivery: Delivery): Promise<void> {
     const { outbox, options } = this.#world;
     const config = this.#world.configOf(delivery.uId);
-    if (!config?.notificationUrl) return outbox.finish(delivery, 'dropped');
+    const { url, token } = delivery.address ?? { url: config?.notificationUrl, token: config?.notificationAuthToken };
+    if (!url) return outbox.finish(delivery, 'dropped');
     const at = this.#world.now();
     const attempt = await postNotification({
-      url: config.notificationUrl,
-      authorization: `Bearer ${config.notificationAuthToken}`,
+      url,
+      authorization: `Bearer ${token}`,
       body: JSON.stringify(bodyOf(delivery)),
       timeoutMs: options.notificationTimeoutMs,
       signal: this.signal,

@@ -19,6 +19,8 @@ export interface Draft {
   fields: Record<string, unknown>;
   /** Finished tasks, written out as `assignments` when it is sent. */
   tasks?: readonly EventTask[];
+  /** Where it goes, when that was fixed as it was queued. */
+  address?: { url: string; token: string };
   /** Whether the body has a field nobody knows. */
   unknownField?: boolean;
 }
