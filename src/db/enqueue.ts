@@ -8,7 +8,9 @@ export type JobName =
   | 'write-licenses'
   | 'refresh-asset'
   | 'refresh-metadata'
-  | 'guard-token';
+  | 'guard-token'
+  | 'remove-token'
+  | 'forget-licenses';
 
 /** A wake-up call. It carries ids only and may come twice. */
 export interface Job {

@@ -191,16 +191,41 @@ export class TokenNotUsableError extends DomainError {
   }
 }
 
-/** A token still holds licenses. */
+/** Licenses of a token that have not ended, by kind; one license may be of several. */
+export interface TokenHoldings {
+  total: bigint;
+  /** Held by devices. */
+  devices: bigint;
+  /** Held by people. */
+  users: bigint;
+  /** Asked for, and not confirmed by Apple. */
+  reserved: bigint;
+  /** Just being taken back. */
+  revoking: bigint;
+  /** Held, and not to be taken back: Apple sold them so. */
+  irrevocable: bigint;
+  /** Given outside of Russet. */
+  external: bigint;
+  /** Number of different apps. */
+  apps: bigint;
+}
+
+/** A token still holds licenses, and nobody said what becomes of them. */
 export class TokenHoldsLicensesError extends DomainError {
   readonly code = 'TOKEN_HOLDS_LICENSES';
   readonly licenses: bigint;
-  constructor(licenses: bigint) {
+  readonly holdings: TokenHoldings;
+  /** Up to 100 of those that are reserved. */
+  readonly reserved: readonly bigint[];
+  constructor(holdings: TokenHoldings, reserved: readonly bigint[]) {
+    const { total, devices, users, reserved: asked, irrevocable } = holdings;
     super(
-      `The token was not removed: ${licenses} licenses are held through it. Revoke them first, or send confirm: true to remove the token and leave them at Apple.`,
-      ['tokenId'],
+      `The token was not removed: ${total} licenses hang on it (${devices} of devices, ${users} of people, ${asked} reserved; ${irrevocable} can't be taken back). Send releaseLicenses: true to give them back at Apple first, or false to leave them there.`,
+      ['releaseLicenses'],
     );
-    this.licenses = licenses;
+    this.licenses = total;
+    this.holdings = holdings;
+    this.reserved = reserved;
   }
 }
 

@@ -12,9 +12,11 @@ import { type AppRow, readApps } from '../domain/app/row.ts';
 import { type DeviceRow, readDevices } from '../domain/device/row.ts';
 import { type QuotaRow, readQuotasOfGroups } from '../domain/device-group/quota.ts';
 import { type DeviceGroupRow, readGroups, readGroupsOfDevices } from '../domain/device-group/row.ts';
+import type { TokenHoldings } from '../domain/errors.ts';
 import type { Reserve } from '../domain/license/allocation.ts';
 import { readHoldings } from '../domain/license/holdings.ts';
 import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
+import { readTokenHoldings } from '../domain/token/holdings.ts';
 import { type NoticeRow, readNotices } from '../domain/token/notices.ts';
 import { readReservesOfTokens } from '../domain/token/reserve.ts';
 import { readTokens, readTokensOfTasks, type TokenRow } from '../domain/token/row.ts';
@@ -40,6 +42,7 @@ export interface Loaders {
   apps: DataLoader<bigint, AppRow | null>;
   tokens: DataLoader<bigint, TokenRow | null>;
   tokenNotices: DataLoader<bigint, NoticeRow | null>;
+  tokenHoldings: DataLoader<bigint, TokenHoldings>;
   pools: DataLoader<bigint, PoolOfToken | null>;
   devices: DataLoader<bigint, DeviceRow | null>;
   licenses: DataLoader<bigint, LicenseWithParts | null>;
@@ -62,6 +65,7 @@ export function createLoaders(rows: Rows, db: () => ScopedClient, organizationId
   return {
     apps: one((ids) => readApps(rows, organizationId, ids)),
     tokens: one((ids) => readTokens(rows, organizationId, ids)),
+    tokenHoldings: gathered((ids) => readTokenHoldings(rows, organizationId, ids)),
     tokenNotices: one((ids) => readNotices(rows, organizationId, ids)),
     pools: one((ids) => readPools(rows, organizationId, ids)),
     devices: one((ids) => readDevices(rows, organizationId, ids)),

@@ -1,7 +1,7 @@
 import * as failures from '../domain/errors.ts';
 import { type StartedSync, syncLicenses } from '../domain/sync/start.ts';
 import { claimToken } from '../domain/token/claim.ts';
-import { removeToken } from '../domain/token/remove.ts';
+import { type RemovedToken, removeToken } from '../domain/token/remove.ts';
 import { renewToken } from '../domain/token/renew.ts';
 import { reorderTokens } from '../domain/token/reorder.ts';
 import { listTokens } from '../domain/token/row.ts';
@@ -10,9 +10,10 @@ import { uploadToken } from '../domain/token/upload.ts';
 import { builder } from './builder.ts';
 import { TokenSourceEnum } from './enums.ts';
 import { globalId, nodeKey, rowId, rowIds } from './ids.ts';
+import { LicenseRef } from './license.ts';
 import { mutation, withoutNulls } from './mutation.ts';
 import { showsWritten } from './rights.ts';
-import { TokenRef, TokenStateEnum } from './token.ts';
+import { TokenHoldingsRef, TokenRef, TokenStateEnum } from './token.ts';
 
 const fileText =
   "The token file's text as it was downloaded, with its line breaks and all. It is kept encrypted and never given out.";
@@ -132,34 +133,60 @@ const RemoveTokenInput = builder.inputType('RemoveTokenInput', {
   description: 'Which token to remove.',
   fields: (t) => ({
     tokenId: t.id({ required: true, description: 'Global id of the token.' }),
-    confirm: t.boolean({
-      description: 'Remove it although licenses are held through it; they stay as they are at Apple.',
+    releaseLicenses: t.boolean({
+      description:
+        'What becomes of the licenses that are held through it. True: everything is given back at Apple first, as a task that can be watched and cancelled; the token goes at its end. False: they stay as they are at Apple. Not said, a token that holds licenses is not removed.',
+    }),
+    confirm: t.boolean({ description: 'The same as `releaseLicenses: false`.' }),
+  }),
+});
+
+const RemoveTokenPayload = builder.objectRef<RemovedToken>('RemoveTokenPayload').implement({
+  description: 'What a removal did, or began.',
+  fields: (t) => ({
+    tokenId: t.id({
+      description: 'Global id of the token.',
+      resolve: ({ tokenId }) => globalId('Token', tokenId),
+    }),
+    licensesLeft: t.expose('licensesLeft', {
+      type: 'Count',
+      description: 'Licenses that Russet forgets and Apple still lists; with a task, those that can not be taken back.',
+    }),
+    task: t.prismaField({
+      type: 'Task',
+      nullable: true,
+      description: 'Gives the licenses back and removes the token at its end; null when the token is gone already.',
+      ...showsWritten,
+      resolve: (query, { taskId }, _args, { db, actor }) =>
+        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
     }),
   }),
 });
 
-const RemoveTokenPayload = builder
-  .objectRef<{ tokenId: bigint; licensesLeft: bigint }>('RemoveTokenPayload')
-  .implement({
-    description: 'What a removal did.',
-    fields: (t) => ({
-      tokenId: t.id({
-        description: 'Global id of the removed token.',
-        resolve: ({ tokenId }) => globalId('Token', tokenId),
-      }),
-      licensesLeft: t.expose('licensesLeft', {
-        type: 'Count',
-        description: 'Licenses that Russet forgot and Apple still lists.',
-      }),
-    }),
-  });
+builder.objectFields(failures.TokenHoldsLicensesError, (t) => ({
+  holdings: t.expose('holdings', { type: TokenHoldingsRef, description: 'How many, by kind.' }),
+  reserved: t.field({
+    type: [LicenseRef],
+    description: 'Up to 100 of those that Apple has not confirmed, the oldest first.',
+    resolve: async (error, _args, { loaders }) => {
+      const rows = await Promise.all(error.reserved.map((id) => loaders.licenses.load(id)));
+      return rows.filter((row) => row !== null);
+    },
+  }),
+}));
 
 mutation('removeToken', {
   description: 'Removes a token and forgets its secret. An upload of the same library revives it with its history.',
   right: 'tokens:write',
   input: RemoveTokenInput,
   payload: RemoveTokenPayload,
-  failures: [failures.NotFoundError, failures.TokenHoldsLicensesError],
+  failures: [
+    failures.NotFoundError,
+    failures.TokenHoldsLicensesError,
+    failures.TokenExpiredError,
+    failures.TokenNotUsableError,
+    failures.InstallationNotConfirmedError,
+  ],
   run: ({ domain }, input) => removeToken(domain, { ...input, tokenId: rowId('Token', input.tokenId, ['tokenId']) }),
 });
 

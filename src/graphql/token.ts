@@ -1,3 +1,4 @@
+import type { TokenHoldings } from '../domain/errors.ts';
 import type { IdWindow } from '../domain/id-window.ts';
 import { markerState } from '../domain/installation/marker.ts';
 import { listTokens, type TokenRow } from '../domain/token/row.ts';
@@ -15,6 +16,10 @@ export const TokenStateEnum = builder.enumType('TokenState', {
   values: {
     ACTIVE: { description: 'In use.' },
     EXPIRING: { description: 'In use, and to be renewed soon.' },
+    REMOVING: {
+      description:
+        'Its licenses are being given back, after that it is removed; it gives no new ones. Cancelling that task keeps it.',
+    },
     READ_ONLY: {
       description: 'Its library can be read and not changed: it was made by an account that may only read.',
     },
@@ -37,6 +42,28 @@ export const ForeignServerRef = builder
       metadata: t.exposeString('metadata', { description: 'What it says of itself, often its host.' }),
     }),
   });
+
+const kinds: Record<keyof TokenHoldings, string> = {
+  total: 'All of them.',
+  devices: 'Held by devices.',
+  users: 'Held by people.',
+  reserved: 'Asked for, and not confirmed by Apple.',
+  revoking: 'Just being taken back; they are among those held.',
+  irrevocable: 'Held, and not to be taken back: Apple sold them so. They stay at Apple whatever is done.',
+  external: 'Given outside of Russet.',
+  apps: 'How many different apps they are of.',
+};
+
+export const TokenHoldingsRef = builder.objectRef<TokenHoldings>('TokenHoldings').implement({
+  description: 'Licenses of a token that have not ended, by kind; one license may be of several kinds.',
+  fields: (t) =>
+    Object.fromEntries(
+      (Object.keys(kinds) as (keyof TokenHoldings)[]).map((kind) => [
+        kind,
+        t.expose(kind, { type: 'Count', description: kinds[kind] }),
+      ]),
+    ),
+});
 
 export const TokenRef = builder.objectRef<TokenRow>('Token');
 
@@ -70,6 +97,12 @@ rowNode(TokenRef, 'tokens', {
       type: TokenStateEnum,
       description: 'What it is good for.',
       resolve: (token, _args, { domain }) => tokenState(token, domain.clock.now(), domain.settings),
+    }),
+    holdings: t.field({
+      type: TokenHoldingsRef,
+      description: 'What hangs on it here: look at it before `removeToken`.',
+      ...needs('licenses:read'),
+      resolve: ({ id }, _args, { loaders }) => loaders.tokenHoldings.load(id),
     }),
     usable: t.boolean({
       description:

@@ -137,9 +137,11 @@ builder.objectType(failures.TokenNotUsableError, {
 
 builder.objectType(failures.TokenHoldsLicensesError, {
   name: 'TokenHoldsLicensesError',
-  description: 'The token still holds licenses and was not removed.',
+  description: 'The token still holds licenses, nobody said what becomes of them, and it was not removed.',
   ...plain,
-  fields: (t) => ({ licenses: t.expose('licenses', { type: 'Count', description: 'How many it holds.' }) }),
+  fields: (t) => ({
+    licenses: t.expose('licenses', { type: 'Count', description: 'How many it holds.' }),
+  }),
 });
 
 builder.objectType(failures.InstallationNotConfirmedError, {

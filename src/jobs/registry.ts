@@ -8,7 +8,9 @@ import { writeLicenses } from '../domain/license/write-licenses.ts';
 import { refreshAsset } from '../domain/sync/refresh-asset.ts';
 import { runSync } from '../domain/sync/run.ts';
 import { traceTask } from '../domain/task/trace.ts';
+import { forgetLicenses } from '../domain/token/forget.ts';
 import { guardToken } from '../domain/token/guard.ts';
+import { releaseToken } from '../domain/token/release.ts';
 
 /** Does one job. `correlationId` ties its log lines together; a task has one of its own. */
 export type JobHandler = (services: Services, payload: unknown, correlationId: string) => Promise<void>;
@@ -30,6 +32,12 @@ export const jobs: Record<JobName, JobHandler> = {
   },
   'write-licenses': (services, payload, correlationId) =>
     writeLicenses(services, tokenKey.parse(payload), correlationId),
+  'remove-token': (services, payload, correlationId) => {
+    const task = taskKey.parse(payload);
+    return traceTask(services, task, correlationId, (id) => releaseToken(services, task, id));
+  },
+  'forget-licenses': (services, payload, correlationId) =>
+    forgetLicenses(services, tokenKey.parse(payload), correlationId),
   'guard-token': (services, payload, correlationId) => guardToken(services, tokenKey.parse(payload), correlationId),
   'refresh-asset': (services, payload, correlationId) => {
     const { adamId, ...token } = assetKey.parse(payload);

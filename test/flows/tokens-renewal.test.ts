@@ -12,12 +12,13 @@ import { school } from '../../src/simulator/index.ts';
 import {
   expectBalance,
   expectRightBooks,
+  listedDevices,
   newTenant,
   readTask,
   readToken,
   type Tenant,
 } from '../domain/sync/support.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { createWorld, schoolUnits, type World } from '../support/world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -236,3 +237,65 @@ test('S17 a removal that comes while a renewal is written waits for it, and the 
   await removal;
   expect(await readToken(world, tokenId)).toMatchObject({ secretJwe: null, removedAt: expect.any(Date) });
 });
+
+test.each([
+  ['expires while it is under way', true],
+  ['is renewed before its expiry', false],
+])(
+  'S18 an associate of 500 devices goes on when its token %s, and each device has one license',
+  async (_how, expires) => {
+    const tenant = await newTenant(world);
+    const uId = schoolUnits.own;
+    world.simulator.admin.purchase({ uId, adamId: school.exactly300, count: 400 });
+    const file = issue('own', `own-500-${expires}`, 1 / 24);
+    const { tokenId } = await uploadToken(tenant.context, { file, email: 'it@example.org' });
+    await tenant.sync(tokenId);
+    world.simulator.admin.setOptions({ limits: { maxSerialNumbers: 100 } });
+    await tenant.context.apple.limits({ fresh: true });
+    const serialNumbers = await listedDevices(tenant, 500);
+    const { taskIds } = await associateLicenses(tenant.context, {
+      appIds: [await appOf(tenant, school.exactly300)],
+      target: { serialNumbers },
+    });
+    const sent = () => world.simulator.admin.journal({ operation: 'associateAssets' }).length;
+    // In the middle of the writes: after two of the five have left, the time or the new file comes.
+    const { apple } = world.services;
+    let writes = 0;
+    world.services.apple = {
+      ...apple,
+      associate: async (credential, write) => {
+        const answer = await apple.associate(credential, write);
+        writes += 1;
+        if (writes === 2) {
+          if (expires) await world.clock.advance(2 * 3_600_000);
+          else
+            await renewToken(tenant.context, {
+              tokenId,
+              file: issue('own', 'own-500-early', 340, { revokeOlder: true }),
+            });
+        }
+        return answer;
+      },
+    };
+    try {
+      await world.work();
+      if (expires) {
+        expect(sent()).toBe(2);
+        expect(await readTask(world, taskIds[0]!)).toMatchObject({ state: 'WAITING', waitsFor: 'TOKEN_RENEWAL' });
+        expect(await stateOf(tokenId)).toBe('EXPIRED');
+        await world.clock.advance(3_600_000);
+        await renewToken(tenant.context, { tokenId, file: issue('own', 'own-500-late', 340, { revokeOlder: true }) });
+      }
+      expect(await tenant.finish(taskIds[0]!)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 500n });
+    } finally {
+      world.services.apple = apple;
+      world.simulator.admin.setOptions({ limits: { maxSerialNumbers: 1_000 } });
+      await tenant.context.apple.limits({ fresh: true });
+    }
+    expect(sent()).toBe(5);
+    const given = world.simulator.admin.truth({ uId }).assignments.map((one) => one.serialNumber);
+    expect(given.filter((serial) => serialNumbers.includes(serial!)).sort()).toEqual(serialNumbers);
+    await tenant.sync(tokenId);
+    await expectRightBooks(world, tokenId);
+  },
+);

@@ -282,6 +282,7 @@ test('S9 a token that licenses are held through is removed only when that is con
   expect(await removeToken(tenant.context, { tokenId, confirm: true })).toEqual({
     tokenId,
     licensesLeft: BigInt(held),
+    taskId: null,
   });
   expect(await stateOf(tokenId)).toBe('REMOVED');
   expect(await readToken(world, tokenId)).toMatchObject({ secretJwe: null, keyId: null, fileHash: null });

@@ -31,6 +31,7 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
     await tx.$executeRaw(sql`
       UPDATE task SET cancel_requested_at = coalesce(cancel_requested_at, ${now.toISOString()}::timestamptz), claim = claim + 1, due_at = NULL, reserved_all = true
       WHERE organization_id = ${key.organizationId} AND id = ${key.taskId}`);
+    if (task.kind === 'REMOVE_TOKEN') await keepToken(tx, key);
     if (task.kind === 'SYNC') await endTask(tx, key, { state: 'CANCELLED' }, now);
     else await stopUnsent(context, tx, key, task.reservedAll ? 0 : await unreserved(tx, key), now);
     await recordAudit(context, tx, { action: 'task.cancel', subject: `task:${key.taskId}`, taskId: key.taskId });
@@ -38,6 +39,12 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
   });
   await publishProgress(context, key, { force: true });
   return key.taskId;
+}
+
+/** The token whose licenses were being given back stays, and gives licenses again. */
+async function keepToken(tx: Tx, key: TaskKey): Promise<void> {
+  await tx.$executeRaw(sql`
+    UPDATE token SET removal_task_id = NULL WHERE organization_id = ${key.organizationId} AND removal_task_id = ${key.taskId}`);
 }
 
 /** Pairs that no block has come to yet. */

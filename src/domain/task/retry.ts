@@ -22,6 +22,8 @@ export async function retryTask(context: Context, input: { taskId: bigint }): Pr
     if (!task.finishedAt)
       throw new TaskNotRetryableError('The task is not over yet. Nothing was started. Wait for its end, or cancel it.');
     if (task.kind === 'SYNC') return retrySync(context, tx, task.id, task.state);
+    if (task.kind === 'REMOVE_TOKEN')
+      throw new TaskNotRetryableError('Nothing was started. Call removeToken again: it gives back what is left.');
     return task.kind === 'ASSOCIATE' ? retryAssociation(context, tx, task) : retryRevoke(context, tx, task.id);
   });
 }

@@ -10,7 +10,8 @@ export async function lockTasks(tx: Tx, organizationId: bigint, taskIds: readonl
 }
 
 /**
- * Ends each of the tasks that has no license under way any more; the others stay as they are.
+ * Ends each of the tasks that has no license under way any more; the others stay as they are. The removal of a token ends
+ * by itself, unless it was cancelled.
  * A task that ends with nothing done because something stood in the way of all of it is FAILED with `cause`.
  */
 export async function endSettledTasks(
@@ -24,7 +25,7 @@ export async function endSettledTasks(
   const settled = await tx.$queryRaw<{ id: bigint; cancelled: boolean }[]>(sql`
     SELECT t.id, t.cancel_requested_at IS NOT NULL AS cancelled FROM task t
     WHERE t.organization_id = ${organizationId} AND t.id = ANY (${ids(taskIds)})
-      AND t.kind IN ('ASSOCIATE', 'REVOKE') AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
+      AND (t.kind IN ('ASSOCIATE', 'REVOKE') OR (t.kind = 'REMOVE_TOKEN' AND t.cancel_requested_at IS NOT NULL)) AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
       AND (t.reserved_all OR t.cancel_requested_at IS NOT NULL)
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
                       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))

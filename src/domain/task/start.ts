@@ -6,7 +6,7 @@ import { markerState } from '../installation/marker.ts';
 import { writeTaskEvent } from './events.ts';
 
 /** The kinds of background work. */
-export type TaskKind = 'SYNC' | 'ASSOCIATE' | 'REVOKE';
+export type TaskKind = 'SYNC' | 'ASSOCIATE' | 'REVOKE' | 'REMOVE_TOKEN';
 
 /** A task to be. */
 export interface NewTask {

@@ -31,7 +31,7 @@ export async function claimToken(context: Context, input: { tokenId: bigint }): 
   const key: TokenKey = { organizationId, tokenId: input.tokenId };
   const token = await findToken(context, context.prisma, input.tokenId);
   const state = tokenState(token, context.clock.now(), context.settings);
-  if (!['ACTIVE', 'EXPIRING', 'TAKEN_OVER', 'INCOMPLETE'].includes(state)) throw tokenRefusal(token, state);
+  if (!['ACTIVE', 'EXPIRING', 'REMOVING', 'TAKEN_OVER', 'INCOMPLETE'].includes(state)) throw tokenRefusal(token, state);
   const library = await claimNow(context, key);
   // Apple has no compare-and-swap: somebody else may have claimed it in the same moment.
   if (library.holder?.id !== token.mdmId) throw tokenRefusal(token, 'TAKEN_OVER');

@@ -4,7 +4,7 @@ import type { Services } from '../context.ts';
 import { AppleFailure, type Credential, type Envelope } from '../ports.ts';
 import { blockGate, type TokenKey, takeSlot } from './gate.ts';
 import { doubtWait } from './probe-time.ts';
-import { isReadable, isUsable, type TokenState, tokenRefusal, tokenState } from './state.ts';
+import { isReadable, isWritable, type TokenState, tokenRefusal, tokenState } from './state.ts';
 import { wakeGuardian } from './wake-guardian.ts';
 
 /** What a call is for: reading, reading in a sync (two thirds of the rate), writing, or asking about the token itself. */
@@ -63,7 +63,7 @@ export async function usableToken(services: Services, key: TokenKey, use: CallUs
 }
 
 function allows(state: TokenState, use: CallUse): boolean {
-  if (use === 'WRITE') return isUsable(state);
+  if (use === 'WRITE') return isWritable(state);
   if (use === 'TOKEN') return isReadable(state) || state === 'TAKEN_OVER' || state === 'INCOMPLETE';
   // What was sent before somebody else claimed the library still settles.
   if (use === 'READ') return isReadable(state) || state === 'TAKEN_OVER';

@@ -8,6 +8,7 @@ import type { TokenFacts } from './state.ts';
 /** A token, and how much of its library was read. */
 export interface TokenRow extends TokenFacts {
   id: bigint;
+  removalTaskId: bigint | null;
   uId: string;
   label: string;
   source: TokenSource;
@@ -46,11 +47,12 @@ export const tokenShape = shape<TokenRow>({
     createdAt: 't.created_at',
     renewedAt: 't.renewed_at',
     removedAt: 't.removed_at',
+    removalTaskId: 't.removal_task_id',
     completeness: 's.completeness',
     syncedAt: 's.synced_at',
     marker: '(SELECT marker FROM installation WHERE installation.id = 1)',
   },
-  bigints: ['id'],
+  bigints: ['id', 'removalTaskId'],
   moments: ['expiresAt', 'createdAt', 'renewedAt', 'removedAt', 'syncedAt'],
 });
 

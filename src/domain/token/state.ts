@@ -6,6 +6,7 @@ import { TokenExpiredError, TokenNotUsableError } from '../errors.ts';
 export const tokenStates = [
   'ACTIVE',
   'EXPIRING',
+  'REMOVING',
   'READ_ONLY',
   'EXPIRED',
   'TAKEN_OVER',
@@ -24,6 +25,8 @@ export interface TokenFacts {
   condition: 'OK' | 'READ_ONLY' | 'TAKEN_OVER' | 'REVOKED' | 'INVALID';
   expiresAt: Date;
   removedAt: Date | null;
+  /** The task that gives its licenses back before it is removed. */
+  removalTaskId?: bigint | null;
 }
 
 const day = 86_400_000;
@@ -36,14 +39,18 @@ export function tokenState(token: TokenFacts, now: Date, settings: Pick<Settings
     return token.condition;
   if (token.expiresAt.getTime() <= now.getTime()) return 'EXPIRED';
   if (token.condition === 'READ_ONLY') return 'READ_ONLY';
+  if (token.removalTaskId != null) return 'REMOVING';
   return token.expiresAt.getTime() - now.getTime() <= settings.expiringDays * day ? 'EXPIRING' : 'ACTIVE';
 }
 
-/** Whether licenses can be given and taken through it. */
+/** Whether licenses can be given through it. */
 export const isUsable = (state: TokenState): boolean => state === 'ACTIVE' || state === 'EXPIRING';
 
+/** Whether Apple can be asked to change something through it. */
+export const isWritable = (state: TokenState): boolean => isUsable(state) || state === 'REMOVING';
+
 /** Whether its library can be read. */
-export const isReadable = (state: TokenState): boolean => isUsable(state) || state === 'READ_ONLY';
+export const isReadable = (state: TokenState): boolean => isWritable(state) || state === 'READ_ONLY';
 
 /** Whole days until the expiry, rounded down; negative after it. */
 export const daysLeft = (expiresAt: Date, now: Date): number => Math.floor((expiresAt.getTime() - now.getTime()) / day);
@@ -51,6 +58,7 @@ export const daysLeft = (expiresAt: Date, now: Date): number => Math.floor((expi
 const advice: Record<TokenState, string> = {
   ACTIVE: '',
   EXPIRING: '',
+  REMOVING: 'Its licenses are being given back, after that it is removed; cancel that task to keep it.',
   READ_ONLY: 'It was made by an account that may only read; upload one of a content manager who may assign.',
   EXPIRED: 'Upload a renewed token file.',
   TAKEN_OVER: 'Another server claimed the library; take it back with claimToken if it is yours.',

@@ -3,6 +3,7 @@
 import type { JobName } from '../../db/enqueue.ts';
 import { moment, sql } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
+import { forgetJob } from '../token/forget.ts';
 
 /** One piece of due work, as the job that does it. */
 export interface DueWork {
@@ -13,6 +14,9 @@ export interface DueWork {
 
 /** Whether a task's licenses may be sent yet. A large ATOMIC request waits until all of it is reserved. */
 export const sendable = sql`(t.reserved_all OR t.request ->> 'onError' = 'SKIP_FAILED')`;
+
+/** The jobs of tasks; those of other kinds reserve licenses. */
+const jobOf: Partial<Record<string, JobName>> = { SYNC: 'sync-token', REMOVE_TOKEN: 'remove-token' };
 
 /** Most pieces in one answer. */
 const limit = 1_000;
@@ -41,9 +45,11 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
     SELECT organization_id AS "organizationId", id AS "tokenId" FROM token
     WHERE removed_at IS NULL AND (notice_at <= ${now} OR probe_at <= ${now})
     ORDER BY least(notice_at, probe_at), id LIMIT ${limit}`);
+  const forgotten = await services.prisma.$queryRaw<{ organizationId: bigint; tokenId: bigint }[]>(sql`
+    SELECT organization_id AS "organizationId", id AS "tokenId" FROM token WHERE forget_at <= ${now} ORDER BY id LIMIT ${limit}`);
   return [
     ...tasks.map(({ organizationId, id, kind }) => ({
-      name: kind === 'SYNC' ? ('sync-token' as const) : ('reserve-licenses' as const),
+      name: jobOf[kind] ?? ('reserve-licenses' as const),
       payload: { organizationId: String(organizationId), taskId: String(id) },
       key: `task:${organizationId}:${id}`,
     })),
@@ -62,5 +68,6 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
       payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
       key: `guard:${organizationId}:${tokenId}`,
     })),
+    ...forgotten.map(forgetJob),
   ];
 }
