@@ -3,13 +3,23 @@
  * only the number counts (fact sheet §14).
  * @module
  */
-import type { AppleFailureKind } from '../domain/ports.ts';
+import type { AppleFailureKind, Patience } from '../domain/ports.ts';
+
+/**
+ * Who does something about an error, and what (docs/apple.md has the whole table):
+ * RETRY: Russet waits and does the same again. FIX: Russet does something else, e.g. a smaller call.
+ * ASK: a person has to do something; the work waits for it. STOP: it will never work; what was asked for fails by name.
+ */
+export type AppleRemedy = 'RETRY' | 'FIX' | 'ASK' | 'STOP';
 
 /** What an error number means. */
 export interface AppleErrorMeaning {
   kind: AppleFailureKind;
+  remedy: AppleRemedy;
   /** A few words in our own language, without a full stop. */
   text: string;
+  /** How soon an item of an event that failed with it is sent again; undefined when it is not. */
+  again?: Patience | undefined;
 }
 
 /** Numbers of version 2 (fact sheet §14.1), then those of version 1 that may leak through (§14.2). */
@@ -117,22 +127,57 @@ const table: Record<AppleFailureKind, Record<number, string>> = {
   },
 };
 
+/** What is done about a kind. */
+const remedies: Record<AppleFailureKind, AppleRemedy> = {
+  TOKEN_EXPIRED: 'ASK',
+  TOKEN_REVOKED: 'ASK',
+  TOKEN_INVALID: 'ASK',
+  TOKEN_READ_ONLY: 'ASK',
+  RATE_LIMITED: 'RETRY',
+  UNAVAILABLE: 'RETRY',
+  UNKNOWN_OUTCOME: 'FIX',
+  LIMIT_EXCEEDED: 'FIX',
+  SWEEP_LOST: 'FIX',
+  EVENT_UNKNOWN: 'FIX',
+  REJECTED: 'STOP',
+};
+
+/** Refusals of single items about which more can be done than to tell them. */
+const ofItems: Record<number, AppleRemedy> = {
+  // Apple is where the write wanted it to be: it counts as done.
+  9616: 'FIX',
+  9619: 'FIX',
+  // Somebody has to buy; Apple's numbers are read again at once.
+  9709: 'ASK',
+};
+
 /** Every number that we know. */
 export const appleErrors: ReadonlyMap<number, AppleErrorMeaning> = new Map(
   (Object.keys(table) as AppleFailureKind[]).flatMap((kind) =>
-    Object.entries(table[kind]).map(([number, text]): [number, AppleErrorMeaning] => [Number(number), { kind, text }]),
+    Object.entries(table[kind]).map(([number, text]): [number, AppleErrorMeaning] => [
+      Number(number),
+      { kind, text, remedy: ofItems[Number(number)] ?? remedies[kind], again: patienceFor(Number(number), kind) },
+    ]),
   ),
 );
+
+/** Apple asks to try again at once after an internal error, and in minutes after all else that passes (fact sheet §14.1). */
+function patienceFor(number: number, kind: AppleFailureKind): Patience | undefined {
+  if (number === 9603) return 'SOON';
+  return kind === 'UNAVAILABLE' || kind === 'RATE_LIMITED' ? 'LATER' : undefined;
+}
 
 /** What a refusal means: by its number where we know it, else by the HTTP status. */
 export function meaningOf(errorNumber: number | undefined, httpStatus: number): AppleErrorMeaning {
   const known = errorNumber === undefined ? undefined : appleErrors.get(errorNumber);
-  return known ?? { kind: kindOfStatus(httpStatus), text: 'Apple refused the request' };
+  const kind = kindOfStatus(httpStatus);
+  return known ?? { kind, remedy: remedies[kind], text: 'Apple refused the request' };
 }
 
 function kindOfStatus(status: number): AppleFailureKind {
   if (status === 401) return 'TOKEN_INVALID';
   if (status === 403) return 'TOKEN_READ_ONLY';
   if (status === 429) return 'RATE_LIMITED';
-  return status >= 500 ? 'UNAVAILABLE' : 'REJECTED';
+  // 408 and 425 come from gateways: the request did not get through.
+  return status >= 500 || status === 408 || status === 425 ? 'UNAVAILABLE' : 'REJECTED';
 }

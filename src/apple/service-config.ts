@@ -14,6 +14,9 @@ import { optional, wholeNumber } from './wire.ts';
 /** How long an answer is good, in milliseconds. Apple asks to read it again every five minutes. */
 export const serviceConfigMaxAge = 5 * 60 * 1000;
 
+/** How long the last known answer is used without asking again when Apple did not give a new one, in milliseconds. */
+const retryPause = 10_000;
+
 /** What holds for a limit that the answer does not name; small enough to be inside any limit seen so far. */
 export const conservativeLimits: AppleLimits = {
   maxAssets: 10,
@@ -38,9 +41,17 @@ export interface ServiceConfigOptions {
   timeout: number;
 }
 
+/** How new the limits have to be. */
+export interface LimitsOptions {
+  /** Asks at once. */
+  fresh?: boolean;
+  /** An answer that was asked for before this moment is not good enough. */
+  since?: Date;
+}
+
 /** Apple's settings. Both methods may throw AppleFailure. */
 export interface ServiceConfig {
-  limits(options?: { fresh?: boolean }): Promise<AppleLimits>;
+  limits(options?: LimitsOptions): Promise<AppleLimits>;
   /** Where the legacy lookup of metadata is (`contentMetadataLookup`): the one address that is taken from Apple's answer. */
   metadataLookupUrl(): Promise<string>;
 }
@@ -64,37 +75,57 @@ const serviceConfigAnswer = z.object({
 
 type Answer = z.output<typeof serviceConfigAnswer>;
 
-/** Apple's settings behind a cache; callers at the same time share one exchange. */
+/**
+ * Apple's settings behind a cache; callers at the same time share one exchange. When Apple gives no new answer the last
+ * one goes on being used, and Apple is not asked again before it allows that.
+ */
 export function createServiceConfig(options: ServiceConfigOptions): ServiceConfig {
   const { exchange, root, clock, timeout } = options;
-  let known: { answer: Answer; readAt: number } | undefined;
+  let known: { answer: Answer; askedAt: number } | undefined;
+  let refused: { failure: AppleFailure; until: number } | undefined;
   let underWay: Promise<Answer> | undefined;
 
   async function read(): Promise<Answer> {
+    const askedAt = clock.now().getTime();
     const url = new URL('service/config', root);
-    const answer = await exchange({
-      operation: 'Service Config',
-      method: 'GET',
-      url,
-      answer: serviceConfigAnswer,
-      timeout,
-    });
-    known = { answer, readAt: clock.now().getTime() };
-    return answer;
+    const request = { operation: 'Service Config', method: 'GET', url, answer: serviceConfigAnswer, timeout } as const;
+    try {
+      const answer = await exchange(request);
+      known = { answer, askedAt };
+      return answer;
+    } catch (error) {
+      if (error instanceof AppleFailure) {
+        const pause = error.retryAfter ?? (known ? retryPause : 0);
+        refused = { failure: error, until: clock.now().getTime() + pause };
+      }
+      throw error;
+    }
   }
 
-  async function current(fresh: boolean): Promise<Answer> {
-    if (!fresh && known && clock.now().getTime() - known.readAt < serviceConfigMaxAge) return known.answer;
+  function ask(): Promise<Answer> {
+    const left = refused ? refused.until - clock.now().getTime() : 0;
+    if (refused && left > 0) return Promise.reject(refused.failure.withRetryAfter(left));
     underWay ??= read().finally(() => {
       underWay = undefined;
     });
     return underWay;
   }
 
+  async function current({ fresh = false, since }: LimitsOptions): Promise<Answer> {
+    const last = known && known.askedAt >= (since?.getTime() ?? 0) ? known : undefined;
+    if (!fresh && last && clock.now().getTime() - last.askedAt < serviceConfigMaxAge) return last.answer;
+    try {
+      return await ask();
+    } catch (error) {
+      if (fresh || !last || !(error instanceof AppleFailure)) throw error;
+      return last.answer;
+    }
+  }
+
   return {
-    limits: async ({ fresh = false } = {}) => toLimits(await current(fresh)),
+    limits: async (how = {}) => toLimits(await current(how)),
     async metadataLookupUrl() {
-      const text = (await current(false)).urls?.contentMetadataLookup ?? '';
+      const text = (await current({})).urls?.contentMetadataLookup ?? '';
       if (isAcceptable(text, root)) return text;
       // A sandbox's tokens are not shown to the real Apple.
       if (isSandbox(root)) throw new AppleFailure('UNAVAILABLE', 'The sandbox names no address to look up metadata at');

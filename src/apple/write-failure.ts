@@ -21,6 +21,7 @@ export const appleError = z
       assets: error.errorInfo?.assets ?? [],
       serialNumbers: error.errorInfo?.serialNumbers ?? [],
       clientUserIds: error.errorInfo?.clientUserIds ?? [],
+      again: meaningOf(errorNumber ?? 0, 400).again,
     }),
   );
 

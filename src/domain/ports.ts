@@ -109,7 +109,12 @@ export interface WriteFailure {
   assets: { adamId: string; pricingParam: string }[];
   serialNumbers: string[];
   clientUserIds: string[];
+  /** When it passes by itself: how soon to send the items again. */
+  again?: Patience | undefined;
 }
+
+/** SOON: at once a few times, then in minutes. LATER: in minutes. */
+export type Patience = 'SOON' | 'LATER';
 
 /** Where a write stands (GET status). */
 export interface WriteStatus extends Envelope {
@@ -125,8 +130,11 @@ export interface AppleLibrary {
   describe(credential: Credential, signal?: AbortSignal): Promise<LibraryDescription>;
   /** Writes our name on the library. */
   claim(credential: Credential, holder: LibraryHolder): Promise<LibraryDescription>;
-  /** Current limits; answered without a token, cached for five minutes unless `fresh`. */
-  limits(options?: { fresh?: boolean }): Promise<AppleLimits>;
+  /**
+   * Current limits; answered without a token, cached for five minutes unless `fresh`. With `since` an answer that was
+   * asked for before that moment is not good enough.
+   */
+  limits(options?: { fresh?: boolean; since?: Date }): Promise<AppleLimits>;
   readAssets(credential: Credential, query: PageQuery): Promise<Page<AssetRow>>;
   readAssignments(credential: Credential, query: PageQuery): Promise<Page<AssignmentRow>>;
   associate(credential: Credential, write: LicenseWrite): Promise<AcceptedWrite>;
@@ -188,6 +196,12 @@ export class AppleFailure extends Error {
     this.httpStatus = options.httpStatus;
     this.retryAfter = options.retryAfter;
     this.failures = options.failures;
+  }
+
+  /** The same failure with another wait. Milliseconds. */
+  withRetryAfter(retryAfter: number): AppleFailure {
+    const { appleErrorNumber, httpStatus, failures, cause } = this;
+    return new AppleFailure(this.kind, this.message, { appleErrorNumber, httpStatus, failures, cause, retryAfter });
   }
 }
 

@@ -19,6 +19,8 @@ export interface OpenCall {
   eventId: string | null;
   sentAt: Date;
   deadlineAt: Date | null;
+  /** Why what is left of it waits: Apple asked to try later. */
+  errorNumber: number | null;
 }
 
 /** The open call in one of the states that has been due longest. */
@@ -29,7 +31,7 @@ export async function dueCall(
 ): Promise<OpenCall | null> {
   const rows = await context.prisma.$queryRaw<OpenCall[]>(sql`
     SELECT id, task_id AS "taskId", kind::text AS kind, state::text AS state, assets, event_id AS "eventId",
-           sent_at AS "sentAt", deadline_at AS "deadlineAt"
+           sent_at AS "sentAt", deadline_at AS "deadlineAt", error_number AS "errorNumber"
     FROM apple_call WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}
       AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN') AND state = ${state}::"AppleCallState"
       AND next_poll_at <= ${moment(context.clock.now())}
@@ -83,6 +85,18 @@ export async function closeCall(
   await tx.$executeRaw(sql`
     UPDATE apple_call SET state = ${state}::"AppleCallState", settled_at = ${moment(now)}, next_poll_at = NULL, error_number = ${errorNumber ?? null}
     WHERE organization_id = ${organizationId} AND id = ${callId}`);
+}
+
+/** What is left of a call that Apple did not do for now: at `at` it is compared, and what is missing is sent again. */
+export async function putOffRest(
+  tx: Tx,
+  organizationId: bigint,
+  callId: bigint,
+  later: { at: Date; errorNumber: number },
+): Promise<void> {
+  await tx.$executeRaw(sql`
+    UPDATE apple_call SET state = 'UNKNOWN', next_poll_at = ${moment(later.at)}, error_number = ${later.errorNumber}, reported = 0
+    WHERE organization_id = ${organizationId} AND id = ${callId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);
 }
 
 /** Asks again about a call at `at`, in the given state. */

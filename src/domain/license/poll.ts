@@ -1,6 +1,7 @@
 /** Asks Apple how a write stands, and settles it when it is done. @module */
+import { backoff } from '../../lib/backoff.ts';
 import type { Context } from '../context.ts';
-import { AppleFailure, type WriteFailure, type WriteStatus } from '../ports.ts';
+import { AppleFailure, type Patience, type WriteFailure, type WriteStatus } from '../ports.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import { traceTask } from '../task/trace.ts';
 import { callApple } from '../token/call-apple.ts';
@@ -9,8 +10,11 @@ import { readPresent } from './read-holders.ts';
 import { noteReported } from './reported.ts';
 import { type ItemFailure, itemFailure, settleCall, type Verdict } from './settle.ts';
 
-/** Errors of single items that pass by themselves: Apple asks to try again (fact sheet §14.1). */
-const passing: readonly number[] = [9603, 9644];
+/** Sends of an item that fails with an error that passes by itself, before that error is its end. */
+const mostSends: Record<Patience, number> = { SOON: maxSends + 4, LATER: 15 };
+
+/** Waits before such an item is sent again. Milliseconds. */
+const minutes = { base: 60_000, factor: 2, cap: 600_000 };
 
 /** Errors that say that Apple already is where the write wanted it to be (fact sheet §14.2). */
 const alreadySo: Record<OpenCall['kind'], readonly number[]> = { ASSOCIATE: [9616], DISASSOCIATE: [9619] };
@@ -38,16 +42,22 @@ async function poll(context: Context, claim: GateClaim, call: OpenCall): Promise
     );
 }
 
-/** The status, or null when Apple no longer knows the event. */
+/** The status, or null when it can't be had and the assignments have to tell: Apple no longer knows the event. */
 async function readStatus(context: Context, claim: GateClaim, call: OpenCall): Promise<WriteStatus | null> {
   try {
     return await callApple(context, claim, 'READ', (credential) =>
       context.apple.writeStatus(credential, call.eventId!),
     );
   } catch (error) {
-    if (error instanceof AppleFailure && error.kind === 'EVENT_UNKNOWN') return null;
+    if (error instanceof AppleFailure && tellsNothing(error, call, context.clock.now())) return null;
     throw error;
   }
+}
+
+/** Whether to ask for this event again is in vain: it would hold up all other writes of the token. */
+function tellsNothing({ kind, appleErrorNumber }: AppleFailure, { deadlineAt }: OpenCall, now: Date): boolean {
+  if (kind === 'EVENT_UNKNOWN' || (kind === 'REJECTED' && appleErrorNumber !== undefined)) return true;
+  return kind === 'UNAVAILABLE' && deadlineAt !== null && now >= deadlineAt;
 }
 
 /** Still PENDING: asks again later; past the deadline it is compared with Apple's assignments instead. */
@@ -82,9 +92,9 @@ async function judge(context: Context, claim: GateClaim, call: OpenCall, status:
   if (someUnnamed) return compare(context, claim, call, items, failures);
   const doubtful = items.filter((item) => named.has(holderOf(item)));
   const sure = items.filter((item) => !named.has(holderOf(item)));
-  if (call.assets === 1) return { done: sure, failed: explain(doubtful, failures) };
+  if (call.assets === 1) return { done: sure, ...explain(context, doubtful, failures) };
   const rest = await compare(context, claim, call, doubtful, failures);
-  return { done: [...sure, ...rest.done], failed: rest.failed };
+  return { ...rest, done: [...sure, ...rest.done] };
 }
 
 const unnamed: WriteFailure = {
@@ -109,21 +119,38 @@ async function compare(
   const isDone = (item: Carried) => present.has(itemKey(item)) === (call.kind === 'ASSOCIATE');
   return {
     done: items.filter(isDone),
-    failed: explain(
+    ...explain(
+      context,
       items.filter((item) => !isDone(item)),
       failures,
     ),
   };
 }
 
-/** Failed items with their reasons; ones whose reason passes by itself are left out, which sends them again. */
-function explain(items: readonly Carried[], failures: readonly WriteFailure[]): Verdict['failed'] {
+/** Failed items with their reasons; ones whose reason passes by itself are left out, which sends them again, now or later. */
+function explain(
+  context: Context,
+  items: readonly Carried[],
+  failures: readonly WriteFailure[],
+): Pick<Verdict, 'failed' | 'later'> {
   const reasons = new Map(failures.map((failure) => [failure, toItemFailure(failure)]));
-  return items.flatMap((item) => {
+  const failed: Verdict['failed'][number][] = [];
+  let later: Verdict['later'];
+  for (const item of items) {
     const failure = reasonFor(item, failures);
-    if (passing.includes(failure.appleErrorNumber) && item.sends < maxSends) return [];
-    return [{ item, failure: reasons.get(failure)! }];
-  });
+    const wait = waitFor(item, failure);
+    if (wait === null) failed.push({ item, failure: reasons.get(failure)! });
+    else if (wait > 0)
+      later ??= { at: new Date(context.clock.now().getTime() + wait), errorNumber: failure.appleErrorNumber };
+  }
+  return { failed, later };
+}
+
+/** Milliseconds until the item is sent again; null when it is not. */
+function waitFor({ sends }: Carried, { again }: WriteFailure): number | null {
+  if (!again || sends >= mostSends[again]) return null;
+  if (again === 'SOON') return sends < maxSends ? 0 : backoff(sends - maxSends + 1, minutes);
+  return backoff(sends, minutes);
 }
 
 /** The group that names holder and asset; else the one that names either. */

@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts';
+import { AppleFailure } from '../ports.ts';
 import type { GateClaim } from '../task/claim.ts';
 import { traceTask } from '../task/trace.ts';
-import { carriedBy, dueCall, itemKey, maxSends, type OpenCall } from './call.ts';
+import { type Carried, carriedBy, dueCall, itemKey, maxSends, type OpenCall } from './call.ts';
 import { readPresent } from './read-holders.ts';
-import { type ItemFailure, settleCall } from './settle.ts';
+import { type ItemFailure, itemFailure, settleCall, type Verdict } from './settle.ts';
 
 const neverApplied: ItemFailure = {
   code: 'APPLE_DOES_NOT_APPLY',
@@ -25,17 +26,28 @@ export async function reconcileNext(context: Context, claim: GateClaim): Promise
 
 async function reconcile(context: Context, claim: GateClaim, call: OpenCall): Promise<void> {
   const items = await carriedBy(context.prisma, claim.organizationId, call.id);
-  const present = await readPresent(context, claim, items);
-  const wanted = call.kind === 'ASSOCIATE';
-  const done = items.filter((item) => present.has(itemKey(item)) === wanted);
-  const worn = items.filter((item) => present.has(itemKey(item)) !== wanted && item.sends >= maxSends);
-  await settleCall(
-    context,
-    claim,
-    { callId: call.id, taskId: call.taskId, kind: call.kind, eventId: call.eventId },
-    {
-      done,
-      failed: worn.map((item) => ({ item, failure: neverApplied })),
-    },
-  );
+  const settled = { callId: call.id, taskId: call.taskId, kind: call.kind, eventId: call.eventId };
+  await settleCall(context, claim, settled, await compare(context, claim, call, items));
+}
+
+async function compare(
+  context: Context,
+  claim: GateClaim,
+  call: OpenCall,
+  items: readonly Carried[],
+): Promise<Verdict> {
+  try {
+    const present = await readPresent(context, claim, items);
+    const isDone = (item: Carried) => present.has(itemKey(item)) === (call.kind === 'ASSOCIATE');
+    // What Apple asked to try later was not taken: it does not wear out.
+    const isWorn = (item: Carried) => !isDone(item) && call.errorNumber === null && item.sends >= maxSends;
+    const failed = items.filter(isWorn).map((item) => ({ item, failure: neverApplied }));
+    return { done: items.filter(isDone), failed };
+  } catch (error) {
+    const number = error instanceof AppleFailure && error.kind === 'REJECTED' ? error.appleErrorNumber : undefined;
+    if (number === undefined) throw error;
+    // Apple will never say what became of it: the next sync shows it, and nothing else has to wait.
+    const failure = itemFailure(number, (error as AppleFailure).message);
+    return { done: [], failed: items.map((item) => ({ item, failure })) };
+  }
 }

@@ -16,9 +16,13 @@ import { type NextWork, nextWork, type WrittenCall, writeDown } from './write-do
 /** A call that could not be sent within this many milliseconds of being written down is not sent: the worker was frozen. */
 const sendWithin = 10_000;
 
-/** What a writer has learned while it works: tasks of which Apple refused a write of several assets without saying which. */
-export interface SendingManner {
-  oneAssetAtATime: Set<bigint>;
+/** What a writer has learned while it works, by task: how much of it Apple takes in one call. */
+export type SendingManner = Map<bigint, Size>;
+
+/** Most assets and holders of one call. */
+interface Size {
+  assets: number;
+  holders: number;
 }
 
 /** Sends the next write of the token. False when nothing waits. Throws what stands in the way of all writes. */
@@ -31,11 +35,12 @@ export async function sendNext(context: Context, claim: GateClaim, manner: Sendi
 }
 
 async function send(context: Context, claim: GateClaim, work: NextWork, manner: SendingManner): Promise<void> {
-  const limits = await limitsFor(context, work, manner);
   const written: { call: WrittenCall | null } = { call: null };
   try {
     const accepted = await callApple(context, claim, 'WRITE', async (credential) => {
       await noteSending(context, claim, work.taskId);
+      // With a slot in hand: after a refusal in another process it made sure that these are new ones.
+      const limits = limitsFor(await context.apple.limits(), manner.get(work.taskId));
       const call = await writeDown(context, claim, work, limits);
       written.call = call;
       return call ? post(context, credential, call, work) : null;
@@ -47,9 +52,14 @@ async function send(context: Context, claim: GateClaim, work: NextWork, manner: 
   }
 }
 
-async function limitsFor(context: Context, work: NextWork, manner: SendingManner): Promise<AppleLimits> {
-  const limits = await context.apple.limits();
-  return manner.oneAssetAtATime.has(work.taskId) ? { ...limits, maxAssets: 1 } : limits;
+function limitsFor(limits: AppleLimits, size?: Size): AppleLimits {
+  if (!size) return limits;
+  return {
+    ...limits,
+    maxAssets: Math.min(size.assets, limits.maxAssets),
+    maxSerialNumbers: Math.min(size.holders, limits.maxSerialNumbers),
+    maxClientUserIds: Math.min(size.holders, limits.maxClientUserIds),
+  };
 }
 
 function noteSending(context: Context, claim: GateClaim, taskId: bigint): Promise<void> {
@@ -115,10 +125,34 @@ async function keepFailure(
     return underGateClaim(context, claim, (tx) => putOffCall(tx, claim.organizationId, call.callId, 'UNKNOWN', at));
   }
   if (failure.kind === 'REJECTED') return reject(context, claim, call, work, failure, manner);
+  if (failure.kind === 'LIMIT_EXCEEDED') return sendSmaller(context, claim, call, work, failure, manner);
   await takeBack(context, claim, call, work, failure);
-  if (failure.kind === 'LIMIT_EXCEEDED' && exceeds(call, await context.apple.limits({ fresh: true }))) return;
   throw failure;
 }
+
+/** Splits a call that was too large: by the newest limits, or in halves where those do not explain the refusal. */
+async function sendSmaller(
+  context: Context,
+  claim: GateClaim,
+  call: WrittenCall,
+  work: NextWork,
+  failure: AppleFailure,
+  manner: SendingManner,
+): Promise<void> {
+  const size = sizeOf(call);
+  if (size.assets === 1 && size.holders === 1) return reject(context, claim, call, work, failure, manner);
+  await takeBack(context, claim, call, work, failure);
+  if (exceeds(call, await context.apple.limits({ fresh: true }))) return;
+  const half = (count: number) => Math.ceil(count / 2);
+  const byAssets = failure.appleErrorNumber === 9700 && size.assets > 1;
+  const smaller = byAssets || size.holders === 1 ? { assets: half(size.assets) } : { holders: half(size.holders) };
+  manner.set(work.taskId, { ...size, ...smaller });
+}
+
+const sizeOf = ({ write }: WrittenCall): Size => ({
+  assets: write.assets.length,
+  holders: write.serialNumbers.length + write.clientUserIds.length,
+});
 
 /** Whether the newest limits explain the refusal, so that the next plan will be smaller. */
 function exceeds({ write }: WrittenCall, limits: AppleLimits): boolean {
@@ -129,7 +163,7 @@ function exceeds({ write }: WrittenCall, limits: AppleLimits): boolean {
   );
 }
 
-/** Apple did nothing: the licenses wait for the next write. */
+/** Apple did nothing: the licenses wait for the next write, and this one does not count as sent. */
 function takeBack(
   context: Context,
   claim: GateClaim,
@@ -141,6 +175,9 @@ function takeBack(
   const now = context.clock.now();
   return underGateClaim(context, claim, async (tx) => {
     const taskIds = await lockCall(tx, organizationId, { callId: call.callId, taskId: work.taskId });
+    await tx.$executeRaw(sql`
+      UPDATE license SET sends = sends - 1 WHERE organization_id = ${organizationId} AND call_id = ${call.callId}
+        AND state IN ('REQUESTED', 'REVOKE_REQUESTED')`);
     await putBack(context, tx, { organizationId, callId: call.callId, kind: work.kind }, now);
     await closeCall(tx, organizationId, call.callId, 'REJECTED', now, failure.appleErrorNumber);
     await endSettledTasks(tx, organizationId, taskIds, now);
@@ -162,7 +199,7 @@ async function reject(
   const carried = await carriedBy(context.prisma, claim.organizationId, call.callId);
   const hit = carried.filter((item) => isNamed(item, failure));
   if (hit.length === 0 && call.write.assets.length > 1) {
-    manner.oneAssetAtATime.add(work.taskId);
+    manner.set(work.taskId, { ...sizeOf(call), assets: 1 });
     return takeBack(context, claim, call, work, failure);
   }
   const reason = itemFailure(failure.appleErrorNumber ?? null, failure.message);

@@ -3,10 +3,11 @@ import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
-import { type CallKind, type Carried, carriedBy, closeCall } from './call.ts';
+import { type CallKind, type Carried, carriedBy, closeCall, putOffRest } from './call.ts';
 import { countFor } from './count-done.ts';
 import { putBack } from './put-back.ts';
 import { sumReported } from './reported.ts';
+import { requestAssetRead } from './request-asset-read.ts';
 import { lockPools, type TransitionFailure, type TransitionOptions, transition } from './transition.ts';
 
 /** A call that is being settled. */
@@ -28,6 +29,8 @@ export interface ItemFailure {
 export interface Verdict {
   done: readonly Carried[];
   failed: readonly { item: Carried; failure: ItemFailure }[];
+  /** Those in no list are not sent again before this moment: Apple asked for it with that number. */
+  later?: { at: Date; errorNumber: number } | undefined;
 }
 
 /** Settles a call: confirmed and failed items, what goes back to be sent again, the tasks' counts and ends. */
@@ -43,10 +46,10 @@ export async function settleCall(
     const settling = { context, tx, call, now, organizationId: claim.organizationId };
     await failItems(settling, verdict.failed);
     await finishItems(settling, verdict.done);
-    await putBack(context, tx, { organizationId: claim.organizationId, callId: call.callId, kind: call.kind }, now);
-    await closeCall(tx, claim.organizationId, call.callId, 'SETTLED', now);
+    await leaveRest(settling, verdict.later);
     await sumReported(tx, claim.organizationId, call.taskId);
     await noteProgress(tx, claim);
+    await doubtSeats(settling, verdict.failed);
     context.failpoint('settling');
     return endSettledTasks(tx, claim.organizationId, taskIds, now);
   });
@@ -54,6 +57,14 @@ export async function settleCall(
   if (ended.length > 0) {
     context.logger.info({ taskIds: ended.map(String), callId: String(call.callId) }, 'tasks ended');
   }
+}
+
+/** What is in no list goes back to be sent again, now or later. */
+async function leaveRest({ context, tx, call, now, organizationId }: Settling, later: Verdict['later']): Promise<void> {
+  const { callId, kind } = call;
+  if (later) return putOffRest(tx, organizationId, callId, later);
+  await putBack(context, tx, { organizationId, callId, kind }, now);
+  await closeCall(tx, organizationId, callId, 'SETTLED', now);
 }
 
 /**
@@ -128,6 +139,12 @@ async function failGroup(settling: Settling, failure: ItemFailure, items: readon
   await countFor(tx, organizationId, moved, 'taskId', 'failed');
   // A revoke that waited behind the request has what it wanted.
   await countFor(tx, organizationId, moved, 'revokeTaskId', 'completed');
+}
+
+/** Seats looked free here and were not at Apple: its numbers are read again. */
+async function doubtSeats({ context, tx }: Settling, failed: Verdict['failed']): Promise<void> {
+  const short = failed.filter(({ failure }) => failure.code === 'NO_LICENSES_AVAILABLE').map(({ item }) => item.appId);
+  if (short.length > 0) await requestAssetRead(context, tx, [...new Set(short)]);
 }
 
 function byFailure(failed: Verdict['failed']): Map<ItemFailure, Carried[]> {

@@ -2,10 +2,10 @@
 import { ids, moment, sql, type Tx } from '../../db/transaction.ts';
 import { backoff } from '../../lib/backoff.ts';
 import type { Context } from '../context.ts';
-import { type DomainError, InstallationNotConfirmedError } from '../errors.ts';
+import { AppleRefusedError, type DomainError, InstallationNotConfirmedError } from '../errors.ts';
 import type { AppleFailure } from '../ports.ts';
 import { setWaiting } from '../task/change.ts';
-import { type GateClaim, underGateClaim } from '../task/claim.ts';
+import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { countFor } from './count-done.ts';
 import { releaseBehind } from './release-behind.ts';
@@ -14,6 +14,9 @@ import { wakeWriter } from './wake-writer.ts';
 
 /** Waits between tries while Apple does not answer. Milliseconds. */
 const appleBackoff = { base: 2_000, factor: 2, cap: 300_000 };
+
+/** Refusals in a row after which what Apple rejects is given up: about a minute. */
+const maxRefusals = 5;
 
 interface OpenTask {
   id: bigint;
@@ -38,8 +41,9 @@ async function lockOpenTasks(tx: Tx, claim: GateClaim): Promise<OpenTask[]> {
 }
 
 /** Apple is not to be reached or asked to wait: the tasks say so, and the writer comes back. */
-export function waitForApple(context: Context, claim: GateClaim, failure: AppleFailure): Promise<void> {
-  return underGateClaim(context, claim, async (tx) => {
+export async function waitForApple(context: Context, claim: GateClaim, failure: AppleFailure): Promise<void> {
+  if (await isFinal(context, claim, failure)) return giveUp(context, claim, failure);
+  await underGateClaim(context, claim, async (tx) => {
     const now = context.clock.now();
     // A wait that Apple names is no failed try: it must not lengthen the waits that Russet chooses itself.
     const failed = failure.retryAfter === undefined ? 1 : 0;
@@ -59,21 +63,47 @@ export function waitForApple(context: Context, claim: GateClaim, failure: AppleF
   });
 }
 
-/** The token can't be used, or the database is a copy: the tasks wait for people, and give their seats back when nobody comes. */
-export function waitForRenewal(context: Context, claim: GateClaim, refusal: DomainError): Promise<void> {
+/** Whether Apple refused, again and again, what comes before every write, e.g. the claim of the library. */
+async function isFinal(context: Context, claim: GateClaim, failure: AppleFailure): Promise<boolean> {
+  if (failure.kind !== 'REJECTED' || failure.appleErrorNumber === undefined) return false;
+  const { organizationId, tokenId } = claim;
+  const gate = await context.prisma.tokenGate.findUnique({
+    where: { organizationId_tokenId: { organizationId, tokenId } },
+  });
+  return (gate?.attempts ?? 0) >= maxRefusals;
+}
+
+/** Waiting longer is in vain: the tasks end with Apple's number, and their seats are free. */
+async function giveUp(context: Context, claim: GateClaim, failure: AppleFailure): Promise<void> {
+  const refusal = new AppleRefusedError(failure.appleErrorNumber ?? null, failure.message);
+  await waitForRenewal(context, claim, refusal, 0);
+  await underGateClaim(context, claim, (tx) => noteProgress(tx, claim));
+}
+
+/**
+ * The token can't be used, or the database is a copy: the tasks wait for people, and give their seats back when nobody
+ * comes within `patience` milliseconds.
+ */
+export function waitForRenewal(
+  context: Context,
+  claim: GateClaim,
+  refusal: DomainError,
+  patience = context.settings.renewalWait,
+): Promise<void> {
   const waitsFor = refusal instanceof InstallationNotConfirmedError ? 'INSTALLATION' : 'TOKEN_RENEWAL';
   return underGateClaim(context, claim, async (tx) => {
     const now = context.clock.now();
     const tasks = (await lockOpenTasks(tx, claim)).map(({ id, waitsFor: before, waitsUntil }) => {
-      const since = before === waitsFor ? waitsUntil : null;
-      return { id, until: since ?? new Date(now.getTime() + context.settings.renewalWait) };
+      const since = patience > 0 && before === waitsFor ? waitsUntil : null;
+      return { id, until: since ?? new Date(now.getTime() + patience) };
     });
     const patient = tasks.filter((task) => task.until > now);
     const over = tasks.filter((task) => task.until <= now).map((task) => task.id);
     const settled = await giveBack(context, tx, claim, over, refusal, now);
     const times = [...patient.map((task) => task.until), ...(await nextPolls(tx, claim, now))];
     await comeBackAt(tx, claim, times.length > 0 ? new Date(Math.min(...times.map((time) => time.getTime()))) : null);
-    const cause = { code: refusal.code, message: refusal.message, appleErrorNumber: null };
+    const appleErrorNumber = refusal instanceof AppleRefusedError ? refusal.appleErrorNumber : null;
+    const cause = { code: refusal.code, message: refusal.message, appleErrorNumber };
     await endSettledTasks(tx, claim.organizationId, over, now, cause);
     await endSettledTasks(
       tx,

@@ -3,7 +3,7 @@ import { sql } from '../../db/transaction.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { InstallationNotConfirmedError, TokenExpiredError, TokenNotUsableError } from '../errors.ts';
 import { AppleFailure } from '../ports.ts';
-import { setRunning } from '../task/change.ts';
+import { setRunning, setWaiting } from '../task/change.ts';
 import { ClaimLostError, claimGate, type GateClaim, underGateClaim } from '../task/claim.ts';
 import { publishProgress } from '../task/events.ts';
 import { lockTasks } from '../task/settle.ts';
@@ -43,7 +43,7 @@ function takeOverSent(context: Context, claim: GateClaim): Promise<unknown> {
 }
 
 async function workUntilIdle(context: Context, claim: GateClaim): Promise<void> {
-  const manner: SendingManner = { oneAssetAtATime: new Set() };
+  const manner: SendingManner = new Map();
   for (;;) {
     while (
       (await pollNext(context, claim)) ||
@@ -68,8 +68,9 @@ function comeBack(context: Context, claim: GateClaim): Promise<Date | null> {
     const open = sql`c.organization_id = ${organizationId} AND c.token_id = ${tokenId} AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`;
     await tx.$executeRaw(sql`
       UPDATE token_gate SET suspended_until = NULL, attempts = 0 WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`);
-    const calls = await tx.$queryRaw<{ taskId: bigint; next: Date | null }[]>(sql`
-      SELECT c.task_id AS "taskId", min(c.next_poll_at) AS next FROM apple_call c WHERE ${open} GROUP BY 1 ORDER BY 1`);
+    const calls = await tx.$queryRaw<{ taskId: bigint; next: Date | null; putOff: boolean }[]>(sql`
+      SELECT c.task_id AS "taskId", min(c.next_poll_at) AS next, bool_and(c.error_number IS NOT NULL) AS "putOff"
+      FROM apple_call c WHERE ${open} GROUP BY 1 ORDER BY 1`);
     await lockTasks(
       tx,
       organizationId,
@@ -78,8 +79,11 @@ function comeBack(context: Context, claim: GateClaim): Promise<Date | null> {
     const times = calls.flatMap((call) => (call.next ? [call.next.getTime()] : []));
     const next = times.length > 0 ? new Date(Math.min(...times)) : null;
     if (next) await wakeWriter(tx, claim, next);
-    for (const { taskId } of calls) {
-      await setRunning(tx, { organizationId, taskId }, 'CONFIRMING', context.clock.now());
+    for (const call of calls) {
+      const task = { organizationId, taskId: call.taskId };
+      const now = context.clock.now();
+      if (call.putOff && call.next) await setWaiting(tx, task, 'APPLE', call.next, now);
+      else await setRunning(tx, task, 'CONFIRMING', now);
     }
     return next;
   });

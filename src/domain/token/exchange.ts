@@ -2,7 +2,7 @@
 import { json, moment, type Sql, sql, transaction } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
 import { AppleFailure, type Credential, type Envelope } from '../ports.ts';
-import { blockGate, type TokenKey, takeSlot } from './gate.ts';
+import { blockGate, distrustLimits, forgetRefusals, pauseGate, type TokenKey, takeSlot } from './gate.ts';
 import { doubtWait } from './probe-time.ts';
 import { isReadable, isWritable, type TokenState, tokenRefusal, tokenState } from './state.ts';
 import { wakeGuardian } from './wake-guardian.ts';
@@ -33,17 +33,21 @@ export async function exchange<T extends Envelope | null>(
   options: { requests?: number } = {},
 ): Promise<T> {
   const { requests = 1 } = options;
+  let refusals = 0;
   for (let request = 0; request < requests; request++) {
-    await takeSlot(services, token, use === 'SYNC' ? 'SYNC' : 'OTHER');
+    ({ refusals } = await takeSlot(services, token, use === 'SYNC' ? 'SYNC' : 'OTHER'));
   }
   const credential = await services.secrets.open(token.secretJwe, secretRow(token.mdmId));
   try {
     const answer = await call(credential, token);
     if (answer) await noteHolder(services, token, answer);
+    if (answer && refusals > 0) await forgetRefusals(services, token);
     return answer;
   } catch (error) {
-    if (error instanceof AppleFailure) await noteFailure(services, token, error);
-    throw error;
+    if (!(error instanceof AppleFailure)) throw error;
+    const failure = await holdCalls(services, token, error);
+    await noteFailure(services, token, failure);
+    throw failure;
   }
 }
 
@@ -96,6 +100,17 @@ async function noteHolder(services: Services, token: TokenRow, { holder }: Envel
   }
 }
 
+/**
+ * What a refusal means for all calls of the token, in every process: until the time that Apple names, whatever else the
+ * answer was, or for a pause of our own after a 429, none is made. Gives the failure with the wait.
+ */
+async function holdCalls(services: Services, token: TokenRow, failure: AppleFailure): Promise<AppleFailure> {
+  if (failure.kind === 'RATE_LIMITED' || failure.kind === 'LIMIT_EXCEEDED') await distrustLimits(services, token);
+  if (failure.retryAfter !== undefined) await blockGate(services, token, failure.retryAfter);
+  else if (failure.kind === 'RATE_LIMITED') return failure.withRetryAfter(await pauseGate(services, token));
+  return failure;
+}
+
 async function noteFailure(services: Services, token: TokenRow, failure: AppleFailure): Promise<void> {
   const now = services.clock.now();
   const cause = sql`condition_cause = ${json({ appleErrorNumber: failure.appleErrorNumber ?? null, at: now })}`;
@@ -103,10 +118,6 @@ async function noteFailure(services: Services, token: TokenRow, failure: AppleFa
   const refused = sql`AND secret_jwe = ${token.secretJwe}`;
   const doubt = sql`probe_at = least(probe_at, ${moment(new Date(now.getTime() + doubtWait))})`;
   switch (failure.kind) {
-    case 'RATE_LIMITED':
-    case 'UNAVAILABLE':
-      if (failure.retryAfter !== undefined) await blockGate(services, token, failure.retryAfter);
-      return;
     case 'TOKEN_EXPIRED':
       // Apple knows it better than the date in the file.
       await note(services, token, sql`expires_at = least(expires_at, ${moment(now)}), ${cause}`, refused);

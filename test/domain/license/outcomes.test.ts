@@ -108,14 +108,45 @@ test('an internal error at Apple for single devices passes by itself: they are s
   expect(callsOf(world, 'associateAssets').map((call) => call.body!.serialNumbers)).toEqual([5, 1]);
 });
 
-test('an internal error that never passes ends after five tries', async () => {
+test('§14 an internal error of single items (9603): five sends at once, then in minutes, then its end; the writer is not held up', async () => {
   const app = await giveApp(world, token);
-  const devices = await makeDevices(world, 1);
-  faultOnce(world, eventFault({ failAfter: 0, errorNumber: 9603 }), 'associateAssets', 50);
-  const taskId = await associate(world, app, devices);
-  await world.settle();
-  expect(await failuresOf(world, taskId)).toMatchObject([{ code: 'APPLE_9603', appleErrorNumber: 9603 }]);
+  const [sick, well] = [await makeDevices(world, 1), await makeDevices(world, 2)];
+  const serial = await serialOf(sick[0]!);
+  faultOnce(world, eventFault({ failTargets: [serial], errorNumber: 9603 }), 'associateAssets', 50);
+  const taskId = await associate(world, app, sick);
+  for (let round = 0; round < 8; round++) {
+    await world.work();
+    await world.clock.advance(1_000);
+  }
   expect(callsOf(world, 'associateAssets')).toHaveLength(5);
+  const waiting = await taskOf(world, taskId);
+  expect(waiting).toMatchObject({ state: 'WAITING', waitsFor: 'APPLE' });
+  expect(waiting.waitsUntil!.getTime() - world.clock.now().getTime()).toBeGreaterThan(50_000);
+  const other = await associate(world, app, well);
+  await world.work();
+  await world.clock.advance(1_000);
+  await world.work();
+  expect(await taskOf(world, other)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL' });
+  await world.settle(30_000);
+  expect(await failuresOf(world, taskId)).toMatchObject([{ code: 'APPLE_9603', appleErrorNumber: 9603 }]);
+  expect(callsOf(world, 'associateAssets')).toHaveLength(9 + 1);
+});
+
+test('§14 maintenance (9644) of single items: sent again in minutes, not at once, and given in the end', async () => {
+  const app = await giveApp(world, token);
+  const devices = await makeDevices(world, 3);
+  faultOnce(world, eventFault({ failTargets: [await serialOf(devices[0]!)], errorNumber: 9644 }), 'associateAssets', 8);
+  const started = world.clock.now().getTime();
+  const taskId = await associate(world, app, devices);
+  await world.work();
+  await world.clock.advance(1_000);
+  await world.work();
+  expect(await taskOf(world, taskId)).toMatchObject({ state: 'WAITING', waitsFor: 'APPLE', completed: 2n });
+  await world.settle(30_000);
+  expect(await taskOf(world, taskId)).toMatchObject({ outcome: 'ALL', completed: 3n, failed: 0n });
+  const at = callsOf(world, 'associateAssets').map((call) => (Date.parse(call.at) - started) / 60_000);
+  expect(at).toHaveLength(9);
+  expect(at.slice(1).every((moment, index) => moment - at[index]! >= 1)).toBe(true);
 });
 
 for (const repeat of ['success', 'failure'] as const) {

@@ -218,11 +218,11 @@ test('a seat that was taken back can be given to another device at once', async 
   expect(await liveOf(world, app)).toMatchObject([{ deviceId: second, state: 'CONFIRMED' }]);
 });
 
-test('a revoke whose items were kept can be tried anew, with five sends of its own', async () => {
+test('a revoke whose items were kept can be tried anew, with sends of its own', async () => {
   const { app, devices } = await held(1);
-  faultOnce(world, eventFault({ failAfter: 0, errorNumber: 9603 }), 'disassociateAssets', 5);
+  faultOnce(world, eventFault({ failAfter: 0, errorNumber: 9603 }), 'disassociateAssets', 9);
   const failed = await revoke(world, app, devices);
-  await world.settle();
+  await world.settle(30_000);
   expect(await failuresOf(world, failed)).toMatchObject([{ code: 'APPLE_9603' }]);
   expect(await liveOf(world, app)).toMatchObject([{ state: 'CONFIRMED', revokeTaskId: null, callId: null }]);
   const again = await revoke(world, app, devices);
