@@ -227,3 +227,13 @@ describe('F8 events that go wrong', () => {
     expect(names(await sweep(`&adamId=${school.twentyFive}`))).toEqual(['S1', 'S3', 'S4']);
   });
 });
+
+it('F8 what was held back is in the journal as soon as the clock was moved', async () => {
+  const { ask, admin, clock } = await bench();
+  admin.faults.add({ fault: { kind: 'latency', ms: 5000 } });
+  const waiting = ask('/users');
+  await expect.poll(() => admin.faults.list()[0]?.used).toBe(1);
+  await clock.advance(5000);
+  expect(admin.journal()).toHaveLength(1);
+  await waiting;
+});
