@@ -10,7 +10,8 @@ export type JobName =
   | 'refresh-metadata'
   | 'guard-token'
   | 'remove-token'
-  | 'forget-licenses';
+  | 'forget-licenses'
+  | 'reconcile-token';
 
 /** A wake-up call. It carries ids only and may come twice. */
 export interface Job {

@@ -48,6 +48,10 @@ export interface Settings {
   metadataEvery: number;
   /** Most apps of one token whose known metadata is asked for again at a time; the others follow ten minutes later. */
   metadataApps: number;
+  /** Milliseconds for which a sync that reads changes only may follow one that read the whole library. */
+  fullSyncEvery: number;
+  /** Hour of the night, in the organization's time zone, from which libraries are read whole; null never does. */
+  reconcileHour: number | null;
   /** Days after which task events are deleted. */
   taskEventDays: number;
   /** Days for which a task is kept after its end, with its failures and its calls to Apple. */

@@ -75,6 +75,23 @@ export const TaskStateEnum = builder.enumType('TaskState', {
   }),
 });
 
+export const CountSourceEnum = builder.enumType('CountSource', {
+  description: 'What told Russet how many licenses there are.',
+  values: described({
+    SYNC: "Apple's lists were read.",
+    NOTIFICATION: 'Apple told by itself.',
+    SETTLEMENT: "Apple settled a write of Russet's.",
+  }),
+});
+
+export const SyncModeEnum = builder.enumType('SyncMode', {
+  description: 'How a sync reads a library.',
+  values: described({
+    FULL: 'All of it, license by license.',
+    CHANGES: 'What changed since the last sync, and whatever Apple counts differently.',
+  }),
+});
+
 export const TaskOutcomeEnum = builder.enumType('TaskOutcome', {
   description: 'How much of what was asked for was granted.',
   values: described({ ALL: 'All items.', SOME: 'Some items.', NONE: 'No item.' }),

@@ -3,6 +3,7 @@ import { InvalidInputError } from '../domain/errors.ts';
 import { abortable } from './abortable.ts';
 import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
+import { CountSourceEnum } from './enums.ts';
 import { optionalRowId, rowIds } from './ids.ts';
 import { needs } from './rights.ts';
 import { TokenRef } from './token.ts';
@@ -47,12 +48,24 @@ export const LicenseCountsRef = builder.objectRef<AppCounts>('LicenseCounts').im
     }),
     drift: t.expose('drift', {
       type: 'Count',
-      description: 'What Russet counts as held, less what Apple last counted; it is being read again when not 0.',
+      description: 'What Russet counts as held, less what Apple last counted; looked into when it stays other than 0.',
     }),
     asOf: t.expose('asOf', {
       type: 'DateTime',
       nullable: true,
-      description: "Age of the oldest of Apple's numbers in the sum; null without a token.",
+      description:
+        "From when on it is right by Apple's word: its numbers were read, or it told or settled something. Of a sum, the oldest moment; null without a token.",
+    }),
+    source: t.expose('source', { type: CountSourceEnum, description: 'What `asOf` is the moment of.' }),
+    lastDrift: t.expose('lastDrift', {
+      type: 'Count',
+      description:
+        'What the last comparison with Apple, license by license, had to correct: licenses that Russet counted too many, or below 0 too few.',
+    }),
+    reconciledAt: t.expose('reconciledAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When that was; null before the first time. Of a sum, of the part that waits longest.',
     }),
   }),
 });

@@ -2,6 +2,7 @@ import type { PoolOfToken } from '../domain/app/pool-row.ts';
 import type { AppRow } from '../domain/app/row.ts';
 import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
+import { CountSourceEnum } from './enums.ts';
 import { rowNode } from './row-node.ts';
 import { TokenRef } from './token.ts';
 
@@ -40,7 +41,29 @@ rowNode(LicensePoolRef, 'pools', {
     deviceAssignable: t.exposeBoolean('deviceAssignable', { description: 'Apple licenses it to devices.' }),
     revocable: t.exposeBoolean('revocable', { description: 'Licenses can be taken back.' }),
     supportedPlatforms: t.exposeStringList('supportedPlatforms', { description: 'Platforms that Apple names for it.' }),
-    asOf: t.expose('asOf', { type: 'DateTime', description: "When Apple's numbers were read." }),
+    asOf: t.expose('asOf', {
+      type: 'DateTime',
+      description: "From when on the counts are right by Apple's word.",
+    }),
+    readAt: t.expose('readAt', {
+      type: 'DateTime',
+      description: "When Apple's own numbers, `total` among them, were read.",
+    }),
+    source: t.expose('source', { type: CountSourceEnum, description: 'What `asOf` is the moment of.' }),
+    lastDrift: t.expose('lastDrift', {
+      type: 'Count',
+      description:
+        'What the last comparison with Apple, license by license, had to correct: licenses that Russet counted too many, or below 0 too few.',
+    }),
+    reconciledAt: t.expose('reconciledAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When that was; null before the first time. Of a sum, of the part that waits longest.',
+    }),
+    corrected: t.expose('corrected', {
+      type: 'Count',
+      description: 'How many licenses that comparison found or ended.',
+    }),
     goneAt: t.expose('goneAt', {
       type: 'DateTime',
       nullable: true,

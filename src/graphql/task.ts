@@ -1,6 +1,6 @@
 import type { TaskCause } from '../domain/task/change.ts';
 import { builder } from './builder.ts';
-import { TaskKindEnum, TaskOutcomeEnum, TaskStateEnum } from './enums.ts';
+import { SyncModeEnum, TaskKindEnum, TaskOutcomeEnum, TaskStateEnum } from './enums.ts';
 import { globalId, nodeKey, optionalRowId, rowId } from './ids.ts';
 import { needs } from './rights.ts';
 import { TokenRef } from './token.ts';
@@ -55,6 +55,11 @@ builder.prismaNode('Task', {
     kind: t.expose('kind', { type: TaskKindEnum, description: 'What kind of work it is.' }),
     state: t.expose('state', { type: TaskStateEnum, description: 'Where it stands.' }),
     phase: t.exposeString('phase', { nullable: true, description: 'What it is at, in the words of its kind.' }),
+    mode: t.expose('syncMode', {
+      type: SyncModeEnum,
+      nullable: true,
+      description: 'How a sync reads; null until that is decided, and for other work.',
+    }),
     waitsFor: t.exposeString('waitsFor', {
       nullable: true,
       description: 'What it waits for; set exactly while WAITING.',

@@ -283,7 +283,12 @@ const SkippedSyncRef = builder.objectRef<{ tokenId: bigint; state: string }>('Sk
 
 const SyncLicensesInput = builder.inputType('SyncLicensesInput', {
   description: 'Which libraries to read.',
-  fields: (t) => ({ tokenIds: t.idList({ description: 'Global ids of their tokens; all tokens when absent.' }) }),
+  fields: (t) => ({
+    tokenIds: t.idList({ description: 'Global ids of their tokens; all tokens when absent.' }),
+    full: t.boolean({
+      description: 'Read all of each library, license by license, also where the changes since the last sync would do.',
+    }),
+  }),
 });
 
 const SyncLicensesPayload = builder
@@ -306,5 +311,6 @@ mutation('syncLicenses', {
   input: SyncLicensesInput,
   payload: SyncLicensesPayload,
   failures: [failures.NotFoundError, failures.TokenExpiredError, failures.TokenNotUsableError],
-  run: ({ domain }, { tokenIds }) => syncLicenses(domain, { tokenIds: rowIds('Token', tokenIds, ['tokenIds']) }),
+  run: ({ domain }, { tokenIds, full }) =>
+    syncLicenses(domain, { tokenIds: rowIds('Token', tokenIds, ['tokenIds']), full }),
 });

@@ -131,7 +131,17 @@ rowNode(TokenRef, 'tokens', {
     syncedAt: t.expose('syncedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When a sync last read all of it.',
+      description: 'When a sync last brought it up to date.',
+    }),
+    fullySyncedAt: t.expose('fullSyncedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When a sync last read all of it, license by license.',
+    }),
+    nextFullSyncAt: t.expose('fullDueAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When Russet reads all of it by itself.',
     }),
   }),
 });

@@ -5,6 +5,7 @@ import { refreshMetadata } from '../domain/app/refresh-metadata.ts';
 import { type Services, systemContext } from '../domain/context.ts';
 import { reserveBlocks } from '../domain/license/reserve-blocks.ts';
 import { writeLicenses } from '../domain/license/write-licenses.ts';
+import { reconcileToken } from '../domain/sync/reconcile.ts';
 import { refreshAsset } from '../domain/sync/refresh-asset.ts';
 import { runSync } from '../domain/sync/run.ts';
 import { traceTask } from '../domain/task/trace.ts';
@@ -39,6 +40,8 @@ export const jobs: Record<JobName, JobHandler> = {
   'forget-licenses': (services, payload, correlationId) =>
     forgetLicenses(services, tokenKey.parse(payload), correlationId),
   'guard-token': (services, payload, correlationId) => guardToken(services, tokenKey.parse(payload), correlationId),
+  'reconcile-token': (services, payload, correlationId) =>
+    reconcileToken(services, tokenKey.parse(payload), correlationId),
   'refresh-asset': (services, payload, correlationId) => {
     const { adamId, ...token } = assetKey.parse(payload);
     return refreshAsset(services, token, adamId, correlationId);

@@ -90,6 +90,8 @@ const services = z.object({
   IDEMPOTENCY_DAYS: whole(1, 365, 7),
   TOKEN_EXPIRING_DAYS: whole(1, 365, 30),
   METADATA_HOURS: whole(1, 720, 24),
+  FULL_SYNC_HOURS: whole(1, 720, 24),
+  RECONCILE_HOUR: whole(0, 23, 1),
   METADATA_APPS: whole(1, 100_000, 1_000),
   TOKEN_NOTICE_DAYS: days.default([60, 30, 15, 7, 1]),
   TOKEN_PROBE_HOURS: z.preprocess(
@@ -185,6 +187,8 @@ function settingsOf(mode: Config['mode'], values: z.output<typeof services>): Se
     installationId: values.INSTALLATION_ID ?? null,
     renewalWait: 86_400_000,
     metadataEvery: values.METADATA_HOURS * 3_600_000,
+    fullSyncEvery: values.FULL_SYNC_HOURS * 3_600_000,
+    reconcileHour: values.RECONCILE_HOUR,
     metadataApps: values.METADATA_APPS,
     taskEventDays: values.TASK_EVENT_DAYS,
     taskDays: values.TASK_DAYS,

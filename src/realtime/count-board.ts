@@ -37,6 +37,6 @@ function isSame(left: AppCounts, right: AppCounts | undefined): boolean {
   return fields.every((field) => comparable(left[field]) === comparable(right[field]));
 }
 
-function comparable(value: AppCounts[keyof AppCounts]): bigint | boolean | number | null {
+function comparable(value: AppCounts[keyof AppCounts]): bigint | boolean | number | string | null {
   return value instanceof Date ? value.getTime() : value;
 }

@@ -58,7 +58,11 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('removeAsset' as const), adamId }) },
 );
 /** Changes before a sync, and changes between its pages. */
-const round = fc.record({ before: fc.array(change, { maxLength: 6 }), within: fc.array(change, { maxLength: 5 }) });
+const round = fc.record({
+  before: fc.array(change, { maxLength: 6 }),
+  within: fc.array(change, { maxLength: 5 }),
+  full: fc.boolean(),
+});
 
 /** What Apple does not allow, e.g. a seat too many, does not happen. */
 function apply(one: Change): void {
@@ -72,30 +76,31 @@ function apply(one: Change): void {
   }
 }
 
-test('F3 F8 whatever happens at Apple before and during syncs, after a quiet one licenses, pools and ledger are right', async () => {
+test('F3 F8 whatever happens at Apple before and during syncs, whole ones or of changes, after a quiet one licenses, pools and ledger are right', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(round, { minLength: 1, maxLength: 4 }),
       fc.integer({ min: 1, max: 5 }),
-      async (rounds, pageSize) => {
+      fc.boolean(),
+      async (rounds, pageSize, full) => {
         const tenant = await newTenant(world);
         const { admin } = world.simulator;
         admin.loadScenario({ scenario });
         admin.setOptions({ pageSize });
         const tokenId = await tenant.upload('p');
-        for (const { before, within } of rounds) {
+        for (const { before, within, full } of rounds) {
           before.forEach(apply);
           const left = [...within];
           const undo = bendAnswers(world, 'readAssignments', async (page) => {
             for (const one of left.splice(0, 2)) apply(one);
             return page;
           });
-          const task = await tenant.sync(tokenId);
+          const task = await tenant.sync(tokenId, full);
           undo();
           expect(task.state).toBe('SUCCEEDED');
           await expectBalance(world, tokenId);
         }
-        expect((await tenant.sync(tokenId)).state).toBe('SUCCEEDED');
+        expect((await tenant.sync(tokenId, full)).state).toBe('SUCCEEDED');
         await expectRightBooks(world, tokenId, uId);
         const pools = await world.database.prisma.licensePool.findMany({ where: { tokenId, goneAt: null } });
         expect(pools.map((pool) => [pool.adamId, pool.unlimited ? null : pool.total]).sort()).toEqual(

@@ -73,6 +73,9 @@ test('F3 first the present counts of each app, then each change, with the age of
     drift: -1n,
     deviceAssignable: true,
     asOf,
+    source: 'SYNC',
+    lastDrift: 0n,
+    reconciledAt: null,
   } satisfies AppCounts);
   expect(await take(reader)).toMatchObject({ appId: two, total: 5n, available: 5n, used: 0n });
   await move(two, { total: 30 });

@@ -35,6 +35,8 @@ export const testSettings: Settings = {
   renewalWait: 86_400_000,
   metadataEvery: 86_400_000,
   metadataApps: 1_000,
+  fullSyncEvery: 86_400_000,
+  reconcileHour: null,
   taskEventDays: 30,
   taskDays: 396,
   idempotencyDays: 7,

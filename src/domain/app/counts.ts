@@ -2,6 +2,8 @@
 import type { Rows } from '../../db/rows.ts';
 import { shape } from '../../db/shape.ts';
 import { ids, nothing, type Sql, sql } from '../../db/transaction.ts';
+import type { CountSource } from '../../generated/prisma/enums.ts';
+import { countedAt, countSource } from './counted.ts';
 
 /** The seats of one app: over all tokens, or those of one. `total = available + used − overdrawn`, unless unlimited. */
 export interface AppCounts {
@@ -25,8 +27,14 @@ export interface AppCounts {
   drift: bigint;
   /** Apple licenses it to devices. */
   deviceAssignable: boolean;
-  /** Age of the oldest of Apple's numbers in the sum; null without a pool. */
+  /** From when on the oldest number of the sum is right, by Apple's word; null without a pool. */
   asOf: Date | null;
+  /** What said so of that number. */
+  source: CountSource;
+  /** Licenses that Russet counted too many before the last comparison with Apple, license by license. */
+  lastDrift: bigint;
+  /** When the pool that waits longest was compared last; null when none was. */
+  reconciledAt: Date | null;
 }
 
 /** What to count. */
@@ -57,10 +65,13 @@ const countsShape = shape<Row>({
     overdrawn: 'coalesce(sum(greatest(p.held + p.reserved - p.total, 0)) FILTER (WHERE NOT p.unlimited), 0)::bigint',
     drift: 'sum(p.held - p.apple_assigned)::bigint',
     deviceAssignable: 'bool_or(p.device_assignable)',
-    asOf: 'min(p.apple_as_of)',
+    asOf: `min(${countedAt})`,
+    source: `(array_agg(${countSource} ORDER BY ${countedAt}))[1]`,
+    lastDrift: 'sum(p.last_drift)::bigint',
+    reconciledAt: 'min(p.reconciled_at)',
   },
-  bigints: ['appId', 'total', 'available', 'used', 'pending', 'retired', 'overdrawn', 'drift'],
-  moments: ['asOf'],
+  bigints: ['appId', 'total', 'available', 'used', 'pending', 'retired', 'overdrawn', 'drift', 'lastDrift'],
+  moments: ['asOf', 'reconciledAt'],
 });
 
 const pools = sql`license_pool p JOIN token t ON t.organization_id = p.organization_id AND t.id = p.token_id`;
@@ -120,5 +131,8 @@ export function noSeats(appId: bigint, tokenId: bigint | null): AppCounts {
     drift: 0n,
     deviceAssignable: false,
     asOf: null,
+    source: 'SYNC',
+    lastDrift: 0n,
+    reconciledAt: null,
   };
 }

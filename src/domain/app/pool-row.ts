@@ -2,7 +2,9 @@
 import type { Rows } from '../../db/rows.ts';
 import { shape } from '../../db/shape.ts';
 import { ids, type Sql, sql } from '../../db/transaction.ts';
+import type { CountSource } from '../../generated/prisma/enums.ts';
 import { type TokenRow, tokenShape, tokenTables } from '../token/row.ts';
+import { countedAt, countSource } from './counted.ts';
 
 /** One pool and its token. */
 export interface PoolRow {
@@ -23,7 +25,15 @@ export interface PoolRow {
   deviceAssignable: boolean;
   revocable: boolean;
   supportedPlatforms: string[];
+  /** When Apple last said something that moved or confirmed the counts, and how. */
   asOf: Date;
+  source: CountSource;
+  /** When Apple's own numbers were read. */
+  readAt: Date;
+  /** When it was last compared with Apple license by license, and what that had to correct. */
+  reconciledAt: Date | null;
+  lastDrift: bigint;
+  corrected: bigint;
   goneAt: Date | null;
 }
 
@@ -43,11 +53,28 @@ const poolShape = shape<PoolRow>({
     deviceAssignable: 'p.device_assignable',
     revocable: 'p.revocable',
     supportedPlatforms: 'to_json(p.supported_platforms)',
-    asOf: 'p.apple_as_of',
+    asOf: countedAt,
+    source: countSource,
+    readAt: 'p.apple_as_of',
+    reconciledAt: 'p.reconciled_at',
+    lastDrift: 'p.last_drift',
+    corrected: 'p.corrected',
     goneAt: 'p.gone_at',
   },
-  bigints: ['id', 'appId', 'tokenId', 'total', 'used', 'reserved', 'available', 'retired', 'drift'],
-  moments: ['asOf', 'goneAt'],
+  bigints: [
+    'id',
+    'appId',
+    'tokenId',
+    'total',
+    'used',
+    'reserved',
+    'available',
+    'retired',
+    'drift',
+    'lastDrift',
+    'corrected',
+  ],
+  moments: ['asOf', 'readAt', 'reconciledAt', 'goneAt'],
 });
 
 /** A pool with its token. */

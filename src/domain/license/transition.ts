@@ -10,56 +10,37 @@
  */
 import { ring } from '../../db/notify.ts';
 import { moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
+import { Prisma } from '../../generated/prisma/client.ts';
 import { type Actor, actorLabel } from '../actor.ts';
+import { countMark, driftMark, sourceOf } from './count-marks.ts';
+import { type Rule, rules, type TransitionKind } from './rules.ts';
 
-interface Rule {
+export type { TransitionKind };
+
+interface Manner {
   /** States as literals: only so can PostgreSQL prove that its partial indexes apply. */
   from: Sql;
-  to: string;
-  held: -1 | 0 | 1;
-  reserved: -1 | 0 | 1;
-  ends: boolean;
   /** Columns that always follow. */
-  set?: Sql;
+  set: Sql | undefined;
 }
 
-const requested = sql`('REQUESTED')`;
-const pending = sql`('PENDING_AT_APPLE')`;
-const asked = sql`('REQUESTED', 'PENDING_AT_APPLE')`;
-const confirmed = sql`('CONFIRMED')`;
-const revoking = sql`('REVOKE_REQUESTED', 'REVOKE_PENDING')`;
-const live = sql`('CONFIRMED', 'REVOKE_REQUESTED', 'REVOKE_PENDING')`;
-
 const unsent = sql`call_id = NULL`;
-const fresh = sql`call_id = NULL, sends = 0`;
-const free = sql`call_id = NULL, revoke_task_id = NULL`;
+/** Columns that follow a step wherever it happens. */
+const sets: Partial<Record<TransitionKind, Sql>> = {
+  RESEND: unsent,
+  REQUEST_REVOKE: sql`call_id = NULL, sends = 0`,
+  RESEND_REVOKE: unsent,
+  KEEP: sql`call_id = NULL, revoke_task_id = NULL`,
+};
 
-/** Which state may follow which, and what it moves in the pool. */
-const rules = {
-  SEND: { from: requested, to: 'PENDING_AT_APPLE', held: 0, reserved: 0, ends: false },
-  CONFIRM: { from: asked, to: 'CONFIRMED', held: 1, reserved: -1, ends: false },
-  FAIL: { from: asked, to: 'FAILED', held: 0, reserved: -1, ends: true },
-  CANCEL: { from: requested, to: 'FAILED', held: 0, reserved: -1, ends: true },
-  RESEND: { from: pending, to: 'REQUESTED', held: 0, reserved: 0, ends: false, set: unsent },
-  REQUEST_REVOKE: { from: confirmed, to: 'REVOKE_REQUESTED', held: 0, reserved: 0, ends: false, set: fresh },
-  SEND_REVOKE: { from: sql`('REVOKE_REQUESTED')`, to: 'REVOKE_PENDING', held: 0, reserved: 0, ends: false },
-  RESEND_REVOKE: {
-    from: sql`('REVOKE_PENDING')`,
-    to: 'REVOKE_REQUESTED',
-    held: 0,
-    reserved: 0,
-    ends: false,
-    set: unsent,
-  },
-  REVOKE: { from: revoking, to: 'REVOKED', held: -1, reserved: 0, ends: true },
-  KEEP: { from: revoking, to: 'CONFIRMED', held: 0, reserved: 0, ends: false, set: free },
-  GONE: { from: confirmed, to: 'GONE_AT_APPLE', held: -1, reserved: 0, ends: true },
-  REMOVE_HELD: { from: live, to: 'TOKEN_REMOVED', held: -1, reserved: 0, ends: true },
-  REMOVE_RESERVED: { from: asked, to: 'TOKEN_REMOVED', held: 0, reserved: -1, ends: true },
-} as const satisfies Record<string, Rule>;
+const kinds = Object.keys(rules) as TransitionKind[];
+const manners = Object.fromEntries(
+  kinds.map((kind) => [kind, { from: literals(rules[kind].from), set: sets[kind] }]),
+) as Record<TransitionKind, Manner>;
 
-/** The name of a transition; also the `kind` of its ledger lines. REQUEST, OPENING and FOUND come from inserts. */
-export type TransitionKind = keyof typeof rules;
+function literals(states: readonly string[]): Sql {
+  return Prisma.raw(`(${states.map((state) => `'${state}'`).join(', ')})`);
+}
 
 /** Why items were not done, and in whose list of failures they stand. */
 export interface TransitionFailure {
@@ -103,8 +84,9 @@ export async function lockPools(tx: Tx, organizationId: bigint, pools: Sql): Pro
 /** Moves every license that `where` names and the rule allows. */
 export async function transition(tx: Tx, kind: TransitionKind, options: TransitionOptions): Promise<Moved> {
   const rule: Rule = rules[kind];
+  const manner = manners[kind];
   const { organizationId, where } = options;
-  const from = sql`l.organization_id = ${organizationId} AND l.state IN ${rule.from} AND (${where})`;
+  const from = sql`l.organization_id = ${organizationId} AND l.state IN ${manner.from} AND (${where})`;
   await lockPools(tx, organizationId, sql`SELECT l.pool_id FROM license l WHERE ${from}`);
   const now = moment(options.now);
   const ended = rule.ends ? sql`, ended_at = ${now}, end_reason = ${options.reason ?? kind}` : nothing;
@@ -112,7 +94,7 @@ export async function transition(tx: Tx, kind: TransitionKind, options: Transiti
     WITH before AS MATERIALIZED (
       SELECT l.id, l.task_id, l.revoke_task_id FROM license l WHERE ${from} ORDER BY l.id FOR NO KEY UPDATE
     ), moved AS (
-      UPDATE license l SET state = ${rule.to}::"LicenseState", changed_at = ${now} ${ended} ${also(rule.set)} ${also(options.set)}
+      UPDATE license l SET state = ${rule.to}::"LicenseState", changed_at = ${now} ${ended} ${also(manner.set)} ${also(options.set)}
       FROM before b WHERE l.organization_id = ${organizationId} AND l.id = b.id
       RETURNING l.id, l.pool_id, b.task_id, b.revoke_task_id, l.app_id, l.device_id, l.serial_number
     ), written AS (
@@ -120,7 +102,7 @@ export async function transition(tx: Tx, kind: TransitionKind, options: Transiti
       SELECT ${organizationId}, ${now}, pool_id, id, ${kind}, ${rule.held}, ${rule.reserved}, ${options.taskId ?? null}::bigint,
              ${options.appleEventId ?? null}, ${actorLabel(options.actor)}, ${options.reason ?? null}
       FROM moved
-    ) ${posted(rule, organizationId)} ${told(options)}
+    ) ${posted(kind, options)} ${told(options)}
     SELECT task_id AS "taskId", revoke_task_id AS "revokeTaskId", count(*)::int AS count FROM moved GROUP BY 1, 2`);
   if ((rule.held !== 0 || rule.reserved !== 0) && groups.length > 0) await ring(tx, { organizationId, kind: 'counts' });
   return { count: groups.reduce((sum, group) => sum + group.count, 0), groups };
@@ -129,10 +111,16 @@ export async function transition(tx: Tx, kind: TransitionKind, options: Transiti
 const also = (columns: Sql | undefined): Sql => (columns ? sql`, ${columns}` : nothing);
 
 /** Posts what moved to the pools. */
-function posted(rule: Rule, organizationId: bigint): Sql {
+function posted(kind: TransitionKind, { organizationId, actor, now }: TransitionOptions): Sql {
+  const rule: Rule = rules[kind];
   if (rule.held === 0 && rule.reserved === 0) return nothing;
+  const held = sql`p.held + d.n * ${rule.held}`;
+  const marks =
+    rule.held === 0
+      ? nothing
+      : sql`, ${driftMark(held, sql`p.apple_assigned`, now)}, ${countMark(sourceOf(actor, kind), now)}`;
   return sql`, posted AS (
-      UPDATE license_pool p SET held = p.held + d.n * ${rule.held}, reserved = p.reserved + d.n * ${rule.reserved}
+      UPDATE license_pool p SET held = ${held}, reserved = p.reserved + d.n * ${rule.reserved} ${marks}
       FROM (SELECT pool_id, count(*) AS n FROM moved GROUP BY pool_id) d
       WHERE p.organization_id = ${organizationId} AND p.id = d.pool_id
     )`;

@@ -1,20 +1,29 @@
 /** Brings one block of Apple's assignments in, set-wise: what is known and unchanged is not written. @module */
 import { ring } from '../../db/notify.ts';
 import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
+import { countMark, driftMark } from '../license/count-marks.ts';
 import { lockPools } from '../license/transition.ts';
 import { normalizeSerial } from '../license/world.ts';
 import type { AssignmentRow } from '../ports.ts';
 import { addHolders } from './add-holders.ts';
 import { noteSeen } from './seen.ts';
 
-/** The sweep that a block belongs to. */
-export interface Sweep {
+/** What rows are read for. */
+export interface Reading {
   organizationId: bigint;
   tokenId: bigint;
-  taskId: bigint;
+  /** The sync; null when single assignments were looked up. */
+  taskId: bigint | null;
+  /** Which part of Russet reads without a sync; the notifications when absent. */
+  by?: string;
   startedAt: Date;
   /** The library is met for the first time: its assignments open the ledger. */
   opening: boolean;
+}
+
+/** The sweep that a block belongs to. */
+export interface Sweep extends Reading {
+  taskId: bigint;
 }
 
 /** What a block brought. */
@@ -47,16 +56,28 @@ interface Matched {
   unknownAssets: string[];
 }
 
-/**
- * Merges a block. Never judges a license that is under way, or that changed since the sweep began.
- * Pools are locked before any license is written, as everywhere.
- */
+/** Merges a block of a sweep and notes what it has seen. */
 export async function mergeAssignments(
   tx: Tx,
   sweep: Sweep,
   rows: readonly AssignmentRow[],
   now: Date,
 ): Promise<MergedBlock> {
+  const { seen, ...block } = await bringIn(tx, sweep, rows, now);
+  await noteSeen(tx, sweep, sweep.taskId, seen);
+  return { ...block, seen: seen.length };
+}
+
+/**
+ * Brings rows in. Never judges a license that is under way, or that changed since the reading began.
+ * Pools are locked before any license is written, as everywhere.
+ */
+export async function bringIn(
+  tx: Tx,
+  sweep: Reading,
+  rows: readonly AssignmentRow[],
+  now: Date,
+): Promise<Omit<MergedBlock, 'seen'> & { seen: bigint[] }> {
   const parts: Matched[] = [];
   for (const kind of holderKinds) parts.push(await match(tx, sweep, kind, rows));
   const fresh = parts.flatMap((part) => part.fresh);
@@ -73,16 +94,15 @@ export async function mergeAssignments(
     parts.flatMap((part) => part.back),
   );
   const seen = [...parts.flatMap((part) => part.known), ...added];
-  await noteSeen(tx, sweep, sweep.taskId, seen);
   if (added.length > 0) await ring(tx, { organizationId: sweep.organizationId, kind: 'counts' });
   const unknownAssets = [...new Set(parts.flatMap((part) => part.unknownAssets))];
-  return { seen: seen.length, added: added.length, unknownAssets };
+  return { seen, added: added.length, unknownAssets };
 }
 
 const kindOf = (part: Matched) => (part.kind === 'serial_number' ? 'DEVICE' : 'USER');
 const holdersOf = (part: Matched) => part.fresh.map((row) => row.holder);
 
-async function match(tx: Tx, sweep: Sweep, kind: HolderKind, rows: readonly AssignmentRow[]): Promise<Matched> {
+async function match(tx: Tx, sweep: Reading, kind: HolderKind, rows: readonly AssignmentRow[]): Promise<Matched> {
   const holderOf = (row: AssignmentRow) => (kind === 'serial_number' ? row.serialNumber : row.clientUserId);
   const mine = rows.filter((row) => holderOf(row) !== null);
   const holders = mine.map((row) => (kind === 'serial_number' ? normalizeSerial(row.serialNumber!) : row.clientUserId));
@@ -114,10 +134,12 @@ async function match(tx: Tx, sweep: Sweep, kind: HolderKind, rows: readonly Assi
 }
 
 /** Adds licenses that somebody else gave, their seats and their ledger lines. Ones that ended during the sweep stay ended. */
-async function add(tx: Tx, sweep: Sweep, { kind, fresh }: Matched, now: Date): Promise<bigint[]> {
+async function add(tx: Tx, sweep: Reading, { kind, fresh }: Matched, now: Date): Promise<bigint[]> {
   if (fresh.length === 0) return [];
   const { organizationId, tokenId } = sweep;
   const at = moment(now);
+  const by = sweep.by ?? (sweep.taskId === null ? 'notifications' : 'sync');
+  const source = by === 'notifications' ? 'NOTIFICATION' : 'SYNC';
   // Row by row through the index: a block is small against the table, however large that is.
   const holder =
     kind === 'serial_number'
@@ -142,18 +164,18 @@ async function add(tx: Tx, sweep: Sweep, { kind, fresh }: Matched, now: Date): P
       ON CONFLICT DO NOTHING
       RETURNING id, pool_id
     ), posted AS (
-      UPDATE license_pool p SET held = p.held + d.n FROM (SELECT pool_id, count(*) AS n FROM made GROUP BY pool_id) d
+      UPDATE license_pool p SET held = p.held + d.n, ${driftMark(sql`p.held + d.n`, sql`p.apple_assigned`, now)}, ${countMark(source, now)} FROM (SELECT pool_id, count(*) AS n FROM made GROUP BY pool_id) d
       WHERE p.organization_id = ${organizationId} AND p.id = d.pool_id
     ), written AS (
       INSERT INTO ledger (organization_id, at, pool_id, license_id, kind, held_delta, reserved_delta, task_id, actor)
-      SELECT ${organizationId}, ${at}, pool_id, id, ${sweep.opening ? 'OPENING' : 'FOUND'}, 1, 0, ${sweep.taskId}, 'system:sync' FROM made
+      SELECT ${organizationId}, ${at}, pool_id, id, ${sweep.opening ? 'OPENING' : 'FOUND'}, 1, 0, ${sweep.taskId}::bigint, ${`system:${by}`} FROM made
     )
     SELECT id FROM made`);
   return made.map((row) => row.id);
 }
 
 /** Licenses that an earlier sweep did not meet are there after all. */
-async function welcomeBack(tx: Tx, sweep: Sweep, licenseIds: readonly bigint[]): Promise<void> {
+async function welcomeBack(tx: Tx, sweep: Reading, licenseIds: readonly bigint[]): Promise<void> {
   if (licenseIds.length === 0) return;
   await tx.$executeRaw(sql`
     UPDATE license SET missed_at = NULL WHERE organization_id = ${sweep.organizationId} AND id = ANY (${ids(licenseIds)})`);

@@ -1,17 +1,22 @@
 /** One sync of one token: assets, assignments, removals, metadata. Killed anywhere, it goes on where it was. @module */
-import { sql } from '../../db/transaction.ts';
+import { sql, type Tx } from '../../db/transaction.ts';
 import { refreshMetadata } from '../app/refresh-metadata.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
+import { AppleFailure } from '../ports.ts';
 import { endTask, setRunning } from '../task/change.ts';
 import { ClaimLostError, claimTask, type TaskClaim, underTaskClaim } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { keepSyncFailure } from './failure.ts';
+import { chooseMode, setMode } from './mode.ts';
+import { nextNightOf } from './nightly.ts';
+import { noteReconciled } from './note-reconciled.ts';
 import { judgeMissing } from './removals.ts';
 import { forgetSeen, seenIsWhole } from './seen.ts';
 import { startSync } from './start.ts';
 import { sweepAssignments } from './sweep-assignments.ts';
-import { endSweep, readSweep } from './sweep-state.ts';
+import { type Ended, endChanges, endSweep, readSweep } from './sweep-state.ts';
 import { syncAssets } from './sync-assets.ts';
+import { type Changes, syncChanges } from './sync-changes.ts';
 
 /** Works on the sync until it is over, or has to wait for Apple. */
 export async function runSync(
@@ -38,6 +43,33 @@ export async function runSync(
 }
 
 async function workThrough(context: Context, claim: TaskClaim, token: TokenKey): Promise<void> {
+  if ((await chooseMode(context, claim, token)) === 'CHANGES') {
+    if (await readChanges(context, claim, token)) return;
+    await setMode(context, claim, 'FULL');
+  }
+  await readWhole(context, claim, token);
+}
+
+/** False when the whole library has to be read instead. */
+async function readChanges(context: Context, claim: TaskClaim, token: TokenKey): Promise<boolean> {
+  const changes = await syncChanges(context, claim, token, (phase) => enterPhase(context, claim, phase)).catch(
+    (error: unknown): Changes => {
+      // Apple no longer knows the version that was read last.
+      if (error instanceof AppleFailure && error.kind === 'SWEEP_LOST') return 'TOO_MUCH';
+      throw error;
+    },
+  );
+  if (changes === 'TOO_MUCH') return false;
+  if (changes.assetsRead) {
+    await enterPhase(context, claim, 'METADATA');
+    await tryMetadata(context, token);
+  }
+  await finish(context, claim, token, (tx, now) => endChanges(tx, token, changes.versions, now));
+  context.logger.info({ tokenId: String(token.tokenId), taskId: String(claim.taskId) }, 'changes of the library read');
+  return true;
+}
+
+async function readWhole(context: Context, claim: TaskClaim, token: TokenKey): Promise<void> {
   if (!(await readSweep(context.prisma, token, claim.taskId))) {
     await enterPhase(context, claim, 'ASSETS');
     await syncAssets(context, claim, token);
@@ -50,7 +82,14 @@ async function workThrough(context: Context, claim: TaskClaim, token: TokenKey):
   if (whole) await judgeMissing(context, claim, token, sweep);
   await enterPhase(context, claim, 'METADATA');
   await tryMetadata(context, token);
-  await finish(context, claim, token, whole);
+  const nextFull = await nextNightOf(context, token);
+  await finish(context, claim, token, async (tx, now) => {
+    const { startedAt } = sweep;
+    if (whole) await noteReconciled(tx, token, { taskId: claim.taskId, startedAt, now });
+    const ended = await endSweep(tx, token, whole, now, nextFull);
+    return whole ? ended : { rerun: true, rerunFull: true };
+  });
+  context.logger.info({ tokenId: String(token.tokenId), taskId: String(claim.taskId), whole }, 'library synced');
 }
 
 async function enterPhase(context: Context, claim: TaskClaim, phase: string): Promise<void> {
@@ -69,15 +108,19 @@ async function tryMetadata(context: Context, token: TokenKey): Promise<void> {
   }
 }
 
-async function finish(context: Context, claim: TaskClaim, token: TokenKey, whole: boolean): Promise<void> {
+async function finish(
+  context: Context,
+  claim: TaskClaim,
+  token: TokenKey,
+  end: (tx: Tx, now: Date) => Promise<Ended>,
+): Promise<void> {
   await underTaskClaim(context, claim, async (tx) => {
     const now = context.clock.now();
-    const { rerun } = await endSweep(tx, token, whole, now);
+    const { rerun, rerunFull } = await end(tx, now);
     // How many pages there are was an estimate while reading.
     await tx.$executeRaw(sql`
       UPDATE task SET requested = completed WHERE organization_id = ${claim.organizationId} AND id = ${claim.taskId}`);
     await endTask(tx, claim, { state: 'SUCCEEDED' }, now);
-    if (rerun || !whole) await startSync(context, tx, token.tokenId);
+    if (rerun) await startSync(context, tx, token.tokenId, { full: rerunFull });
   });
-  context.logger.info({ tokenId: String(token.tokenId), taskId: String(claim.taskId), whole }, 'library synced');
 }

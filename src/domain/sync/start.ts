@@ -11,7 +11,11 @@ import { announceTask, startTask } from '../task/start.ts';
 import { findToken, listTokens } from '../token/find.ts';
 import { isReadable, tokenRefusal, tokenState } from '../token/state.ts';
 
-const inputSchema = z.object({ tokenIds: z.array(z.bigint()).min(1).max(1000).nullish() });
+const inputSchema = z.object({
+  tokenIds: z.array(z.bigint()).min(1).max(1000).nullish(),
+  /** Reads the whole library although the changes would do. */
+  full: z.boolean().nullish(),
+});
 
 /** The sync of one token. */
 export interface StartedSync {
@@ -34,7 +38,7 @@ export interface StartedSyncs {
  */
 export async function syncLicenses(context: Context, rawInput: z.input<typeof inputSchema>): Promise<StartedSyncs> {
   requireRight(context, 'tokens:write');
-  const { tokenIds } = parseInput(inputSchema, rawInput);
+  const { tokenIds, full } = parseInput(inputSchema, rawInput);
   return transaction(context, async (tx) => {
     const tokens = tokenIds ? await findAll(context, tx, tokenIds) : await listTokens(context, tx);
     if (tokens.length === 0) throw new NotFoundError('token', ['none was uploaded yet']);
@@ -45,8 +49,8 @@ export async function syncLicenses(context: Context, rawInput: z.input<typeof in
     const readable = states.flatMap(({ token, state }) => (isReadable(state) ? [token.id] : []));
     await lockSyncs(tx, context.actor.organizationId, readable);
     const syncs: StartedSync[] = [];
-    for (const tokenId of readable) syncs.push(await startSync(context, tx, tokenId));
-    await recordAudit(context, tx, { action: 'sync.start', data: { tokens: syncs } });
+    for (const tokenId of readable) syncs.push(await startSync(context, tx, tokenId, { full: full ?? false }));
+    await recordAudit(context, tx, { action: 'sync.start', data: { tokens: syncs, full: full ?? false } });
     return { syncs, skipped: skipped.map(({ token, state }) => ({ tokenId: token.id, state })) };
   });
 }
@@ -64,25 +68,30 @@ async function lockSyncs(tx: Tx, organizationId: bigint, tokenIds: readonly bigi
     SELECT 1 FROM token_sync WHERE organization_id = ${organizationId} AND token_id = ANY (${ids(tokenIds)}) ORDER BY token_id FOR UPDATE`);
 }
 
+/** How a sync is to be. */
+export interface SyncWish {
+  /** Reads the whole library although the changes would do. */
+  full?: boolean;
+  retryOf?: bigint;
+}
+
 /** Starts or joins the sync of one token, inside a transaction. */
-export async function startSync(context: Context, tx: Tx, tokenId: bigint, retryOf?: bigint): Promise<StartedSync> {
+export async function startSync(
+  context: Context,
+  tx: Tx,
+  tokenId: bigint,
+  { full = false, retryOf }: SyncWish = {},
+): Promise<StartedSync> {
   const organizationId = context.actor.organizationId;
   await lockSyncs(tx, organizationId, [tokenId]);
-  const [running] = await tx.$queryRaw<{ id: bigint; state: string }[]>(sql`
-    SELECT t.id, t.state::text AS state FROM task_token k JOIN task t ON t.organization_id = k.organization_id AND t.id = k.task_id
-    WHERE k.organization_id = ${organizationId} AND k.token_id = ${tokenId} AND t.kind = 'SYNC' AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
-    ORDER BY t.id LIMIT 1`);
+  const running = await findOpenSync(tx, organizationId, tokenId);
   if (running) {
-    if (running.state !== 'QUEUED') {
-      await tx.$executeRaw(
-        sql`UPDATE token_sync SET rerun = true WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`,
-      );
-    }
+    await joinSync(tx, organizationId, tokenId, running, full);
     return { tokenId, taskId: running.id, joined: true };
   }
   // A wish to run once more ended with the sync that it was addressed to.
   await tx.$executeRaw(
-    sql`UPDATE token_sync SET rerun = false WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`,
+    sql`UPDATE token_sync SET rerun = false, rerun_full = false WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`,
   );
   const taskId = await startTask(context, tx, {
     kind: 'SYNC',
@@ -91,9 +100,44 @@ export async function startSync(context: Context, tx: Tx, tokenId: bigint, retry
     dueAt: context.clock.now(),
     ...(retryOf === undefined ? {} : { retryOf }),
   });
+  if (full) await wantFull(tx, organizationId, taskId);
   await wakeSync(tx, { organizationId, taskId });
   await announceTask(context, tx, taskId);
   return { tokenId, taskId, joined: false };
+}
+
+/** The sync of a token that is under way. */
+export interface OpenSync {
+  id: bigint;
+  state: string;
+}
+
+/** The one sync of the token that is under way, or null. */
+export async function findOpenSync(tx: Tx, organizationId: bigint, tokenId: bigint): Promise<OpenSync | null> {
+  const [running] = await tx.$queryRaw<OpenSync[]>(sql`
+    SELECT t.id, t.state::text AS state FROM task_token k JOIN task t ON t.organization_id = k.organization_id AND t.id = k.task_id
+    WHERE k.organization_id = ${organizationId} AND k.token_id = ${tokenId} AND t.kind = 'SYNC' AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
+    ORDER BY t.id LIMIT 1`);
+  return running ?? null;
+}
+
+async function joinSync(
+  tx: Tx,
+  organizationId: bigint,
+  tokenId: bigint,
+  running: OpenSync,
+  full: boolean,
+): Promise<void> {
+  if (running.state !== 'QUEUED') {
+    await tx.$executeRaw(sql`
+      UPDATE token_sync SET rerun = true, rerun_full = rerun_full OR ${full} WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`);
+  } else if (full) await wantFull(tx, organizationId, running.id);
+}
+
+async function wantFull(tx: Tx, organizationId: bigint, taskId: bigint): Promise<void> {
+  await tx.$executeRaw(
+    sql`UPDATE task SET sync_mode = 'FULL' WHERE organization_id = ${organizationId} AND id = ${taskId}`,
+  );
 }
 
 /** Asks a worker to look after the sync, now or at `at`. */

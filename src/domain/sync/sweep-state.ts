@@ -1,4 +1,4 @@
-import { moment, sql, type Tx } from '../../db/transaction.ts';
+import { moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { TaskClaim } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
 
@@ -32,6 +32,12 @@ export async function readSweep(tx: Tx, token: TokenKey, taskId: bigint): Promis
   return row ? { ...row, nextPage: row.nextPage === noPage ? null : row.nextPage } : null;
 }
 
+/** Keeps the version of the assets, and since when it is known. */
+export function assetsVersion(version: string | null, now: Date): Sql {
+  return sql`assets_moved_at = CASE WHEN assets_version IS DISTINCT FROM ${version}::text THEN ${moment(now)} ELSE assets_moved_at END,
+    assets_version = ${version}`;
+}
+
 /** What the list of assets said. */
 export interface AssetsRead {
   version: string | null;
@@ -47,8 +53,8 @@ export async function beginSweep(
   now: Date,
 ): Promise<void> {
   await tx.$executeRaw(sql`
-    UPDATE token_sync SET sweep_task_id = ${claim.taskId}, sweep_started_at = ${moment(now)}, sweep_next_page = 0, sweep_seen = 0,
-      sweep_version = NULL, sweep_moved = false, assets_version = ${assets.version}, completeness = 'PARTIAL'
+    UPDATE token_sync SET ${assetsVersion(assets.version, now)}, sweep_task_id = ${claim.taskId}, sweep_started_at = ${moment(now)}, sweep_next_page = 0, sweep_seen = 0,
+      sweep_version = NULL, sweep_moved = false, completeness = 'PARTIAL'
     WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
   await tx.$executeRaw(sql`
     UPDATE task SET position = ${assets.pages} WHERE organization_id = ${claim.organizationId} AND id = ${claim.taskId}`);
@@ -76,13 +82,45 @@ export async function dropSweep(tx: Tx, token: TokenKey): Promise<void> {
     UPDATE token_sync SET sweep_task_id = NULL WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
 }
 
+/** How a sync ended. */
+export interface Ended {
+  /** Somebody asked for another run meanwhile. */
+  rerun: boolean;
+  /** They want the whole library read. */
+  rerunFull: boolean;
+}
+
 /** Ends the sweep. `whole` is false when what was seen got lost, so that nothing could be judged as missing. */
-export async function endSweep(tx: Tx, token: TokenKey, whole: boolean, now: Date): Promise<{ rerun: boolean }> {
-  const [before] = await tx.$queryRaw<{ rerun: boolean }[]>(sql`
-    SELECT rerun FROM token_sync WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId} FOR UPDATE`);
+export function endSweep(tx: Tx, token: TokenKey, whole: boolean, now: Date, nextFull: Date | null): Promise<Ended> {
+  const read = whole ? sql`, full_synced_at = ${moment(now)}, full_due_at = ${moment(nextFull)}` : nothing;
+  return end(
+    tx,
+    token,
+    sql`completeness = ${whole ? 'COMPLETE' : 'PARTIAL'}::"Completeness", assignments_version = sweep_version,
+      synced_at = ${moment(now)} ${read}`,
+  );
+}
+
+/** Ends a sync that read what changed. */
+export function endChanges(tx: Tx, token: TokenKey, versions: Versions, now: Date): Promise<Ended> {
+  return end(
+    tx,
+    token,
+    sql`${assetsVersion(versions.assets, now)}, assignments_version = ${versions.assignments}, synced_at = ${moment(now)}`,
+  );
+}
+
+/** Where Apple's two lists stood when they were read. */
+export interface Versions {
+  assets: string | null;
+  assignments: string | null;
+}
+
+async function end(tx: Tx, { organizationId, tokenId }: TokenKey, columns: Sql): Promise<Ended> {
+  const [before] = await tx.$queryRaw<Ended[]>(sql`
+    SELECT rerun, rerun_full AS "rerunFull" FROM token_sync WHERE organization_id = ${organizationId} AND token_id = ${tokenId} FOR UPDATE`);
   await tx.$executeRaw(sql`
-    UPDATE token_sync SET completeness = ${whole ? 'COMPLETE' : 'PARTIAL'}::"Completeness", assignments_version = sweep_version,
-      synced_at = ${moment(now)}, sweep_task_id = NULL, rerun = false
-    WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
-  return { rerun: before?.rerun ?? false };
+    UPDATE token_sync SET ${columns}, sweep_task_id = NULL, rerun = false, rerun_full = false
+    WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`);
+  return before ?? { rerun: false, rerunFull: false };
 }

@@ -14,10 +14,25 @@ import { type AssetsRead, beginSweep } from './sweep-state.ts';
 
 /** Brings all assets in. The sweep of the assignments begins with the end of this. */
 export async function syncAssets(context: Context, claim: TaskClaim, token: TokenKey): Promise<void> {
-  const startedAt = context.clock.now();
+  const assets = await bringAssets(context, claim, token);
+  await analyze(context, ['app', 'license_pool']);
+  await clearSeen(context, claim, token);
+  await underTaskClaim(context, claim, (tx) => beginSweep(tx, token, claim, assets, context.clock.now()));
+}
+
+/** Reads the whole list of assets. `first` is its first page where that was read already. */
+export async function bringAssets(
+  context: Context,
+  claim: TaskClaim,
+  token: TokenKey,
+  first?: AssetPage,
+): Promise<AssetsRead> {
+  const startedAt = first?.readAt ?? context.clock.now();
   const assets: AssetsRead = { version: null, pages: 0 };
   let moved = false;
-  for await (const page of readPages((pageIndex) => readAssets(context, token, { pageIndex }), 0)) {
+  const read = async (pageIndex: number) =>
+    first && pageIndex === 0 ? first : readAssets(context, token, { pageIndex });
+  for await (const page of readPages(read, 0)) {
     moved ||= page.versionId === null || (assets.version !== null && page.versionId !== assets.version);
     assets.version ??= page.versionId;
     assets.pages = page.pageIndex + 1;
@@ -27,14 +42,9 @@ export async function syncAssets(context: Context, claim: TaskClaim, token: Toke
     });
     await publishProgress(context, claim);
   }
-  await analyze(context, ['app', 'license_pool']);
-  await clearSeen(context, claim, token);
-  await underTaskClaim(context, claim, async (tx) => {
-    const now = context.clock.now();
-    // Assets that move between pages while somebody buys could be overlooked; then nothing is judged as gone.
-    if (!moved) await retirePools(tx, token, startedAt, now);
-    await beginSweep(tx, token, claim, assets, now);
-  });
+  // Assets that move between pages while somebody buys could be overlooked; then nothing is judged as gone.
+  if (!moved) await underTaskClaim(context, claim, (tx) => retirePools(tx, token, startedAt, context.clock.now()));
+  return assets;
 }
 
 /** Brings one asset in that the list did not have yet. */
@@ -44,11 +54,14 @@ export async function syncAsset(context: Context, claim: TaskClaim, token: Token
 }
 
 /** A page of assets, and from when on its numbers are true. */
-async function readAssets(
+export type AssetPage = Page<AssetRow> & { readAt: Date };
+
+/** Reads one page. */
+export async function readAssets(
   context: Context,
   token: TokenKey,
   query: { pageIndex?: number; adamId?: string },
-): Promise<Page<AssetRow> & { readAt: Date }> {
+): Promise<AssetPage> {
   let readAt = context.clock.now();
   const page = await callApple(context, token, 'SYNC', (credential) => {
     readAt = context.clock.now();

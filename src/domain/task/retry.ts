@@ -32,7 +32,7 @@ async function retrySync(context: Context, tx: Tx, taskId: bigint, state: string
   requireRight(context, 'tokens:write');
   if (state === 'SUCCEEDED') throw new TaskNotRetryableError('The sync succeeded; start a new one with syncLicenses.');
   const link = await tx.taskToken.findFirstOrThrow({ where: { organizationId: context.actor.organizationId, taskId } });
-  const sync = await startSync(context, tx, link.tokenId, taskId);
+  const sync = await startSync(context, tx, link.tokenId, { retryOf: taskId });
   await recordAudit(context, tx, { action: 'task.retry', subject: `task:${taskId}`, taskId: sync.taskId });
   return sync.taskId;
 }

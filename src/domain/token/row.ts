@@ -25,6 +25,8 @@ export interface TokenRow extends TokenFacts {
   syncedAt: Date | null;
   /** Whose database it is. */
   marker: string | null;
+  fullSyncedAt: Date | null;
+  fullDueAt: Date | null;
 }
 
 /** Reads {@link tokenTables}. */
@@ -51,9 +53,11 @@ export const tokenShape = shape<TokenRow>({
     completeness: 's.completeness',
     syncedAt: 's.synced_at',
     marker: '(SELECT marker FROM installation WHERE installation.id = 1)',
+    fullSyncedAt: 's.full_synced_at',
+    fullDueAt: 's.full_due_at',
   },
   bigints: ['id', 'removalTaskId'],
-  moments: ['expiresAt', 'createdAt', 'renewedAt', 'removedAt', 'syncedAt'],
+  moments: ['expiresAt', 'createdAt', 'renewedAt', 'removedAt', 'syncedAt', 'fullSyncedAt', 'fullDueAt'],
 });
 
 /** Token `t` and the state `s` of its sync. */

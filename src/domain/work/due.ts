@@ -47,6 +47,12 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
     ORDER BY least(notice_at, probe_at), id LIMIT ${limit}`);
   const forgotten = await services.prisma.$queryRaw<{ organizationId: bigint; tokenId: bigint }[]>(sql`
     SELECT organization_id AS "organizationId", id AS "tokenId" FROM token WHERE forget_at <= ${now} ORDER BY id LIMIT ${limit}`);
+  const differing = await services.prisma.$queryRaw<{ organizationId: bigint; tokenId: bigint }[]>(sql`
+    SELECT d.organization_id AS "organizationId", d.token_id AS "tokenId" FROM (
+      SELECT organization_id, token_id FROM token_sync WHERE full_due_at <= ${now}
+      UNION SELECT organization_id, token_id FROM license_pool WHERE drift_due_at <= ${now}
+    ) d JOIN token t ON t.organization_id = d.organization_id AND t.id = d.token_id AND t.removed_at IS NULL
+    ORDER BY d.token_id LIMIT ${limit}`);
   return [
     ...tasks.map(({ organizationId, id, kind }) => ({
       name: jobOf[kind] ?? ('reserve-licenses' as const),
@@ -62,6 +68,11 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
       name: 'refresh-metadata' as const,
       payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
       key: `metadata:${organizationId}:${tokenId}`,
+    })),
+    ...differing.map(({ organizationId, tokenId }) => ({
+      name: 'reconcile-token' as const,
+      payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
+      key: `reconcile:${organizationId}:${tokenId}`,
     })),
     ...guarded.map(({ organizationId, tokenId }) => ({
       name: 'guard-token' as const,

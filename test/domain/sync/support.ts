@@ -16,10 +16,10 @@ export interface Tenant {
   organizationId: bigint;
   /** Uploads the simulator's token `name`. */
   upload(name?: string, input?: Partial<UploadTokenInput>): Promise<bigint>;
-  /** Syncs the token and gives the finished task. The clock moves on first, so that everything done before is old. */
-  sync(tokenId: bigint): Promise<Task>;
+  /** Syncs the token, its whole library unless `full` is false, and gives the finished task. The clock moves on first, so that everything done before is old. */
+  sync(tokenId: bigint, full?: boolean): Promise<Task>;
   /** Starts a sync without working on it. */
-  start(tokenId: bigint): Promise<bigint>;
+  start(tokenId: bigint, full?: boolean): Promise<bigint>;
   /** Works until the task is over. */
   finish(taskId: bigint): Promise<Task>;
   /** Uploads and syncs. */
@@ -38,8 +38,8 @@ export async function newTenant(world: World): Promise<Tenant> {
     const file = world.simulator.admin.tokenFile(name);
     return (await uploadToken(context, { file, email: 'it@example.org', ...input })).tokenId;
   };
-  const start: Tenant['start'] = async (tokenId) =>
-    (await syncLicenses(context, { tokenIds: [tokenId] })).syncs[0]!.taskId;
+  const start: Tenant['start'] = async (tokenId, full = true) =>
+    (await syncLicenses(context, { tokenIds: [tokenId], full })).syncs[0]!.taskId;
   const finish: Tenant['finish'] = async (taskId) => {
     for (let round = 0; round < 500; round++) {
       await world.work();
@@ -49,9 +49,9 @@ export async function newTenant(world: World): Promise<Tenant> {
     }
     throw new Error('the task did not end');
   };
-  const sync: Tenant['sync'] = async (tokenId) => {
+  const sync: Tenant['sync'] = async (tokenId, full) => {
     await world.clock.advance(1_000);
-    return finish(await start(tokenId));
+    return finish(await start(tokenId, full));
   };
   const library: Tenant['library'] = async (name) => {
     const tokenId = await upload(name);

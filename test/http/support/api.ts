@@ -107,6 +107,8 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
       expiringDays: 30,
       renewalWait: 86_400_000,
       metadataEvery: 86_400_000,
+      fullSyncEvery: 86_400_000,
+      reconcileHour: null,
       metadataApps: 1_000,
       taskEventDays: 30,
       taskDays: 396,
