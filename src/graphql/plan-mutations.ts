@@ -24,7 +24,12 @@ function planPayload(name: string) {
 }
 
 /** What is wrong with the request itself; what would be refused stands in the plan. */
-const ofRequest = [failures.NotFoundError, failures.TokenExpiredError, failures.TokenNotUsableError];
+const ofRequest = [
+  failures.NotFoundError,
+  failures.InstallationNotConfirmedError,
+  failures.TokenExpiredError,
+  failures.TokenNotUsableError,
+];
 
 mutation('planAssociation', {
   description:
@@ -51,6 +56,26 @@ mutation('planRevocation', {
   run: ({ domain }, input) => makePlan(domain, 'REVOCATION', revocationOf(input)),
 });
 
+mutation('planTokenRemoval', {
+  description:
+    'Plans `removeToken`: which licenses of which apps are given back at Apple, and which stay there, app by app.',
+  right: 'tokens:write',
+  input: builder.inputType('PlanTokenRemovalInput', {
+    description: 'Which token to remove, and what becomes of its licenses.',
+    fields: (t) => ({
+      tokenId: t.id({ required: true, description: 'Global id of the token.' }),
+      releaseLicenses: t.boolean({
+        required: true,
+        description: 'Give everything back at Apple first; otherwise it stays there and Russet forgets it.',
+      }),
+    }),
+  }),
+  payload: planPayload('PlanTokenRemovalPayload'),
+  failures: ofRequest,
+  run: ({ domain }, { tokenId, releaseLicenses }) =>
+    makePlan(domain, 'TOKEN_REMOVAL', { tokenId: rowId('Token', tokenId, ['tokenId']), releaseLicenses }),
+});
+
 const ApplyPlanInput = builder.inputType('ApplyPlanInput', {
   description: 'Which plan to apply.',
   fields: (t) => ({ planId: t.id({ required: true, description: 'Global id of the plan.' }) }),
@@ -68,10 +93,11 @@ const ApplyPlanPayload = builder.objectRef<AppliedPlan>('ApplyPlanPayload').impl
     }),
     task: t.prismaField({
       type: 'Task',
-      description: 'The task that carries it out; `taskProgress` follows it.',
+      nullable: true,
+      description: 'The task that carries it out; `taskProgress` follows it. Null when it was done at once.',
       ...showsWritten,
       resolve: (query, { taskId }, _args, { db, actor }) =>
-        db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
     }),
     replayed: t.exposeBoolean('replayed', {
       description: 'It was applied before: this is the task of then, as it stands now.',
@@ -100,6 +126,8 @@ mutation('applyPlan', {
     failures.UnknownDeviceError,
     failures.OsTooOldError,
     failures.PlatformNotSupportedError,
+    failures.QuotaExceededError,
+    failures.InstallationNotConfirmedError,
   ],
   run: ({ domain }, input) => applyPlan(domain, { planId: rowId('Plan', input.planId, ['planId']) }),
 });

@@ -23,6 +23,7 @@ const PlanOutcomeEnum = builder.enumType('PlanOutcome', {
   values: {
     GIVE: { description: 'A license is taken from the token and given.' },
     TAKE_BACK: { description: 'The license is taken back.' },
+    LEAVE: { description: 'The license stays as it is at Apple, and Russet forgets it.' },
     WAIT: { description: 'It has to wait for a seat.' },
     REFUSED: { description: 'Nothing; `code` and `message` say why.' },
   } as const,
@@ -44,9 +45,10 @@ const PlanOfAppRef = builder.objectRef<PlanOfApp>('PlanOfApp').implement({
       description: 'The app.',
       resolve: ({ appId }, _args, { loaders }) => loaders.apps.load(appId).then((app) => app!),
     }),
-    requested: t.expose('requested', { type: 'Count', description: 'Items of the plan that are about it.' }),
+    requested: t.expose('requested', { type: 'Count', description: 'Licenses that the plan is about.' }),
     given: t.expose('given', { type: 'Count', description: 'Licenses that are given.' }),
     takenBack: t.expose('takenBack', { type: 'Count', description: 'Licenses that are taken back.' }),
+    left: t.expose('left', { type: 'Count', description: 'Licenses that stay at Apple and that Russet forgets.' }),
     waiting: t.expose('waiting', { type: 'Count', description: 'Items that have to wait for a seat.' }),
     refused: t.expose('refused', { type: 'Count', description: 'Items that nothing is done for.' }),
     shortfall: t.expose('shortfall', {
@@ -70,6 +72,10 @@ const PlanItemRef = builder.prismaObject('PlanItem', {
   },
   fields: (t) => ({
     outcome: t.expose('outcome', { type: PlanOutcomeEnum, description: 'What happens.' }),
+    licenses: t.expose('licenses', {
+      type: 'Count',
+      description: 'How many licenses it stands for: 1, except in the plan of a removal.',
+    }),
     app: t.field({
       type: AppRef,
       nullable: true,

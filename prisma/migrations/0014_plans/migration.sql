@@ -2,7 +2,7 @@
 CREATE TYPE "PlanKind" AS ENUM ('ASSOCIATION', 'REVOCATION', 'TOKEN_REMOVAL', 'USER_RETIREMENT');
 
 -- CreateEnum
-CREATE TYPE "PlanOutcome" AS ENUM ('GIVE', 'TAKE_BACK', 'WAIT', 'REFUSED');
+CREATE TYPE "PlanOutcome" AS ENUM ('GIVE', 'TAKE_BACK', 'LEAVE', 'WAIT', 'REFUSED');
 
 -- CreateTable
 CREATE TABLE "plan" (
@@ -27,6 +27,7 @@ CREATE TABLE "plan_item" (
     "plan_id" BIGINT NOT NULL,
     "id" INTEGER NOT NULL,
     "outcome" "PlanOutcome" NOT NULL,
+    "licenses" BIGINT NOT NULL DEFAULT 1,
     "app_id" BIGINT,
     "token_id" BIGINT,
     "device_id" BIGINT,

@@ -4,14 +4,15 @@ import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { DomainError, NotFoundError, type PlanChange, PlanStaleError } from '../errors.ts';
 import { type PlanKind, planned } from './kinds.ts';
-import { look, type PlanFacts } from './look.ts';
-import type { PlanRefusal } from './make.ts';
+import type { PlanFacts, Seen } from './look.ts';
+import { type PlanRefusal, startAndLook } from './make.ts';
 import { unpack } from './packed.ts';
 
 /** What became of it. */
 export interface AppliedPlan {
   planId: bigint;
-  taskId: bigint;
+  /** Null when it was done at once. */
+  taskId: bigint | null;
   /** It was applied before; the task is that of then. */
   replayed: boolean;
 }
@@ -22,6 +23,7 @@ interface StoredPlan {
   facts: PlanFacts;
   refusal: PlanRefusal | null;
   expiresAt: Date;
+  appliedAt: Date | null;
   taskId: bigint | null;
 }
 
@@ -29,34 +31,48 @@ interface StoredPlan {
  * Does exactly what the plan says, or nothing: the write is done, looked at, and kept only if it and the world are what
  * the plan saw. Applying twice does it once. Throws PLAN_STALE, NOT_FOUND, and the refusal that stands in the plan.
  */
-export function applyPlan(context: Context, { planId }: { planId: bigint }): Promise<AppliedPlan> {
-  return transaction(context, async (tx) => {
+export async function applyPlan(context: Context, { planId }: { planId: bigint }): Promise<AppliedPlan> {
+  const { plan, applied } = await transaction(context, async (tx) => {
     const plan = await lockPlan(context, tx, planId);
-    requireRight(context, planned[plan.kind].right);
-    if (plan.taskId !== null) return { planId, taskId: plan.taskId, replayed: true };
-    const now = context.clock.now();
-    if (plan.expiresAt <= now) throw new PlanStaleError(['EXPIRED']);
-    const taskId = await startAsPlanned(context, tx, plan);
-    requireSame(plan.facts, (await look(context, tx, taskId)).facts);
-    await tx.$executeRaw(sql`
-      UPDATE plan SET applied_at = ${moment(now)}, task_id = ${taskId} WHERE organization_id = ${context.actor.organizationId} AND id = ${planId}`);
-    await recordAudit(context, tx, { action: 'plan.apply', subject: `plan:${planId}`, taskId });
-    return { planId, taskId, replayed: false };
+    return { plan, applied: await applyInside(context, tx, planId, plan) };
   });
+  if (!applied.replayed) await planned[plan.kind].after?.(context, unpack(plan.request) as object, applied.taskId);
+  return applied;
+}
+
+async function applyInside(context: Context, tx: Tx, planId: bigint, plan: StoredPlan): Promise<AppliedPlan> {
+  requireRight(context, planned[plan.kind].right);
+  if (plan.appliedAt !== null) return { planId, taskId: plan.taskId, replayed: true };
+  const now = context.clock.now();
+  if (plan.expiresAt <= now) throw new PlanStaleError(['EXPIRED']);
+  const { taskId, seen } = await startAsPlanned(context, tx, plan);
+  requireSame(plan.facts, seen.facts);
+  await tx.$executeRaw(sql`
+      UPDATE plan SET applied_at = ${moment(now)}, task_id = ${taskId} WHERE organization_id = ${context.actor.organizationId} AND id = ${planId}`);
+  await recordAudit(context, tx, {
+    action: 'plan.apply',
+    subject: `plan:${planId}`,
+    ...(taskId === null ? {} : { taskId }),
+  });
+  return { planId, taskId, replayed: false };
 }
 
 async function lockPlan(context: Context, tx: Tx, planId: bigint): Promise<StoredPlan> {
   const [plan] = await tx.$queryRaw<StoredPlan[]>(sql`
-    SELECT kind::text AS kind, request, facts, refusal, expires_at AS "expiresAt", task_id AS "taskId" FROM plan
+    SELECT kind::text AS kind, request, facts, refusal, expires_at AS "expiresAt", applied_at AS "appliedAt", task_id AS "taskId" FROM plan
     WHERE organization_id = ${context.actor.organizationId} AND id = ${planId} FOR UPDATE`);
   if (!plan) throw new NotFoundError('plan', [String(planId)], ['planId']);
   return plan;
 }
 
 /** A refusal that the plan does not know is a change as well. */
-async function startAsPlanned(context: Context, tx: Tx, plan: StoredPlan): Promise<bigint> {
+async function startAsPlanned(
+  context: Context,
+  tx: Tx,
+  plan: StoredPlan,
+): Promise<{ taskId: bigint | null; seen: Seen }> {
   try {
-    return await planned[plan.kind].start(context, tx, unpack(plan.request) as object);
+    return await startAndLook(context, tx, plan.kind, unpack(plan.request) as object);
   } catch (error) {
     if (error instanceof DomainError && error.code !== plan.refusal?.code) throw new PlanStaleError(['ITEMS']);
     throw error;

@@ -1,12 +1,14 @@
 /** Reads what a task that was just started does, and in what world: inside its own transaction. @module */
 import { createHash } from 'node:crypto';
-import { sql, type Tx } from '../../db/transaction.ts';
+import { type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { tokenState } from '../token/state.ts';
 
 /** One thing that happens, or does not. */
 export interface PlanItem {
-  outcome: 'GIVE' | 'TAKE_BACK' | 'WAIT' | 'REFUSED';
+  outcome: 'GIVE' | 'TAKE_BACK' | 'LEAVE' | 'WAIT' | 'REFUSED';
+  /** How many licenses it stands for. */
+  licenses: bigint;
   appId: bigint | null;
   tokenId: bigint | null;
   deviceId: bigint | null;
@@ -36,23 +38,25 @@ export interface Seen {
 /** Looks. The counts are those after the write, so they say the same of the world before it. */
 export async function look(context: Context, tx: Tx, taskId: bigint): Promise<Seen> {
   const items = await readItems(tx, context.actor.organizationId, taskId);
-  const seats = await readSeats(tx, context.actor.organizationId, taskId);
-  return {
-    items,
-    facts: { ITEMS: hash(items.map(comparable)), SEATS: hash(seats), TOKENS: hash(await readTokens(context, tx)) },
-  };
+  return { items, facts: await readFacts(context, tx, items, appsOfTask(context.actor.organizationId, taskId)) };
+}
+
+/** The facts behind items that are about the apps that `apps` selects. */
+export async function readFacts(context: Context, tx: Tx, items: readonly PlanItem[], apps: Sql): Promise<PlanFacts> {
+  const seats = await readSeats(tx, context.actor.organizationId, apps);
+  return { ITEMS: hash(items.map(comparable)), SEATS: hash(seats), TOKENS: hash(await readTokens(context, tx)) };
 }
 
 function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<PlanItem[]> {
   return tx.$queryRaw<PlanItem[]>(sql`
-    SELECT CASE WHEN l.revoke_task_id = ${taskId} THEN 'TAKE_BACK' ELSE 'GIVE' END AS outcome, l.app_id AS "appId", l.token_id AS "tokenId",
+    SELECT CASE WHEN l.revoke_task_id = ${taskId} THEN 'TAKE_BACK' ELSE 'GIVE' END AS outcome, 1::bigint AS licenses, l.app_id AS "appId", l.token_id AS "tokenId",
            l.device_id AS "deviceId", l.serial_number AS "serialNumber", l.vpp_user_id AS "vppUserId", l.client_user_id AS "clientUserId",
            CASE WHEN l.revoke_task_id = ${taskId} THEN l.id END AS "licenseId", NULL AS code, NULL AS message, l.allocation AS data
     FROM license l WHERE l.organization_id = ${organizationId} AND (l.task_id = ${taskId} OR l.revoke_task_id = ${taskId})
     UNION ALL
-    SELECT 'REFUSED', f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data
+    SELECT 'REFUSED', 1, f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data
     FROM task_failure f WHERE f.organization_id = ${organizationId} AND f.task_id = ${taskId}
-    ORDER BY 2 NULLS LAST, 4 NULLS LAST, 5 NULLS LAST, 6 NULLS LAST, 1, 8`);
+    ORDER BY 3 NULLS LAST, 5 NULLS LAST, 6 NULLS LAST, 7 NULLS LAST, 1, 9`);
 }
 
 /** What a person decides on: who gets what from where, and what is refused for which reason. */
@@ -60,14 +64,16 @@ function comparable({ message: _message, data: _data, ...item }: PlanItem): unkn
   return item;
 }
 
-/** The seats of all apps that the task is about, in every token. */
-function readSeats(tx: Tx, organizationId: bigint, taskId: bigint): Promise<object[]> {
+/** The apps that the task is about. */
+const appsOfTask = (organizationId: bigint, taskId: bigint) => sql`
+  SELECT app_id FROM license WHERE organization_id = ${organizationId} AND (task_id = ${taskId} OR revoke_task_id = ${taskId})
+  UNION SELECT app_id FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ${taskId}`;
+
+/** The seats of the apps, in every token. */
+function readSeats(tx: Tx, organizationId: bigint, apps: Sql): Promise<object[]> {
   return tx.$queryRaw<object[]>(sql`
     SELECT id, total, held, reserved, unlimited, device_assignable, revocable, gone_at IS NOT NULL AS gone
-    FROM license_pool WHERE organization_id = ${organizationId} AND app_id IN (
-      SELECT app_id FROM license WHERE organization_id = ${organizationId} AND (task_id = ${taskId} OR revoke_task_id = ${taskId})
-      UNION SELECT app_id FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ${taskId})
-    ORDER BY id`);
+    FROM license_pool WHERE organization_id = ${organizationId} AND app_id IN (${apps}) ORDER BY id`);
 }
 
 async function readTokens(context: Context, tx: Tx): Promise<unknown> {

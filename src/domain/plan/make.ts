@@ -47,9 +47,7 @@ async function foresee(
 ): Promise<{ seen: Seen; refusal: PlanRefusal | null }> {
   const attempt = (asked: object) =>
     rehearse(context, async (tx) => {
-      const taskId = await planned[kind].start(context, tx, asked);
-      await requireWhole(tx, context.actor.organizationId, taskId);
-      return look(context, tx, taskId);
+      return (await startAndLook(context, tx, kind, asked)).seen;
     });
   try {
     return { seen: await attempt(request), refusal: null };
@@ -62,6 +60,22 @@ async function foresee(
 
 const isOfRequest = (error: DomainError) =>
   error instanceof InvalidInputError || error instanceof NotFoundError || error instanceof ForbiddenError;
+
+/** Does it and looks at it: what happens is either seen in the task, or surveyed before. */
+export async function startAndLook(
+  context: Context,
+  tx: Tx,
+  kind: PlanKind,
+  request: object,
+): Promise<{ taskId: bigint | null; seen: Seen }> {
+  const { start, survey } = planned[kind];
+  const surveyed = await survey?.(context, tx, request);
+  const taskId = await start(context, tx, request);
+  if (surveyed) return { taskId, seen: surveyed };
+  if (taskId === null) throw new Error('a plan without a task has to be surveyed');
+  await requireWhole(tx, context.actor.organizationId, taskId);
+  return { taskId, seen: await look(context, tx, taskId) };
+}
 
 /** What a task would reserve later, in blocks, is not known beforehand. */
 async function requireWhole(tx: Tx, organizationId: bigint, taskId: bigint): Promise<void> {
@@ -104,13 +118,13 @@ async function storeItems(tx: Tx, organizationId: bigint, planId: bigint, items:
       }),
     );
   await tx.$executeRaw(sql`
-    INSERT INTO plan_item (organization_id, plan_id, id, outcome, app_id, token_id, device_id, serial_number, vpp_user_id, client_user_id,
+    INSERT INTO plan_item (organization_id, plan_id, id, outcome, licenses, app_id, token_id, device_id, serial_number, vpp_user_id, client_user_id,
                            license_id, code, message, data)
-    SELECT ${organizationId}, ${planId}, i.id, i.outcome::"PlanOutcome", i.app::bigint, i.token::bigint, i.device::bigint, i.serial,
+    SELECT ${organizationId}, ${planId}, i.id, i.outcome::"PlanOutcome", i.licenses::bigint, i.app::bigint, i.token::bigint, i.device::bigint, i.serial,
            i.person::bigint, i.client_user, i.license::bigint, i.code, i.message, i.data::jsonb
-    FROM unnest(${column((item) => item.outcome)}, ${column((item) => item.appId)}, ${column((item) => item.tokenId)},
+    FROM unnest(${column((item) => item.outcome)}, ${column((item) => item.licenses)}, ${column((item) => item.appId)}, ${column((item) => item.tokenId)},
       ${column((item) => item.deviceId)}, ${column((item) => item.serialNumber)}, ${column((item) => item.vppUserId)},
       ${column((item) => item.clientUserId)}, ${column((item) => item.licenseId)}, ${column((item) => item.code)},
       ${column((item) => item.message)}, ${column((item) => (item.data === null ? null : JSON.stringify(item.data)))})
-      WITH ORDINALITY AS i(outcome, app, token, device, serial, person, client_user, license, code, message, data, id)`);
+      WITH ORDINALITY AS i(outcome, licenses, app, token, device, serial, person, client_user, license, code, message, data, id)`);
 }

@@ -39,18 +39,33 @@ export async function removeToken(context: Context, rawInput: z.input<typeof inp
   requireRight(context, 'tokens:write');
   const { tokenId, ...input } = parseInput(inputSchema, rawInput);
   const release = input.releaseLicenses ?? (input.confirm ? false : null);
+  const removed = await transaction(context, (tx) => startRemoval(context, tx, { tokenId, release }));
+  await afterRemoval(context, removed);
+  return removed;
+}
+
+/** Removes the token inside a transaction, or starts the task that does; `release` null means that nobody decided. */
+export async function startRemoval(
+  context: Context,
+  tx: Tx,
+  { tokenId, release }: { tokenId: bigint; release: boolean | null },
+): Promise<RemovedToken> {
   if (release) requireRight(context, 'licenses:write');
   const key: TokenKey = { organizationId: context.actor.organizationId, tokenId };
-  const removed = await transaction(context, async (tx) => {
-    await lockTokens(context, tx);
-    const token = await findToken(context, tx, tokenId);
-    if (release && token.removalTaskId !== null) return joined(tx, key, token.removalTaskId);
-    const holdings = await countHoldings(tx, key);
-    if (release && holdings.total > holdings.irrevocable) return beginRelease(context, tx, token, holdings);
-    return removeNow(context, tx, key, release !== null);
-  });
-  if (removed.taskId === null) await forgetSeen(context, key);
-  return removed;
+  await lockTokens(context, tx);
+  const token = await findToken(context, tx, tokenId);
+  if (release && token.removalTaskId !== null) return joined(tx, key, token.removalTaskId);
+  const holdings = await countHoldings(tx, key);
+  if (release && holdings.total > holdings.irrevocable) return beginRelease(context, tx, token, holdings);
+  return removeNow(context, tx, key, release !== null);
+}
+
+/** What follows the removal's transaction. */
+export async function afterRemoval(
+  context: Context,
+  { tokenId, taskId }: Omit<RemovedToken, 'licensesLeft'>,
+): Promise<void> {
+  if (taskId === null) await forgetSeen(context, { organizationId: context.actor.organizationId, tokenId });
 }
 
 async function joined(tx: Tx, key: TokenKey, taskId: bigint): Promise<RemovedToken> {

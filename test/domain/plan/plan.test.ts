@@ -82,10 +82,10 @@ test('F5 1,000 devices over three tokens: the plan leaves no trace, and applied 
   const pairs = (rows: readonly { deviceId: bigint | null; tokenId: bigint | null }[]) =>
     rows.map(({ deviceId, tokenId }) => `${deviceId}:${tokenId}`).sort();
   expect(pairs(await liveOf(world, app))).toEqual(pairs(given));
-  expect((await failuresOf(world, taskId)).map(({ deviceId, code }) => [deviceId, code])).toEqual(
+  expect((await failuresOf(world, taskId!)).map(({ deviceId, code }) => [deviceId, code])).toEqual(
     refused.map(({ deviceId, code }) => [deviceId, code]),
   );
-  expect(await taskOf(world, taskId)).toMatchObject({
+  expect(await taskOf(world, taskId!)).toMatchObject({
     state: 'SUCCEEDED',
     requested: 1_000n,
     completed: 950n,
@@ -185,7 +185,7 @@ test('F5 a revocation is planned license by license', async () => {
   const { taskId } = await applyPlan(world.admin, plan);
   await expect(applyPlan(world.admin, stale)).rejects.toMatchObject({ code: 'PLAN_STALE', changed: ['ITEMS'] });
   await world.settle();
-  expect(await taskOf(world, taskId)).toMatchObject({ kind: 'REVOKE', completed: 2n, failed: 1n });
+  expect(await taskOf(world, taskId!)).toMatchObject({ kind: 'REVOKE', completed: 2n, failed: 1n });
   expect(await liveOf(world, app)).toEqual([]);
 });
 
