@@ -118,7 +118,7 @@ test('F11 quotas hold under 200 requests at once: one app in two tokens, and fou
   expect(ofHalf).toBeLessThanOrEqual(7n);
   await world.settle();
   expect(await usedOf(all)).toEqual([90n]);
-});
+}, 120_000);
 
 test('F11 S80 a preview tells which apps would come from another token, and changes nothing; the reorder then does just that', async () => {
   const both = await giveApp(world, own, { total: 5 });
