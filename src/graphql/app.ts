@@ -8,12 +8,13 @@ import { AppStatusEnum, ProductTypeEnum } from './enums.ts';
 import { bareId, optionalRowId, rowId } from './ids.ts';
 import { LicenseRef } from './license.ts';
 import { LicenseCountsRef } from './license-counts.ts';
-import { licensePage } from './license-pages.ts';
+import { asOfText, licensePage } from './license-pages.ts';
 import { LicensePoolRef } from './license-pool.ts';
 import { pageOf, windowOf } from './page.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
 import { selectedFields } from './selection.ts';
+import { LedgerLineRef, timelinePage } from './timeline.ts';
 import { totalCount, wideTotalCount } from './total-count.ts';
 
 /** The one token whose licenses an app of a list shows; null when all are. */
@@ -123,14 +124,21 @@ rowNode(AppRef, 'apps', {
         type: LicenseRef,
         description: 'Who holds a license of it, through which token and since when; ended ones are left out.',
         ...needs('licenses:read'),
+        args: { asOf: t.arg({ type: 'DateTime', description: asOfText }) },
         resolve: async (app, args, { loaders }, info) => {
-          const owner = { kind: 'app' as const, id: app.id, tokenId: countedToken(app) };
+          const owner = { kind: 'app' as const, id: app.id, tokenId: countedToken(app), asOf: args.asOf ?? null };
           const page = await licensePage(loaders.licensePages, owner, args, info);
           return { ...page, count: () => loaders.licensePages.count(owner) };
         },
       },
       totalCount,
     ),
+    timeline: t.connection({
+      type: LedgerLineRef,
+      description: 'What happened to its licenses, over all tokens, newest first.',
+      ...needs('licenses:read'),
+      resolve: ({ id }, args, context, info) => timelinePage(context, { kind: 'app', id }, args, info),
+    }),
     purchaseUrl: t.string({
       nullable: true,
       description: 'Where to buy licenses, by the account type of the first token that holds it; null when none does.',

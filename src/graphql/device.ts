@@ -5,10 +5,11 @@ import { DeviceRef } from './device-ref.ts';
 import { DeviceFamilyEnum, DeviceOriginEnum } from './enums.ts';
 import { rowId } from './ids.ts';
 import { LicenseRef } from './license.ts';
-import { licensePage } from './license-pages.ts';
+import { asOfText, licensePage } from './license-pages.ts';
 import { idCursor, idWindowOf, pageOf } from './page.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
+import { LedgerLineRef, timelinePage } from './timeline.ts';
 import { totalCount } from './total-count.ts';
 
 rowNode(DeviceRef, 'devices', {
@@ -40,13 +41,20 @@ rowNode(DeviceRef, 'devices', {
       nullable: true,
       description: 'When it was removed; null while it is listed.',
     }),
+    timeline: t.connection({
+      type: LedgerLineRef,
+      description: 'What happened to the licenses that it holds and held, newest first.',
+      ...needs('licenses:read'),
+      resolve: ({ id }, args, context, info) => timelinePage(context, { kind: 'device', id }, args, info),
+    }),
     licenses: t.connection(
       {
         type: LicenseRef,
         description: 'The licenses that it holds; ended ones are left out.',
         ...needs('licenses:read'),
+        args: { asOf: t.arg({ type: 'DateTime', description: asOfText }) },
         resolve: async (device, args, { loaders }, info) => {
-          const owner = { kind: 'device' as const, id: device.id, tokenId: null };
+          const owner = { kind: 'device' as const, id: device.id, tokenId: null, asOf: args.asOf ?? null };
           const page = await licensePage(loaders.licensePages, owner, args, info);
           return { ...page, count: () => loaders.licensePages.count(owner) };
         },

@@ -1,5 +1,6 @@
 /** Enums of the schema that more than one type uses. @module */
 import { type Scope, scopes } from '../domain/actor.ts';
+import type { LedgerKind } from '../domain/license/rules.ts';
 import { builder } from './builder.ts';
 
 /** Values with their descriptions, as Pothos takes them; the keys stay literal. */
@@ -95,6 +96,31 @@ export const SyncModeEnum = builder.enumType('SyncMode', {
 export const TaskOutcomeEnum = builder.enumType('TaskOutcome', {
   description: 'How much of what was asked for was granted.',
   values: described({ ALL: 'All items.', SOME: 'Some items.', NONE: 'No item.' }),
+});
+
+const ledgerTexts: Record<LedgerKind, string> = {
+  REQUEST: 'Asked for; a seat was reserved.',
+  OPENING: 'Met when the library was read for the first time.',
+  FOUND: 'Made elsewhere and met later.',
+  SEND: 'Sent to Apple.',
+  CONFIRM: 'Apple gave it: the reserved seat is held.',
+  FAIL: 'Apple refused it; the seat is free again.',
+  CANCEL: 'Not sent: somebody stopped the request.',
+  RESEND: 'To be sent once more: Apple did not do it.',
+  REQUEST_REVOKE: 'Shall be taken back.',
+  SEND_REVOKE: 'Taking it back was sent to Apple.',
+  RESEND_REVOKE: 'Taking it back is to be sent once more.',
+  REVOKE: 'Apple took it back.',
+  KEEP: 'Not taken back: Apple refused, or somebody stopped it.',
+  GONE: 'Apple no longer lists it.',
+  REMOVE_HELD: 'Its token was removed.',
+  REMOVE_RESERVED: 'Its token was removed before Apple gave it.',
+  ADOPT: 'Made elsewhere, and taken over by Russet.',
+};
+
+export const LedgerKindEnum = builder.enumType('LedgerKind', {
+  description: 'What happened to a license.',
+  values: described(ledgerTexts),
 });
 
 export const LicenseStateEnum = builder.enumType('LicenseState', {

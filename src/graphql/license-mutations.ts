@@ -1,6 +1,7 @@
 import type { InputFieldBuilder } from '@pothos/core';
 import * as failures from '../domain/errors.ts';
 import type { KeyedResult } from '../domain/idempotency.ts';
+import { type Adopted, adoptLicenses } from '../domain/license/adopt.ts';
 import { type AssociateInput, associateLicenses } from '../domain/license/associate.ts';
 import { type RevokeInput, revokeLicenses } from '../domain/license/revoke.ts';
 import { associationWarnings } from '../domain/license/warnings.ts';
@@ -188,3 +189,29 @@ export function revocationOf({
     },
   };
 }
+
+const AdoptLicensesInput = builder.inputType('AdoptLicensesInput', {
+  description: 'Which licenses to take over.',
+  fields: (t) => ({
+    licenseIds: t.idList({ required: true, description: 'Licenses by their global ids, at most 10,000.' }),
+  }),
+});
+
+const AdoptLicensesPayload = builder.objectRef<Adopted>('AdoptLicensesPayload').implement({
+  description: 'What was taken over.',
+  fields: (t) => ({
+    adopted: t.int({ description: 'How many are taken over now.', resolve: ({ licenseIds }) => licenseIds.length }),
+    already: t.exposeInt('already', { description: "How many were Russet's before." }),
+  }),
+});
+
+mutation('adoptLicenses', {
+  description:
+    "Takes over licenses that were given elsewhere: their source is RUSSET from then on, and rules may end them like any other of Russet's. Apple is not asked and nothing else changes.",
+  right: 'licenses:write',
+  input: AdoptLicensesInput,
+  payload: AdoptLicensesPayload,
+  failures: [failures.NotFoundError, failures.NotLicensedError, failures.AlreadyLicensedError],
+  run: ({ domain }, { licenseIds }) =>
+    adoptLicenses(domain, { licenseIds: rowIds('License', licenseIds, ['licenseIds'])! }),
+});

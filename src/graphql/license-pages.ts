@@ -13,7 +13,13 @@ export interface Owner {
   kind: LicenseOwners['kind'];
   id: bigint;
   tokenId: bigint | null;
+  /** At this moment; null for now. */
+  asOf: Date | null;
 }
+
+/** What the argument `asOf` of a list of licenses says. */
+export const asOfText =
+  'Those that were held, or on their way, at this moment; each is shown as it stands now, so its `state` may be one of later.';
 
 /** The pages and counts of one operation. */
 export interface LicensePages {
@@ -60,9 +66,9 @@ export function createLicensePages(rows: Rows, organizationId: bigint): LicenseP
     const answers = new Map<string, (id: bigint) => Answer>();
     for (const key of new Set(keys)) {
       const group = asked.filter((_question, index) => keys[index] === key);
-      const { kind, tokenId } = group[0]!.owner;
+      const { kind, tokenId, asOf } = group[0]!.owner;
       const ownerIds = [...new Set(group.map(({ owner }) => owner.id))];
-      answers.set(key, await read(group, { organizationId, kind, tokenId, ownerIds }));
+      answers.set(key, await read(group, { organizationId, kind, tokenId, asOf, ownerIds }));
     }
     return asked.map(({ owner }, index) => answers.get(keys[index]!)!(owner.id));
   }
@@ -73,7 +79,7 @@ export function createLicensePages(rows: Rows, organizationId: bigint): LicenseP
   };
 }
 
-const keyOfOwner = ({ kind, tokenId }: Owner) => `${kind} ${tokenId}`;
+const keyOfOwner = ({ kind, tokenId, asOf }: Owner) => `${kind} ${tokenId} ${asOf?.getTime()}`;
 const keyOfPage = ({ owner, window, parts }: { owner: Owner; window: IdWindow; parts: LicenseParts }) =>
   `${keyOfOwner(owner)} ${window.after} ${window.before} ${window.limit} ${window.fromEnd} ${parts.app} ${parts.token} ${parts.holder}`;
 

@@ -5,7 +5,7 @@ import { builder } from './builder.ts';
 import { DeviceRef } from './device-ref.ts';
 import { LicenseSourceEnum, LicenseStateEnum } from './enums.ts';
 import { globalId, nodeKey, optionalRowId } from './ids.ts';
-import { licenseParts } from './license-pages.ts';
+import { asOfText, licenseParts } from './license-pages.ts';
 import { idCursor, idWindowOf, pageOf } from './page.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
@@ -185,6 +185,7 @@ builder.queryField('licenses', (t) =>
           description: 'Only these states; those that have not ended when absent.',
         }),
         sources: t.arg({ type: [LicenseSourceEnum], description: 'Only those given by these.' }),
+        asOf: t.arg({ type: 'DateTime', description: asOfText }),
       },
       resolve: async (_root, args, { rows, actor }, info) => {
         const filter = filterOf(args, actor.organizationId);
@@ -204,6 +205,7 @@ interface LicenseArguments {
   serialNumber?: string | null | undefined;
   states?: readonly string[] | null | undefined;
   sources?: readonly string[] | null | undefined;
+  asOf?: Date | null | undefined;
 }
 
 function filterOf(args: LicenseArguments, organizationId: bigint): LicenseFilter {
@@ -215,5 +217,6 @@ function filterOf(args: LicenseArguments, organizationId: bigint): LicenseFilter
     serialNumber: args.serialNumber?.trim().toUpperCase() || null,
     states: args.states ?? null,
     sources: args.sources ?? null,
+    asOf: args.asOf ?? null,
   };
 }

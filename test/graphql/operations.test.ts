@@ -60,6 +60,7 @@ function variablesOf(operation: OperationDefinitionNode): Record<string, unknown
     Int: 100,
     ID: 'x',
     String: 'x',
+    DateTime: '2026-01-01T00:00:00Z',
     DeviceByInput: { serialNumber: 'x' },
     DeviceGroupRuleInput: { supervised: true },
   };

@@ -16,6 +16,7 @@ export type AuditAction =
   | 'installation.confirm'
   | 'license.associate'
   | 'license.revoke'
+  | 'license.adopt'
   | 'plan.create'
   | 'plan.apply'
   | 'sync.start'

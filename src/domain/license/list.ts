@@ -1,6 +1,6 @@
 /** Pages of licenses. @module */
 import type { Rows } from '../../db/rows.ts';
-import { ids, nothing, type Sql, sql, texts } from '../../db/transaction.ts';
+import { ids, join, moment, nothing, type Sql, sql, texts } from '../../db/transaction.ts';
 import { type IdWindow, idOrder, idWindow } from '../id-window.ts';
 import { type LicenseParts, type LicenseWithParts, readLicenseRows } from './row.ts';
 
@@ -14,6 +14,8 @@ export interface LicenseFilter {
   /** Null lists those that have not ended. */
   states: readonly string[] | null;
   sources: readonly string[] | null;
+  /** Those that were held or on their way at this moment; null for now. */
+  asOf: Date | null;
 }
 
 /** A page of licenses, oldest first. */
@@ -24,16 +26,40 @@ export async function listLicenses(
   parts: LicenseParts,
 ): Promise<LicenseWithParts[]> {
   // The page first: what is read along is for its rows only.
-  const page = sql`(SELECT l.* FROM license l WHERE ${matches(filter)} ${idWindow(window, sql`l.id`)} ${idOrder(window, sql`l.id`)}) l`;
+  const part = (when: Sql, order = sql`l.id`) =>
+    sql`(SELECT l.* FROM license l WHERE ${when} AND ${matches(filter)} ${idWindow(window, sql`l.id`)} ${idOrder(window, order)})`;
+  const { asOf } = filter;
+  // What ended lately is few: the sum keeps the planner from walking over all that ever ended in the order of ids.
+  const page =
+    asOf === null
+      ? sql`${part(sql`true`)} l`
+      : sql`(SELECT l.* FROM (${part(stillLive(asOf))} UNION ALL ${part(endedSince(asOf), sql`l.id + 0`)}) l ${idOrder(window, sql`l.id`)}) l`;
   return readLicenseRows(reader, parts, { source: page, rest: sql`ORDER BY l.id` });
 }
 
 /** How many licenses there are. */
 export async function countLicenses(reader: Rows, filter: LicenseFilter): Promise<bigint> {
-  const [row] = await reader.rows<{ count: bigint }>(
-    sql`SELECT count(*) AS count FROM license l WHERE ${matches(filter)}`,
-  );
+  const { asOf } = filter;
+  const parts = asOf === null ? [sql`true`] : [stillLive(asOf), endedSince(asOf)];
+  const counts = parts.map((when) => sql`(SELECT count(*) FROM license l WHERE ${when} AND ${matches(filter)})`);
+  const [row] = await reader.rows<{ count: bigint }>(sql`SELECT ${join(counts, ' + ')} AS count`);
   return row!.count;
+}
+
+/**
+ * Who held licenses at a moment, in two parts that have indexes of their own: what is live and began before, and what has
+ * ended since. What Apple refused was never held.
+ */
+function stillLive(asOf: Date, of: Sql = sql`l`): Sql {
+  return sql`(${of}.ended_at IS NULL AND ${of}.started_at <= ${moment(asOf)})`;
+}
+
+function endedSince(asOf: Date, of: Sql = sql`l`): Sql {
+  return sql`(${of}.ended_at > ${moment(asOf)} AND ${of}.started_at <= ${moment(asOf)} AND ${of}.state <> 'FAILED')`;
+}
+
+function heldAt(asOf: Date | null, of: Sql): Sql {
+  return asOf === null ? sql`${of}.ended_at IS NULL` : sql`(${stillLive(asOf, of)} OR ${endedSince(asOf, of)})`;
 }
 
 function matches(filter: LicenseFilter): Sql {
@@ -43,7 +69,7 @@ function matches(filter: LicenseFilter): Sql {
     ${tokenId === null ? nothing : sql`AND l.token_id = ${tokenId}`}
     ${deviceId === null ? nothing : sql`AND l.device_id = ${deviceId}`}
     ${serialNumber === null ? nothing : sql`AND l.device_id = ${deviceOf(filter.organizationId, serialNumber)}`}
-    AND ${states === null ? sql`l.ended_at IS NULL` : inStates(states)}
+    AND ${states !== null ? inStates(states) : filter.asOf === null ? sql`l.ended_at IS NULL` : sql`true`}
     ${sources === null ? nothing : sql`AND l.source = ANY (${texts(sources)}::"LicenseSource"[])`}`;
 }
 
@@ -62,7 +88,7 @@ function inStates(states: readonly string[]): Sql {
   return states.some((state) => ended.has(state)) ? sql`(${live} OR ${over})` : live;
 }
 
-/** Whose live licenses. */
+/** Whose licenses. */
 export interface LicenseOwners {
   organizationId: bigint;
   /** What `ownerIds` are ids of. */
@@ -70,19 +96,21 @@ export interface LicenseOwners {
   ownerIds: readonly bigint[];
   /** Only those of this token. */
   tokenId: bigint | null;
+  /** Those that were held or on their way at this moment; null for now. */
+  asOf: Date | null;
 }
 
-/** The same page of the live licenses of each owner, in one statement. */
+/** The same page of the licenses of each owner, in one statement. */
 export async function listLicensesOf(
   reader: Rows,
-  { organizationId, kind, ownerIds, tokenId }: LicenseOwners,
+  { organizationId, kind, ownerIds, tokenId, asOf }: LicenseOwners,
   window: IdWindow,
   parts: LicenseParts,
 ): Promise<Map<bigint, LicenseWithParts[]>> {
   const owner = kind === 'app' ? sql`n.app_id` : sql`n.device_id`;
   const source = sql`unnest(${ids(ownerIds)}) o(id) CROSS JOIN LATERAL (
       SELECT n.* FROM license n
-      WHERE n.organization_id = ${organizationId} AND ${owner} = o.id AND n.ended_at IS NULL
+      WHERE n.organization_id = ${organizationId} AND ${owner} = o.id AND ${heldAt(asOf, sql`n`)}
         ${tokenId === null ? nothing : sql`AND n.token_id = ${tokenId}`} ${idWindow(window, sql`n.id`)} ${idOrder(window, sql`n.id`)}
     ) l`;
   const rows = await readLicenseRows<{ ownerId: bigint }>(reader, parts, {
@@ -103,15 +131,15 @@ function groupByOwner<Row extends { ownerId: bigint }>(rows: Row[]): Map<bigint,
   return groups;
 }
 
-/** How many live licenses each owner has; absent for none. */
+/** How many licenses each owner has; absent for none. */
 export async function countLicensesOf(
   reader: Rows,
-  { organizationId, kind, ownerIds, tokenId }: LicenseOwners,
+  { organizationId, kind, ownerIds, tokenId, asOf }: LicenseOwners,
 ): Promise<Map<bigint, bigint>> {
   const owner = kind === 'app' ? sql`l.app_id` : sql`l.device_id`;
   const rows = await reader.rows<{ ownerId: bigint; count: bigint }>(sql`
     SELECT ${owner} AS "ownerId", count(*) AS count FROM license l
-    WHERE l.organization_id = ${organizationId} AND ${owner} = ANY (${ids(ownerIds)}) AND l.ended_at IS NULL
+    WHERE l.organization_id = ${organizationId} AND ${owner} = ANY (${ids(ownerIds)}) AND ${heldAt(asOf, sql`l`)}
       ${tokenId === null ? nothing : sql`AND l.token_id = ${tokenId}`}
     GROUP BY 1`);
   return new Map(rows.map(({ ownerId, count }) => [ownerId, count]));
