@@ -1,6 +1,7 @@
 /** Rows of GET assets and GET assignments in our words (fact sheet §6 and §7). @module */
 import { z } from 'zod';
 import type { AssetRow, AssignmentRow } from '../domain/ports.ts';
+import { userStatus } from './users.ts';
 import { id, list, optional, wholeNumber } from './wire.ts';
 
 /** What Apple shows as total of an asset without limit (fact sheet §6). */
@@ -62,6 +63,8 @@ const wireAssignment = z.object({
   pricingParam: optional(z.string()),
   serialNumber: optional(id),
   clientUserId: optional(id),
+  userStatus,
+  idHash: optional(z.string()),
 });
 
 /** The array of assignments. A row without a holder is left out: it says nothing about anybody. */
@@ -74,6 +77,7 @@ export const assignmentRows = list(wireAssignment).transform((rows) =>
         pricingParam: row.pricingParam ?? 'STDQ',
         serialNumber: row.serialNumber,
         clientUserId: row.serialNumber === null ? row.clientUserId : null,
+        ...(row.userStatus === null ? {} : { user: { status: row.userStatus, idHash: row.idHash } }),
       }),
     ),
 );

@@ -10,14 +10,17 @@ import type {
   AssignmentRow,
   LibraryDescription,
   LibraryHolder,
+  LibraryUser,
   LicenseWrite,
   Page,
   PageQuery,
+  UserWrite,
   WriteStatus,
 } from '../domain/ports.ts';
 import { assetRows, assignmentRows, unlimitedAssetRows } from './assets.ts';
 import { pageFields, toPage, withQuery } from './pages.ts';
 import { call, type Session } from './session.ts';
+import { userRows } from './users.ts';
 import { clientConfigAnswer, envelopeFields, id, list, optional, toEnvelope, wholeNumber } from './wire.ts';
 import { appleError } from './write-failure.ts';
 
@@ -72,7 +75,8 @@ const assignmentsAnswer = z.object({ ...pageFields, assignments: assignmentRows 
 export async function getAssignments(session: Session, query: PageQuery): Promise<Page<AssignmentRow>> {
   const operation = 'Get Assignments';
   const { pageIndex, adamId, serialNumber, clientUserId, sinceVersionId } = query;
-  const parameters = { pageIndex, adamId, serialNumber, clientUserId, sinceVersionId };
+  const includeUserState = query.includeUserState ? 'true' : undefined;
+  const parameters = { pageIndex, adamId, serialNumber, clientUserId, sinceVersionId, includeUserState };
   const url = withQuery(new URL('assignments', session.root), parameters);
   const answer = await call(session, {
     operation,
@@ -82,6 +86,23 @@ export async function getAssignments(session: Session, query: PageQuery): Promis
     timeout: session.timeouts.list,
   });
   return toPage(operation, query, answer, answer.assignments);
+}
+
+const usersAnswer = z.object({ ...pageFields, users: userRows });
+
+/** Get Users. */
+export async function getUsers(session: Session, query: PageQuery): Promise<Page<LibraryUser>> {
+  const operation = 'Get Users';
+  const { pageIndex, clientUserId, sinceVersionId } = query;
+  const url = withQuery(new URL('users', session.root), { pageIndex, clientUserId, sinceVersionId });
+  const answer = await call(session, {
+    operation,
+    method: 'GET',
+    url,
+    answer: usersAnswer,
+    timeout: session.timeouts.list,
+  });
+  return toPage(operation, query, answer, answer.users);
 }
 
 const eventAnswer = z
@@ -96,6 +117,38 @@ export function associateAssets(session: Session, write: LicenseWrite): Promise<
 /** Disassociate Assets. @see https://developer.apple.com/documentation/devicemanagement/disassociate-assets */
 export function disassociateAssets(session: Session, write: LicenseWrite): Promise<AcceptedWrite> {
   return manageAssets(session, 'Disassociate Assets', 'assets/disassociate', write);
+}
+
+/** Create Users. */
+export function createUsers(session: Session, users: readonly UserWrite[]): Promise<AcceptedWrite> {
+  return manageUsers(session, 'Create Users', 'users/create', users);
+}
+
+/** Update Users. */
+export function updateUsers(session: Session, users: readonly UserWrite[]): Promise<AcceptedWrite> {
+  return manageUsers(session, 'Update Users', 'users/update', users);
+}
+
+/** Retire Users. */
+export function retireUsers(
+  session: Session,
+  users: readonly Pick<UserWrite, 'clientUserId'>[],
+): Promise<AcceptedWrite> {
+  const named = users.map(({ clientUserId }) => ({ clientUserId }));
+  return manageUsers(session, 'Retire Users', 'users/retire', named);
+}
+
+function manageUsers(
+  session: Session,
+  operation: string,
+  path: string,
+  users: readonly UserWrite[],
+): Promise<AcceptedWrite> {
+  const body = {
+    users: users.map(({ clientUserId, email, managedAppleId }) => ({ clientUserId, email, managedAppleId })),
+  };
+  const url = new URL(path, session.root);
+  return call(session, { operation, method: 'POST', url, body, answer: eventAnswer, timeout: session.timeouts.write });
 }
 
 function manageAssets(session: Session, operation: string, path: string, write: LicenseWrite): Promise<AcceptedWrite> {

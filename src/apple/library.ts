@@ -4,12 +4,16 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import {
   associateAssets,
+  createUsers,
   disassociateAssets,
   getAssets,
   getAssignments,
   getClientConfig,
   getEventStatus,
+  getUsers,
   postClientConfig,
+  retireUsers,
+  updateUsers,
 } from './client.ts';
 import { parseRoot } from './root.ts';
 import { createServiceConfig, type ServiceConfig } from './service-config.ts';
@@ -55,8 +59,13 @@ export function createAppleLibrary(options: AppleLibraryOptions): AppleLibraryDr
     },
     limits: serviceConfig.limits,
     metadataLookupUrl: serviceConfig.metadataLookupUrl,
+    invitationUrl: serviceConfig.invitationUrl,
     readAssets: (credential, query) => getAssets(open(credential), query),
     readAssignments: (credential, query) => getAssignments(open(credential), query),
+    readUsers: (credential, query) => getUsers(open(credential), query),
+    createUsers: (credential, users) => createUsers(open(credential), users),
+    updateUsers: (credential, users) => updateUsers(open(credential), users),
+    retireUsers: (credential, users) => retireUsers(open(credential), users),
     associate: (credential, write) => associateAssets(open(credential), write),
     disassociate: (credential, write) => disassociateAssets(open(credential), write),
     writeStatus: (credential, eventId) => getEventStatus(open(credential), eventId),

@@ -22,6 +22,7 @@ export const conservativeLimits: AppleLimits = {
   maxAssets: 10,
   maxSerialNumbers: 100,
   maxClientUserIds: 100,
+  maxUsers: 50,
   maxRequestsPerSecond: 10,
   maxMdmIdLength: 100,
   maxMdmNameLength: 100,
@@ -30,6 +31,9 @@ export const conservativeLimits: AppleLimits = {
 
 /** Where metadata is looked up when the answer does not say (fact sheet §1). */
 export const appleLookupUrl = 'https://uclient-api.itunes.apple.com/WebObjects/MZStorePlatform.woa/wa/lookup';
+
+/** Stands for the code in the template of an invitation: `%inviteCode%`, percent-encoded (fact sheet §4). */
+const invitePlaceholder = '%25inviteCode%25';
 
 /** Options of {@link createServiceConfig}. */
 export interface ServiceConfigOptions {
@@ -49,11 +53,13 @@ export interface LimitsOptions {
   since?: Date;
 }
 
-/** Apple's settings. Both methods may throw AppleFailure. */
+/** Apple's settings. Every method may throw AppleFailure. */
 export interface ServiceConfig {
   limits(options?: LimitsOptions): Promise<AppleLimits>;
   /** Where the legacy lookup of metadata is (`contentMetadataLookup`): the one address that is taken from Apple's answer. */
   metadataLookupUrl(): Promise<string>;
+  /** The address that a user opens to accept an invitation (`invitationEmail`). */
+  invitationUrl(inviteCode: string): Promise<string>;
 }
 
 const limit = optional(wholeNumber.pipe(z.int().min(1)));
@@ -64,13 +70,14 @@ const serviceConfigAnswer = z.object({
       maxAssets: limit,
       maxSerialNumbers: limit,
       maxClientUserIds: limit,
+      maxUsers: limit,
       maxRequestPerSecond: limit,
       maxMdmIdLength: limit,
       maxMdmNameLength: limit,
       maxMdmMetadataLength: limit,
     }),
   ),
-  urls: optional(z.object({ contentMetadataLookup: optional(z.string()) })),
+  urls: optional(z.object({ contentMetadataLookup: optional(z.string()), invitationEmail: optional(z.string()) })),
 });
 
 type Answer = z.output<typeof serviceConfigAnswer>;
@@ -130,6 +137,12 @@ export function createServiceConfig(options: ServiceConfigOptions): ServiceConfi
       // A sandbox's tokens are not shown to the real Apple.
       if (isSandbox(root)) throw new AppleFailure('UNAVAILABLE', 'The sandbox names no address to look up metadata at');
       return appleLookupUrl;
+    },
+    async invitationUrl(inviteCode) {
+      const template = (await current({})).urls?.invitationEmail ?? '';
+      const url = template.replaceAll(invitePlaceholder, encodeURIComponent(inviteCode));
+      if (url !== template && isAcceptable(url, root)) return url;
+      throw new AppleFailure('UNAVAILABLE', 'Apple names no address for invitations');
     },
   };
 }

@@ -13,6 +13,8 @@ export const scopes = [
   'apps:write',
   'licenses:read',
   'licenses:write',
+  'users:read',
+  'users:write',
   'devices:read',
   'devices:write',
   'tasks:read',

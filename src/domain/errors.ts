@@ -31,6 +31,8 @@ export type ErrorCode =
   | 'WAIT_EXPIRED'
   | 'REVOKE_IN_PROGRESS'
   | 'UNKNOWN_DEVICE'
+  | 'USER_NOT_ACTIVE'
+  | 'CONFIRMATION_REQUIRED'
   | 'OS_TOO_OLD'
   | 'PLATFORM_NOT_SUPPORTED'
   | 'DEVICE_HOLDS_LICENSES'
@@ -371,9 +373,7 @@ export class AlreadyLicensedError extends DomainError {
   readonly code = 'ALREADY_LICENSED';
   readonly tokenId: bigint;
   constructor(app: string, tokenId: bigint) {
-    super(`The device already holds a license of "${app}". Nothing was needed and no second license was taken.`, [
-      'target',
-    ]);
+    super(`A license of "${app}" is held already. Nothing was needed and no second license was taken.`, ['target']);
     this.tokenId = tokenId;
   }
 }
@@ -395,7 +395,7 @@ export class RevokeInProgressError extends DomainError {
   readonly code = 'REVOKE_IN_PROGRESS';
   constructor(app: string) {
     super(
-      `The device's license of "${app}" is just being taken back. Nothing was associated. Try again when the revoke is done.`,
+      `The license of "${app}" is just being taken back. Nothing was associated. Try again when the revoke is done.`,
       ['target'],
     );
   }
@@ -413,6 +413,46 @@ export class UnknownDeviceError extends DomainError {
     );
     this.devices = devices.slice(0, 100);
     this.count = devices.length;
+  }
+}
+
+/** A person who can hold no new license now. */
+export class UserNotActiveError extends DomainError {
+  readonly code = 'USER_NOT_ACTIVE';
+  readonly vppUserId: bigint;
+  /** Where the person stands; `RETIRING` while a task is at it, `UNKNOWN` when only a license names them. */
+  readonly status: string;
+  constructor(vppUserId: bigint, clientUserId: string, status: string, path: string[] = ['target']) {
+    super(
+      `The user ${clientUserId} is ${status}. Nothing was done. Only users who are REGISTERED or ASSOCIATED can be changed, retired or given licenses.`,
+      path,
+    );
+    this.vppUserId = vppUserId;
+    this.status = status;
+  }
+}
+
+/** Licenses that an irrevocable assignment would spend. */
+export interface Spending {
+  appId: bigint;
+  app: string;
+  licenses: number;
+}
+
+/** The request would spend licenses for good, and nobody confirmed it. */
+export class ConfirmationRequiredError extends DomainError {
+  readonly code = 'CONFIRMATION_REQUIRED';
+  readonly licenses: number;
+  readonly spending: Spending[];
+  constructor(spending: Spending[], advice: string) {
+    const licenses = spending.reduce((sum, one) => sum + one.licenses, 0);
+    const named = spending.slice(0, 5).map((one) => `${one.licenses} of "${one.app}"`);
+    super(
+      `Nothing was assigned: ${licenses} ${licenses === 1 ? 'license' : 'licenses'} would be spent for good (${named.join(', ')}), for Apple never takes them back. ${advice}`,
+      ['confirmIrrevocable'],
+    );
+    this.licenses = licenses;
+    this.spending = spending;
   }
 }
 

@@ -38,6 +38,8 @@ export interface AppleLimits {
   maxSerialNumbers: number;
   /** Distinct client user ids in one associate or disassociate. */
   maxClientUserIds: number;
+  /** Users in one create, update or retire. */
+  maxUsers: number;
   /** Requests a second for one library. */
   maxRequestsPerSecond: number;
   /** Lengths of the three fields of a claim. */
@@ -68,6 +70,31 @@ export interface AssignmentRow {
   pricingParam: string;
   serialNumber: string | null;
   clientUserId: string | null;
+  /** Where the user stands; only where the query asked for it. */
+  user?: { status: LibraryUserStatus | null; idHash: string | null };
+}
+
+/** Where a record of a user stands. REGISTERED waits for an Apple Account; DELETED gave its account to a newer record. */
+export type LibraryUserStatus = 'REGISTERED' | 'ASSOCIATED' | 'RETIRED' | 'DELETED';
+
+/** One record of a user. The same clientUserId may have many that are retired and at most one that is active. */
+export interface LibraryUser {
+  clientUserId: string;
+  email: string | null;
+  /** Null for a word that is not known here. */
+  status: LibraryUserStatus | null;
+  /** Opens the invitation; a secret until it is taken. */
+  inviteCode: string | null;
+  /** Stands for the Apple Account that it is or was linked to. */
+  idHash: string | null;
+}
+
+/** What Apple is told of a user. Absent fields stay as they are. */
+export interface UserWrite {
+  clientUserId: string;
+  email?: string;
+  /** Links the user at once when the account is one of the same organization. */
+  managedAppleId?: string;
 }
 
 /** One page of a sweep. */
@@ -88,6 +115,8 @@ export interface PageQuery {
   serialNumber?: string;
   clientUserId?: string;
   sinceVersionId?: string;
+  /** Of assignments: with the state of their users. */
+  includeUserState?: boolean;
 }
 
 /** A write to Apple: every asset times every holder. One kind of holder a call; the other list is empty. */
@@ -137,6 +166,12 @@ export interface AppleLibrary {
   limits(options?: { fresh?: boolean; since?: Date }): Promise<AppleLimits>;
   readAssets(credential: Credential, query: PageQuery): Promise<Page<AssetRow>>;
   readAssignments(credential: Credential, query: PageQuery): Promise<Page<AssignmentRow>>;
+  readUsers(credential: Credential, query: PageQuery): Promise<Page<LibraryUser>>;
+  createUsers(credential: Credential, users: readonly UserWrite[]): Promise<AcceptedWrite>;
+  updateUsers(credential: Credential, users: readonly UserWrite[]): Promise<AcceptedWrite>;
+  retireUsers(credential: Credential, users: readonly Pick<UserWrite, 'clientUserId'>[]): Promise<AcceptedWrite>;
+  /** The address that an invited user opens. Asks for no token; cached like the limits. */
+  invitationUrl(inviteCode: string): Promise<string>;
   associate(credential: Credential, write: LicenseWrite): Promise<AcceptedWrite>;
   disassociate(credential: Credential, write: LicenseWrite): Promise<AcceptedWrite>;
   writeStatus(credential: Credential, eventId: string): Promise<WriteStatus>;
@@ -158,7 +193,7 @@ export type AppleFailureKind =
   | 'UNAVAILABLE'
   /** A write whose answer never came: it may have been applied. */
   | 'UNKNOWN_OUTCOME'
-  /** 9700–9702: more than today's limits allow. */
+  /** 9700–9702 and 9714: more than today's limits allow. */
   | 'LIMIT_EXCEEDED'
   /** 9650 or 9721: the sweep has to start again. */
   | 'SWEEP_LOST'

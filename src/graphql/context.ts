@@ -72,7 +72,12 @@ class OperationContext implements GraphQLContext {
   }
 
   get loaders(): Loaders {
-    this.#loaders ??= createLoaders(this.rows, () => this.db, this.actor.organizationId);
+    this.#loaders ??= createLoaders(
+      this.rows,
+      () => this.db,
+      () => this.#services,
+      this.actor.organizationId,
+    );
     return this.#loaders;
   }
 }

@@ -28,6 +28,8 @@ const scopeTexts: Record<Scope, string> = {
   'apps:write': 'Change the status of apps.',
   'licenses:read': 'Read licenses.',
   'licenses:write': 'Associate and revoke licenses.',
+  'users:read': 'Read people, without their invitations.',
+  'users:write': 'Create, change, invite and retire people, and read their invitations.',
   'devices:read': 'Read devices.',
   'devices:write': 'Add, change and remove devices.',
   'tasks:read': 'Read and watch tasks.',
@@ -58,8 +60,11 @@ export const TaskKindEnum = builder.enumType('TaskKind', {
   description: 'What kind of work a task is.',
   values: described({
     SYNC: 'Reads the library of one token from Apple.',
-    ASSOCIATE: 'Gives licenses to devices.',
+    ASSOCIATE: 'Gives licenses to devices or people.',
     REVOKE: 'Takes licenses back.',
+    CREATE_USERS: 'Makes people in a library.',
+    UPDATE_USERS: 'Tells Apple what changed of people.',
+    RETIRE_USERS: 'Takes the licenses of people back and retires them.',
     REMOVE_TOKEN: 'Gives the licenses of a token back, then removes the token.',
   }),
 });
@@ -177,6 +182,20 @@ export const DeviceFamilyEnum = builder.enumType('DeviceFamily', {
     APPLE_TV: 'An Apple TV.',
     VISION: 'An Apple Vision.',
     UNKNOWN: 'Not known.',
+  }),
+});
+
+export const VppUserStatusEnum = builder.enumType('VppUserStatus', {
+  description: 'Where a person in a library stands.',
+  values: described({
+    REQUESTED: 'Apple is being asked to make them.',
+    REFUSED: 'Apple did not make them; the failures of the task say why. It can be retried.',
+    REGISTERED: 'Known to Apple; waits for an Apple Account, by an invitation.',
+    ASSOCIATED: 'Linked to an Apple Account.',
+    RETIRING: 'A task is taking their licenses back and retiring them.',
+    RETIRED: 'Retired: no license can be given.',
+    DELETED: 'Retired, and their Apple Account belongs to a newer record.',
+    UNKNOWN: 'Only a license names them; a sync has not met them yet.',
   }),
 });
 

@@ -27,6 +27,8 @@ export const errorCodes: Record<ErrorCode, string> = {
   WAIT_EXPIRED: 'No license came up for the device while it waited.',
   REVOKE_IN_PROGRESS: 'The license is just being taken back.',
   UNKNOWN_DEVICE: 'The organization has no such device.',
+  USER_NOT_ACTIVE: 'The person is not at a point where this can be done.',
+  CONFIRMATION_REQUIRED: 'Licenses would be spent for good, and nobody confirmed it.',
   OS_TOO_OLD: "The device runs a system that can't hold device licenses.",
   PLATFORM_NOT_SUPPORTED: "The app does not run on the device's platform.",
   DEVICE_HOLDS_LICENSES: 'The device still holds licenses.',

@@ -10,7 +10,7 @@ import { nodeKey, optionalRowId, rowIds } from './ids.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
 
-const ErrorPolicyEnum = builder.enumType('ErrorPolicy', {
+export const ErrorPolicyEnum = builder.enumType('ErrorPolicy', {
   description: 'What a write of many items does when some of them are refused.',
   values: {
     ATOMIC: { description: 'Nothing is done, and the first refusal is the answer.' },
@@ -23,8 +23,11 @@ const deviceTexts = {
   serialNumbers: 'Devices by their serial numbers, at most 10,000.',
   deviceGroupId: 'The devices that are in this group now, at most 100,000.',
 };
-const keyText =
+export const keyText =
   'Makes repeats harmless: the same key with the same input gives the same task for 7 days, with another input a failure.';
+
+const userLicensesOfApps =
+  'For apps a license of the device is the better one: nobody needs an Apple Account on it, nobody has to be invited and accept, and the app can be given to a device whoever uses it. Books and devices that a person enrolled know users only: see assignBooks.';
 
 const LicenseTargetInput = builder.inputType('LicenseTargetInput', {
   description: 'Who shall get licenses: exactly one of these.',
@@ -33,6 +36,11 @@ const LicenseTargetInput = builder.inputType('LicenseTargetInput', {
     deviceIds: t.idList({ description: deviceTexts.deviceIds }),
     serialNumbers: t.stringList({ description: deviceTexts.serialNumbers }),
     deviceGroupId: t.id({ description: deviceTexts.deviceGroupId }),
+    vppUserIds: t.idList({
+      description:
+        'People by their global ids, at most 10,000 pairs of app and person. Each is served from their own token.',
+      deprecationReason: userLicensesOfApps,
+    }),
   }),
 });
 
@@ -55,7 +63,7 @@ const AssociateLicensesInput = builder.inputType('AssociateLicensesInput', {
 });
 
 /** A payload that shows the one task of a keyed write. */
-function taskPayload(name: string, description: string) {
+export function taskPayload(name: string, description: string) {
   return builder.objectRef<KeyedResult>(name).implement({
     description,
     fields: (t) => ({
@@ -98,6 +106,8 @@ mutation('associateLicenses', {
     failures.TokenNotUsableError,
     failures.InstallationNotConfirmedError,
     failures.NotDeviceAssignableError,
+    failures.UserNotActiveError,
+    failures.ConfirmationRequiredError,
     failures.AlreadyLicensedError,
     failures.AlreadyWaitingError,
     failures.RevokeInProgressError,
@@ -121,6 +131,7 @@ export function associationOf({
       deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
       serialNumbers: target.serialNumbers,
       deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
+      vppUserIds: rowIds('VppUser', target.vppUserIds, ['target', 'vppUserIds']),
     },
   };
 }
@@ -132,6 +143,10 @@ const RevokeTargetInput = builder.inputType('RevokeTargetInput', {
     deviceIds: t.idList({ description: deviceTexts.deviceIds }),
     serialNumbers: t.stringList({ description: deviceTexts.serialNumbers }),
     deviceGroupId: t.id({ description: deviceTexts.deviceGroupId }),
+    vppUserIds: t.idList({
+      description: 'People by their global ids, at most 10,000.',
+      deprecationReason: userLicensesOfApps,
+    }),
     licenseIds: t.idList({ description: 'Licenses by their global ids, at most 10,000; `appIds` is not needed then.' }),
   }),
 });
@@ -185,6 +200,7 @@ export function revocationOf({
       deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
       serialNumbers: target.serialNumbers,
       deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
+      vppUserIds: rowIds('VppUser', target.vppUserIds, ['target', 'vppUserIds']),
       licenseIds: rowIds('License', target.licenseIds, ['target', 'licenseIds']),
     },
   };

@@ -12,7 +12,7 @@ import { rowNode } from './row-node.ts';
 import { TokenRef } from './token.ts';
 import { totalCount } from './total-count.ts';
 import { skipReasonText } from './user-errors.ts';
-import { VppUserRef } from './vpp-user.ts';
+import { VppUserRef } from './vpp-user-ref.ts';
 
 export const LicenseRef = builder.objectRef<LicenseWithParts>('License');
 
@@ -177,6 +177,7 @@ builder.queryField('licenses', (t) =>
         appId: t.arg.id({ description: 'Only those of this app.' }),
         tokenId: t.arg.id({ description: 'Only those of this token.' }),
         deviceId: t.arg.id({ description: 'Only those of this device.' }),
+        vppUserId: t.arg.id({ description: 'Only those of this person.' }),
         serialNumber: t.arg.string({
           description: 'Only those of the device with this serial number, whatever the case.',
         }),
@@ -202,6 +203,7 @@ interface LicenseArguments {
   appId?: string | null | undefined;
   tokenId?: string | null | undefined;
   deviceId?: string | null | undefined;
+  vppUserId?: string | null | undefined;
   serialNumber?: string | null | undefined;
   states?: readonly string[] | null | undefined;
   sources?: readonly string[] | null | undefined;
@@ -214,6 +216,7 @@ function filterOf(args: LicenseArguments, organizationId: bigint): LicenseFilter
     appId: optionalRowId('App', args.appId, ['appId']),
     tokenId: optionalRowId('Token', args.tokenId, ['tokenId']),
     deviceId: optionalRowId('Device', args.deviceId, ['deviceId']),
+    vppUserId: optionalRowId('VppUser', args.vppUserId, ['vppUserId']),
     serialNumber: args.serialNumber?.trim().toUpperCase() || null,
     states: args.states ?? null,
     sources: args.sources ?? null,

@@ -9,6 +9,7 @@ import type { ScopedClient } from '../domain/access/scoped-client.ts';
 import { type AppCounts, countApps, noSeats } from '../domain/app/counts.ts';
 import { type PoolOfToken, readPools, readPoolsOfApps } from '../domain/app/pool-row.ts';
 import { type AppRow, readApps } from '../domain/app/row.ts';
+import type { Services } from '../domain/context.ts';
 import { type DeviceRow, readDevices } from '../domain/device/row.ts';
 import { type QuotaRow, readQuotasOfGroups } from '../domain/device-group/quota.ts';
 import { type DeviceGroupRow, readGroups, readGroupsOfDevices } from '../domain/device-group/row.ts';
@@ -20,7 +21,8 @@ import { readTokenHoldings } from '../domain/token/holdings.ts';
 import { type NoticeRow, readNotices } from '../domain/token/notices.ts';
 import { readReservesOfTokens } from '../domain/token/reserve.ts';
 import { readTokens, readTokensOfTasks, type TokenRow } from '../domain/token/row.ts';
-import { readVppUsers, type VppUserRow } from '../domain/vpp-user/row.ts';
+import { type Invitation, readInvitations } from '../domain/vpp-user/invitation.ts';
+import { readVppUserRecords, readVppUsers, type VppUserRecordRow, type VppUserRow } from '../domain/vpp-user/row.ts';
 import type { AppMetadata } from '../generated/prisma/client.ts';
 import { createGroupDevices, type GroupDevices } from './group-devices.ts';
 import { createLicensePages, type LicensePages } from './license-pages.ts';
@@ -47,6 +49,8 @@ export interface Loaders {
   devices: DataLoader<bigint, DeviceRow | null>;
   licenses: DataLoader<bigint, LicenseWithParts | null>;
   vppUsers: DataLoader<bigint, VppUserRow | null>;
+  invitations: DataLoader<bigint, Invitation | null>;
+  recordsOfVppUser: DataLoader<bigint, VppUserRecordRow[]>;
   poolsOfApp: DataLoader<bigint, PoolOfToken[]>;
   variantsOfApp: DataLoader<bigint, AppMetadata[]>;
   tokensOfTask: DataLoader<bigint, TokenRow[]>;
@@ -61,7 +65,12 @@ export interface Loaders {
 }
 
 /** Makes the loaders of one operation. */
-export function createLoaders(rows: Rows, db: () => ScopedClient, organizationId: bigint): Loaders {
+export function createLoaders(
+  rows: Rows,
+  db: () => ScopedClient,
+  services: () => Services,
+  organizationId: bigint,
+): Loaders {
   return {
     apps: one((ids) => readApps(rows, organizationId, ids)),
     tokens: one((ids) => readTokens(rows, organizationId, ids)),
@@ -71,6 +80,11 @@ export function createLoaders(rows: Rows, db: () => ScopedClient, organizationId
     devices: one((ids) => readDevices(rows, organizationId, ids)),
     licenses: one((ids) => readLicenses(rows, organizationId, ids)),
     vppUsers: one((ids) => readVppUsers(rows, organizationId, ids)),
+    invitations: gathered((ids) => readInvitations(services(), organizationId, ids)),
+    recordsOfVppUser: many(
+      (ids) => readVppUserRecords(rows, organizationId, ids),
+      (record) => record.userId,
+    ),
     poolsOfApp: many(
       (ids) => readPoolsOfApps(rows, organizationId, ids),
       (pool) => pool.appId,

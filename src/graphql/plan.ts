@@ -6,7 +6,7 @@ import { DeviceRef } from './device-ref.ts';
 import { globalId, nodeKey, rowId } from './ids.ts';
 import { needs } from './rights.ts';
 import { TokenRef } from './token.ts';
-import { VppUserRef } from './vpp-user.ts';
+import { VppUserRef } from './vpp-user-ref.ts';
 
 const PlanKindEnum = builder.enumType('PlanKind', {
   description: 'What a plan does when it is applied.',

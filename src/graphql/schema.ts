@@ -24,6 +24,7 @@ import './device-group-mutations.ts';
 import './allocation-limits.ts';
 import './token-order-preview.ts';
 import './vpp-user.ts';
+import './vpp-user-mutations.ts';
 import './task.ts';
 import './task-mutations.ts';
 import './task-progress.ts';

@@ -41,6 +41,16 @@ const TaskFailureRef = builder.prismaObject('TaskFailure', {
       resolve: ({ licenseId }) => (licenseId === null ? null : globalId('License', licenseId)),
     }),
     serialNumber: t.exposeString('serialNumber', { nullable: true, description: 'Serial number of the device.' }),
+    vppUserId: t.id({
+      nullable: true,
+      description: 'Global id of the person.',
+      select: { vppUserId: true },
+      resolve: ({ vppUserId }) => (vppUserId === null ? null : globalId('VppUser', vppUserId)),
+    }),
+    clientUserId: t.exposeString('clientUserId', {
+      nullable: true,
+      description: 'Id under which the library knows the person.',
+    }),
     appleErrorNumber: t.exposeInt('appleErrorNumber', { nullable: true, description: "Apple's number of the error." }),
   }),
 });

@@ -1,6 +1,7 @@
 /** The expected failures of mutations: one object type for each error class of the domain, all of them `UserError`s. @module */
 import * as failures from '../domain/errors.ts';
 import { builder } from './builder.ts';
+import { VppUserStatusEnum } from './enums.ts';
 import { errorCodes } from './error-codes.ts';
 import { globalId } from './ids.ts';
 
@@ -336,4 +337,44 @@ builder.objectType(failures.TaskNotRetryableError, {
   name: 'TaskNotRetryableError',
   description: 'Nothing in the task can be tried again.',
   ...plain,
+});
+
+builder.objectType(failures.UserNotActiveError, {
+  name: 'UserNotActiveError',
+  description: 'The person is not at a point where they can be given licenses, changed or retired.',
+  ...plain,
+  fields: (t) => ({
+    vppUserId: t.id({
+      description: 'Global id of the person.',
+      resolve: (error) => globalId('VppUser', error.vppUserId),
+    }),
+    status: t.field({
+      type: VppUserStatusEnum,
+      description: 'Where they stand.',
+      resolve: (error) => error.status as never,
+    }),
+  }),
+});
+
+const SpendingRef = builder.objectRef<failures.Spending>('IrrevocableSpending').implement({
+  description: 'Licenses of one app or book that would be spent.',
+  fields: (t) => ({
+    appId: t.id({ description: 'Global id of the app or book.', resolve: ({ appId }) => globalId('App', appId) }),
+    app: t.exposeString('app', { description: 'Its name.' }),
+    licenses: t.exposeInt('licenses', { description: 'How many of its licenses.' }),
+  }),
+});
+
+builder.objectType(failures.ConfirmationRequiredError, {
+  name: 'ConfirmationRequiredError',
+  description: 'Licenses would be spent for good, and nobody confirmed it. Nothing was done.',
+  ...plain,
+  fields: (t) => ({
+    licenses: t.exposeInt('licenses', { description: 'How many licenses would be spent.' }),
+    spending: t.field({
+      type: [SpendingRef],
+      description: 'Which ones.',
+      resolve: (error) => error.spending,
+    }),
+  }),
 });

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const apiKey = await prisma.apiKey.findFirstOrThrow({ where: { organizationId } });
   const audit = await prisma.auditEntry.findFirstOrThrow({ where: { organizationId } });
   const user = await prisma.vppUser.create({
-    data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date() },
+    data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date(), updatedAt: new Date() },
   });
   const notice = await addNotice(prisma, token);
   const rows = {

@@ -46,7 +46,7 @@ beforeAll(async () => {
     data: { organizationId, at: new Date(), actor: 'key:1', action: 'token.upload' },
   });
   const user = await prisma.vppUser.create({
-    data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date() },
+    data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date(), updatedAt: new Date() },
   });
   const notice = await addNotice(prisma, token);
   const plan = await addPlan(prisma, organizationId);

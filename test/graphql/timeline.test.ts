@@ -57,7 +57,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const day = (count: number) => new Date(Date.UTC(2020, 0, 1 + count, 12));
-const none = { tokenId: null, deviceId: null, serialNumber: null, states: null, sources: null };
+const none = { tokenId: null, deviceId: null, vppUserId: null, serialNumber: null, states: null, sources: null };
 const filter = (more: Partial<LicenseFilter>): LicenseFilter => ({
   organizationId,
   appId: null,

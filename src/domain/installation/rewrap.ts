@@ -5,6 +5,7 @@ import type { Context, Services } from '../context.ts';
 import { secretRow } from '../token/exchange.ts';
 import type { KeyRing } from '../token/key-ring.ts';
 import { installationRow } from './open.ts';
+import { rewrapInvitations } from './rewrap-invitations.ts';
 
 /** Secrets that are rewrapped between two reports. */
 const batch = 100;
@@ -33,7 +34,7 @@ interface SealedToken {
 type Rewrapper = Pick<Services, 'prisma' | 'clock'> & Pick<Context, 'correlationId'>;
 
 /**
- * Rewraps all tokens, and last the installation's own secret. Each row is changed only while it holds what was opened: a
+ * Rewraps all tokens and open invitations, and last the installation's own secret. Each row is changed only while it holds what was opened: a
  * token that is renewed meanwhile keeps its new secret. May be killed at any moment and begun again.
  *
  * @returns what could not be opened; empty when no secret needs any key but the first
@@ -55,6 +56,7 @@ export async function rewrapSecrets(
     }
     report({ rewrapped, left: await countLeft(services, ring) });
   }
+  rewrapped += await rewrapInvitations(services, ring);
   if (unopened.length === 0) await rewrapInstallation(services, ring);
   return unopened;
 }

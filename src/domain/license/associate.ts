@@ -9,28 +9,29 @@ import { type KeyedResult, once } from '../idempotency.ts';
 import { parseInput } from '../parse.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
-import { findToken } from '../token/find.ts';
-import { isUsable, tokenRefusal, tokenState } from '../token/state.ts';
+import { requireUsableToken } from '../token/require-usable.ts';
+import { startUserAssociation } from './associate-users.ts';
 import { carryOut, decide, onlyRefusal } from './decide.ts';
 import { blockSize, maxIds } from './limits.ts';
 import { requestAssetRead } from './request-asset-read.ts';
 import { wakeReservation } from './wake-reservation.ts';
 import { type DeviceTarget, normalizeTarget, type ResolvedDevices, readApps, resolveDevices } from './world.ts';
 
-const deviceTarget = z
+const targetSchema = z
   .object({
     deviceIds: z.array(z.bigint()).max(maxIds).nullish(),
     serialNumbers: z.array(z.string().trim().min(1).max(64)).max(maxIds).nullish(),
     deviceGroupId: z.bigint().nullish(),
+    vppUserIds: z.array(z.bigint()).max(maxIds).nullish(),
   })
   .refine(
     (target) => Object.values(target).filter((value) => value != null).length === 1,
-    'name devices by exactly one of deviceIds, serialNumbers, deviceGroupId',
+    'name exactly one of deviceIds, serialNumbers, deviceGroupId, vppUserIds',
   );
 
 const inputSchema = z.object({
   appIds: z.array(z.bigint()).min(1, 'name at least one app').max(1000),
-  target: deviceTarget,
+  target: targetSchema,
   tokenId: z.bigint().nullish(),
   onError: z
     .enum(['ATOMIC', 'SKIP_FAILED'])
@@ -45,11 +46,13 @@ export const associationInput = inputSchema;
 export type AssociateInput = z.input<typeof inputSchema>;
 /** What a task remembers of its request: a group is the devices that were in it then. */
 export type AssociateRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKey' | 'target'> & {
-  target: DeviceTarget;
+  target: DeviceTarget & { vppUserIds?: readonly bigint[] | null | undefined };
+  /** Of people: what Apple never takes back was confirmed. */
+  spend?: boolean;
 };
 
 /**
- * Gives every device a license of every app: seats are reserved and the task is on its way when this returns.
+ * Gives every device or user a license of every app: seats are reserved and the task is on its way when this returns.
  * ATOMIC: all or nothing, with the first refusal thrown; SKIP_FAILED: refused pairs become failures of the task.
  * A device that holds the license already is never given a second one and never stops the others (S29).
  */
@@ -70,7 +73,7 @@ export async function associateLicenses(context: Context, rawInput: AssociateInp
   }
 }
 
-/** A second try of another task's failed items: `only` holds the pairs, as `app:device`. */
+/** A second try of another task's failed items: `only` holds the pairs, as `app:device` or `app:user`. */
 export interface Retry {
   retryOf: bigint;
   only: ReadonlySet<string>;
@@ -83,6 +86,10 @@ export async function startAssociation(
   given: AssociateRequest,
   retry: Partial<Retry> = {},
 ): Promise<bigint> {
+  const { vppUserIds } = given.target;
+  if (vppUserIds != null) {
+    return startUserAssociation(context, tx, { ...given, target: { vppUserIds } }, retry);
+  }
   const request = { ...given, appIds: [...new Set(given.appIds)], target: normalizeTarget(given.target) };
   if (request.tokenId != null) await requireUsableToken(context, tx, request.tokenId);
   await readApps(context, tx, request.appIds);
@@ -121,12 +128,6 @@ export async function startAssociation(
     await endSettledTasks(tx, context.actor.organizationId, [taskId], context.clock.now());
   }
   return taskId;
-}
-
-async function requireUsableToken(context: Context, tx: Tx, tokenId: bigint): Promise<void> {
-  const token = await findToken(context, tx, tokenId);
-  const state = tokenState(token, context.clock.now(), context.settings);
-  if (!isUsable(state)) throw tokenRefusal(token, state);
 }
 
 function requireTargets(request: AssociateRequest, { devices, unknown }: ResolvedDevices): void {

@@ -1,13 +1,54 @@
 /** A write to Apple as it is written down. @module */
 import { moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { ClaimLostError } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
 
 /** A license that Apple did not take after this many sends fails. */
 export const maxSends = 5;
 
-/** Giving or taking back. */
-export type CallKind = 'ASSOCIATE' | 'DISASSOCIATE';
+/** Giving licenses or taking them back. */
+export type LicenseCallKind = 'ASSOCIATE' | 'DISASSOCIATE';
+/** Writes of people. */
+export type UserCallKind = 'CREATE_USERS' | 'UPDATE_USERS' | 'RETIRE_USERS';
+/** Every kind of write to Apple. All kinds are written down, polled and compared in the same way, one writer a token. */
+export type CallKind = LicenseCallKind | UserCallKind;
+
+/** A call, or work for one, that is about licenses. */
+export type OfLicenses<Call extends { kind: CallKind }> = Call & { kind: LicenseCallKind };
+/** A call, or work for one, that is about people. */
+export type OfUsers<Call extends { kind: CallKind }> = Call & { kind: UserCallKind };
+
+/** Whether it is about people. */
+export function isOfUsers<Call extends { kind: CallKind }>(call: Call): call is OfUsers<Call> {
+  return call.kind !== 'ASSOCIATE' && call.kind !== 'DISASSOCIATE';
+}
+
+/** A call that could not be sent within this many milliseconds of being written down is not sent: the worker was frozen. */
+const sendWithin = 10_000;
+
+/** Throws {@link ClaimLostError} when it is too late to send a call: a successor may be looking what became of it. */
+export function requireTimely(context: Context, call: { callId: bigint; sentAt: Date }): void {
+  // Half of the time after which a successor looks: until then Apple must have it, or never get it.
+  const patience = Math.min(sendWithin, context.settings.unknownOutcomeWait / 2);
+  const late = context.clock.now().getTime() - call.sentAt.getTime() > patience;
+  if (late) throw new ClaimLostError(`call ${call.callId}`);
+}
+
+/** Apple took the call: it is asked about from now on. */
+export async function acceptCall(
+  context: Context,
+  tx: Tx,
+  organizationId: bigint,
+  call: { callId: bigint; eventId: string },
+): Promise<void> {
+  const now = context.clock.now();
+  const { firstPollAfter, pendingLimit } = context.settings;
+  await tx.$executeRaw(sql`
+    UPDATE apple_call SET state = 'ACCEPTED', event_id = ${call.eventId}, next_poll_at = ${moment(new Date(now.getTime() + firstPollAfter))},
+      deadline_at = ${moment(new Date(now.getTime() + pendingLimit))}
+    WHERE organization_id = ${organizationId} AND id = ${call.callId} AND state = 'SENT'`);
+}
 
 /** A call that is not settled. */
 export interface OpenCall {

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { TaskFailure } from '../task/failures.ts';
 import { lockTasks } from '../task/settle.ts';
+import { findVppUsers } from '../vpp-user/find.ts';
 import { maxPairs } from './limits.ts';
 import { lockGates } from './lock-gates.ts';
 import { unknownDeviceFailures } from './refusals.ts';
@@ -17,6 +18,8 @@ export interface LiveQuery {
     deviceIds?: readonly bigint[] | null | undefined;
     serialNumbers?: readonly string[] | null | undefined;
     licenseIds?: readonly bigint[] | null | undefined;
+    /** People; without apps, all that they hold. */
+    vppUserIds?: readonly bigint[] | null | undefined;
   };
   tokenId?: bigint | null | undefined;
 }
@@ -53,6 +56,8 @@ export interface Live {
   appName: string;
   deviceId: bigint | null;
   serialNumber: string | null;
+  vppUserId: bigint | null;
+  clientUserId: string | null;
   tokenId: bigint;
   taskId: bigint | null;
   revocable: boolean;
@@ -89,7 +94,9 @@ async function readScope(context: Context, tx: Tx, query: LiveQuery): Promise<Sc
   const scope =
     query.target.licenseIds != null
       ? namedLicenses([...new Set(query.target.licenseIds)])
-      : await licensesOfDevices(context, tx, query);
+      : query.target.vppUserIds != null
+        ? await licensesOfUsers(context, tx, query.appIds, [...new Set(query.target.vppUserIds)])
+        : await licensesOfDevices(context, tx, query);
   return { ...scope, which: sql`${scope.which} ${ofToken}` };
 }
 
@@ -127,13 +134,39 @@ async function licensesOfDevices(context: Context, tx: Tx, query: LiveQuery): Pr
   };
 }
 
+async function licensesOfUsers(
+  context: Context,
+  tx: Tx,
+  wanted: readonly bigint[] | null | undefined,
+  userIds: readonly bigint[],
+): Promise<Scope> {
+  const appIds = wanted ? [...new Set(wanted)] : null;
+  if (appIds) {
+    await readApps(context, tx, appIds);
+    requireSensible(appIds.length, userIds.length, 0);
+  }
+  const users = await findVppUsers(context, tx, userIds, ['target', 'vppUserIds']);
+  return {
+    which: sql`l.vpp_user_id = ANY (${ids(userIds)}) ${appIds ? sql`AND l.app_id = ANY (${ids(appIds)})` : nothing}`,
+    unknownDevices: [],
+    missing: (found) => {
+      const held = new Set(found.map((license) => `${license.appId}:${license.vppUserId}`));
+      return users.flatMap(({ id: vppUserId, clientUserId }) =>
+        (appIds ?? [])
+          .filter((appId) => !held.has(`${appId}:${vppUserId}`))
+          .map((appId) => ({ ...notLicensed, appId, vppUserId, clientUserId })),
+      );
+    },
+  };
+}
+
 function requireSensible(apps: number, devices: number, unknown: number): void {
   const refuse = (message: string) => {
     throw new InvalidInputError([{ path: ['target'], message }]);
   };
-  if (devices + unknown === 0) refuse('name at least one device');
+  if (devices + unknown === 0) refuse('name at least one device or user');
   if (apps * (devices + unknown) > maxPairs) {
-    refuse(`apps times devices must not be more than ${maxPairs}; send several requests`);
+    refuse(`apps times devices or users must not be more than ${maxPairs}; send several requests`);
   }
 }
 
@@ -146,7 +179,7 @@ type LiveRow = Omit<Live, 'token'> & {
 async function readLive(context: Context, tx: Tx, which: Sql): Promise<Live[]> {
   const rows = await tx.$queryRaw<LiveRow[]>(sql`
     SELECT l.id, l.pool_id AS "poolId", l.app_id AS "appId", coalesce(a.name, a.adam_id) AS "appName", l.device_id AS "deviceId",
-      l.serial_number AS "serialNumber", l.token_id AS "tokenId", l.task_id AS "taskId", p.revocable,
+      l.serial_number AS "serialNumber", l.vpp_user_id AS "vppUserId", l.client_user_id AS "clientUserId", l.token_id AS "tokenId", l.task_id AS "taskId", p.revocable,
       l.state = 'REQUESTED' AND l.call_id IS NULL AS unsent,
       l.state IN ('REVOKE_REQUESTED', 'REVOKE_PENDING') OR (l.state IN ('REQUESTED', 'PENDING_AT_APPLE') AND l.revoke_task_id IS NOT NULL) AS revoking,
       jsonb_build_object('id', t.id::text, 'label', t.label, 'email', t.email, 'condition', t.condition, 'expiresAt', t.expires_at) AS token

@@ -10,6 +10,7 @@ export interface LicenseFilter {
   appId: bigint | null;
   tokenId: bigint | null;
   deviceId: bigint | null;
+  vppUserId: bigint | null;
   serialNumber: string | null;
   /** Null lists those that have not ended. */
   states: readonly string[] | null;
@@ -63,11 +64,12 @@ function heldAt(asOf: Date | null, of: Sql): Sql {
 }
 
 function matches(filter: LicenseFilter): Sql {
-  const { appId, tokenId, deviceId, serialNumber, states, sources } = filter;
+  const { appId, tokenId, deviceId, vppUserId, serialNumber, states, sources } = filter;
   return sql`l.organization_id = ${filter.organizationId}
     ${appId === null ? nothing : sql`AND l.app_id = ${appId}`}
     ${tokenId === null ? nothing : sql`AND l.token_id = ${tokenId}`}
     ${deviceId === null ? nothing : sql`AND l.device_id = ${deviceId}`}
+    ${vppUserId === null ? nothing : sql`AND l.vpp_user_id = ${vppUserId}`}
     ${serialNumber === null ? nothing : sql`AND l.device_id = ${deviceOf(filter.organizationId, serialNumber)}`}
     AND ${states !== null ? inStates(states) : filter.asOf === null ? sql`l.ended_at IS NULL` : sql`true`}
     ${sources === null ? nothing : sql`AND l.source = ANY (${texts(sources)}::"LicenseSource"[])`}`;
@@ -92,7 +94,7 @@ function inStates(states: readonly string[]): Sql {
 export interface LicenseOwners {
   organizationId: bigint;
   /** What `ownerIds` are ids of. */
-  kind: 'app' | 'device';
+  kind: 'app' | 'device' | 'vppUser';
   ownerIds: readonly bigint[];
   /** Only those of this token. */
   tokenId: bigint | null;
@@ -107,7 +109,7 @@ export async function listLicensesOf(
   window: IdWindow,
   parts: LicenseParts,
 ): Promise<Map<bigint, LicenseWithParts[]>> {
-  const owner = kind === 'app' ? sql`n.app_id` : sql`n.device_id`;
+  const owner = { app: sql`n.app_id`, device: sql`n.device_id`, vppUser: sql`n.vpp_user_id` }[kind];
   const source = sql`unnest(${ids(ownerIds)}) o(id) CROSS JOIN LATERAL (
       SELECT n.* FROM license n
       WHERE n.organization_id = ${organizationId} AND ${owner} = o.id AND ${heldAt(asOf, sql`n`)}
@@ -136,7 +138,7 @@ export async function countLicensesOf(
   reader: Rows,
   { organizationId, kind, ownerIds, tokenId, asOf }: LicenseOwners,
 ): Promise<Map<bigint, bigint>> {
-  const owner = kind === 'app' ? sql`l.app_id` : sql`l.device_id`;
+  const owner = { app: sql`l.app_id`, device: sql`l.device_id`, vppUser: sql`l.vpp_user_id` }[kind];
   const rows = await reader.rows<{ ownerId: bigint; count: bigint }>(sql`
     SELECT ${owner} AS "ownerId", count(*) AS count FROM license l
     WHERE l.organization_id = ${organizationId} AND ${owner} = ANY (${ids(ownerIds)}) AND ${heldAt(asOf, sql`l`)}

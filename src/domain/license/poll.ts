@@ -1,23 +1,30 @@
 /** Asks Apple how a write stands, and settles it when it is done. @module */
-import { backoff } from '../../lib/backoff.ts';
 import type { Context } from '../context.ts';
-import { AppleFailure, type Patience, type WriteFailure, type WriteStatus } from '../ports.ts';
+import { AppleFailure, type WriteFailure, type WriteStatus } from '../ports.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import { traceTask } from '../task/trace.ts';
 import { callApple } from '../token/call-apple.ts';
-import { type Carried, carriedBy, dueCall, itemKey, maxSends, type OpenCall, putOffCall } from './call.ts';
+import { settleUserCall } from '../vpp-user/settle.ts';
+import {
+  type OpenCall as AnyCall,
+  type Carried,
+  carriedBy,
+  dueCall,
+  isOfUsers,
+  itemKey,
+  type LicenseCallKind,
+  type OfLicenses,
+  putOffCall,
+} from './call.ts';
 import { readPresent } from './read-holders.ts';
 import { noteReported } from './reported.ts';
 import { type ItemFailure, itemFailure, settleCall, type Verdict } from './settle.ts';
-
-/** Sends of an item that fails with an error that passes by itself, before that error is its end. */
-const mostSends: Record<Patience, number> = { SOON: maxSends + 4, LATER: 15 };
-
-/** Waits before such an item is sent again. Milliseconds. */
-const minutes = { base: 60_000, factor: 2, cap: 600_000 };
+import { waitFor } from './wait-for.ts';
 
 /** Errors that say that Apple already is where the write wanted it to be (fact sheet §14.2). */
-const alreadySo: Record<OpenCall['kind'], readonly number[]> = { ASSOCIATE: [9616], DISASSOCIATE: [9619] };
+const alreadySo: Record<LicenseCallKind, readonly number[]> = { ASSOCIATE: [9616], DISASSOCIATE: [9619] };
+
+type OpenCall = OfLicenses<AnyCall>;
 
 /** Polls the write that has been due longest. False when none is due. */
 export async function pollNext(context: Context, claim: GateClaim): Promise<boolean> {
@@ -28,22 +35,22 @@ export async function pollNext(context: Context, claim: GateClaim): Promise<bool
   return true;
 }
 
-async function poll(context: Context, claim: GateClaim, call: OpenCall): Promise<void> {
+async function poll(context: Context, claim: GateClaim, call: AnyCall): Promise<void> {
   context.failpoint('polling');
   const status = await readStatus(context, claim, call);
   if (status === null) await compareLater(context, claim, call, context.clock.now());
   else if (status.status === 'PENDING') await waitOn(context, claim, call, status.completed);
-  else
-    await settleCall(
-      context,
-      claim,
-      { callId: call.id, taskId: call.taskId, kind: call.kind, eventId: call.eventId },
-      await judge(context, claim, call, status),
-    );
+  else if (isOfUsers(call)) await settleUserCall(context, claim, call, status);
+  else await settle(context, claim, call as OpenCall, status);
+}
+
+async function settle(context: Context, claim: GateClaim, call: OpenCall, status: WriteStatus): Promise<void> {
+  const { id: callId, taskId, kind, eventId } = call;
+  await settleCall(context, claim, { callId, taskId, kind, eventId }, await judge(context, claim, call, status));
 }
 
 /** The status, or null when it can't be had and the assignments have to tell: Apple no longer knows the event. */
-async function readStatus(context: Context, claim: GateClaim, call: OpenCall): Promise<WriteStatus | null> {
+async function readStatus(context: Context, claim: GateClaim, call: AnyCall): Promise<WriteStatus | null> {
   try {
     return await callApple(context, claim, 'READ', (credential) =>
       context.apple.writeStatus(credential, call.eventId!),
@@ -55,13 +62,13 @@ async function readStatus(context: Context, claim: GateClaim, call: OpenCall): P
 }
 
 /** Whether to ask for this event again is in vain: it would hold up all other writes of the token. */
-function tellsNothing({ kind, appleErrorNumber }: AppleFailure, { deadlineAt }: OpenCall, now: Date): boolean {
+function tellsNothing({ kind, appleErrorNumber }: AppleFailure, { deadlineAt }: AnyCall, now: Date): boolean {
   if (kind === 'EVENT_UNKNOWN' || (kind === 'REJECTED' && appleErrorNumber !== undefined)) return true;
   return kind === 'UNAVAILABLE' && deadlineAt !== null && now >= deadlineAt;
 }
 
 /** Still PENDING: asks again later; past the deadline it is compared with Apple's assignments instead. */
-function waitOn(context: Context, claim: GateClaim, call: OpenCall, reported: number): Promise<void> {
+function waitOn(context: Context, claim: GateClaim, call: AnyCall, reported: number): Promise<void> {
   const now = context.clock.now();
   if (call.deadlineAt && now >= call.deadlineAt) return compareLater(context, claim, call, now);
   const at = new Date(now.getTime() + context.settings.pollEvery);
@@ -71,7 +78,7 @@ function waitOn(context: Context, claim: GateClaim, call: OpenCall, reported: nu
   });
 }
 
-function compareLater(context: Context, claim: GateClaim, call: OpenCall, at: Date): Promise<void> {
+function compareLater(context: Context, claim: GateClaim, call: AnyCall, at: Date): Promise<void> {
   return underGateClaim(context, claim, (tx) => putOffCall(tx, claim.organizationId, call.id, 'UNKNOWN', at));
 }
 
@@ -146,13 +153,6 @@ function explain(
   return { failed, later };
 }
 
-/** Milliseconds until the item is sent again; null when it is not. */
-function waitFor({ sends }: Carried, { again }: WriteFailure): number | null {
-  if (!again || sends >= mostSends[again]) return null;
-  if (again === 'SOON') return sends < maxSends ? 0 : backoff(sends - maxSends + 1, minutes);
-  return backoff(sends, minutes);
-}
-
 /** The group that names holder and asset; else the one that names either. */
 function reasonFor(item: Carried, failures: readonly WriteFailure[]): WriteFailure {
   const namesHolder = (one: WriteFailure) => holdersOf(one).includes(holderOf(item));
@@ -166,4 +166,4 @@ function reasonFor(item: Carried, failures: readonly WriteFailure[]): WriteFailu
 }
 
 const toItemFailure = (failure: WriteFailure): ItemFailure =>
-  itemFailure(failure.appleErrorNumber || null, failure.message);
+  itemFailure(failure.appleErrorNumber || null, failure.message, { ofUser: failure.clientUserIds.length > 0 });

@@ -1,6 +1,6 @@
 import { sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
-import type { CallKind } from './call.ts';
+import type { LicenseCallKind } from './call.ts';
 import { countFor } from './count-done.ts';
 import { transition } from './transition.ts';
 
@@ -8,7 +8,7 @@ import { transition } from './transition.ts';
 export interface UndoneCall {
   organizationId: bigint;
   callId: bigint;
-  kind: CallKind;
+  kind: LicenseCallKind;
 }
 
 /**

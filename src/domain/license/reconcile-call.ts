@@ -2,15 +2,21 @@ import type { Context } from '../context.ts';
 import { AppleFailure } from '../ports.ts';
 import type { GateClaim } from '../task/claim.ts';
 import { traceTask } from '../task/trace.ts';
-import { type Carried, carriedBy, dueCall, itemKey, maxSends, type OpenCall } from './call.ts';
+import { settleUserCall } from '../vpp-user/settle.ts';
+import {
+  type OpenCall as AnyCall,
+  type Carried,
+  carriedBy,
+  dueCall,
+  isOfUsers,
+  itemKey,
+  maxSends,
+  type OfLicenses,
+} from './call.ts';
 import { readPresent } from './read-holders.ts';
-import { type ItemFailure, itemFailure, settleCall, type Verdict } from './settle.ts';
+import { itemFailure, neverApplied, settleCall, type Verdict } from './settle.ts';
 
-const neverApplied: ItemFailure = {
-  code: 'APPLE_DOES_NOT_APPLY',
-  message: `Apple took the request ${maxSends} times and did not apply it.`,
-  appleErrorNumber: null,
-};
+type OpenCall = OfLicenses<AnyCall>;
 
 /**
  * Settles a write of unknown outcome: what Apple's assignments show counts, and only what is missing is sent again.
@@ -20,7 +26,9 @@ export async function reconcileNext(context: Context, claim: GateClaim): Promise
   const call = await dueCall(context, claim, 'UNKNOWN');
   if (!call) return false;
   const task = { organizationId: claim.organizationId, taskId: call.taskId };
-  await traceTask(context, task, context.correlationId, () => reconcile(context, claim, call));
+  await traceTask(context, task, context.correlationId, () =>
+    isOfUsers(call) ? settleUserCall(context, claim, call, null) : reconcile(context, claim, call as OpenCall),
+  );
   return true;
 }
 

@@ -34,7 +34,8 @@ export function unknownDeviceFailures(
   });
 }
 
-function dataOf(error: DomainError): Record<string, unknown> | null {
+/** What a refusal knows beside its code, for the item of a task. */
+export function dataOf(error: DomainError): Record<string, unknown> | null {
   if (error instanceof NoLicensesAvailableError) {
     return { requested: error.requested, available: error.available, asOf: error.asOf, skipped: error.skipped };
   }

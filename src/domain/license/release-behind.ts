@@ -18,10 +18,10 @@ export async function releaseBehind(
       SELECT l.id, l.revoke_task_id FROM license l WHERE ${behind} ORDER BY l.id FOR NO KEY UPDATE
     ), freed AS (
       UPDATE license l SET revoke_task_id = NULL FROM before b WHERE l.organization_id = ${organizationId} AND l.id = b.id
-      RETURNING l.id, b.revoke_task_id AS task_id, l.app_id, l.device_id, l.serial_number
+      RETURNING l.id, b.revoke_task_id AS task_id, l.app_id, l.device_id, l.serial_number, l.vpp_user_id, l.client_user_id
     ), told AS (
-      INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, license_id)
-      SELECT ${organizationId}, task_id, ${failure.code}, ${failure.message}, app_id, device_id, serial_number, id FROM freed
+      INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, vpp_user_id, client_user_id, license_id)
+      SELECT ${organizationId}, task_id, ${failure.code}, ${failure.message}, app_id, device_id, serial_number, vpp_user_id, client_user_id, id FROM freed
     )
     UPDATE task t SET failed = t.failed + d.n, dirty = true
     FROM (SELECT task_id, count(*) AS n FROM freed GROUP BY task_id) d

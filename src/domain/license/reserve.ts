@@ -4,15 +4,16 @@ import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
 import { actorLabel } from '../actor.ts';
 import type { Context } from '../context.ts';
 import { addTaskTokens } from '../task/start.ts';
+import type { UserGrant } from './allocate-users.ts';
 import type { Grant } from './allocation.ts';
 import type { CountedQuota } from './quota-room.ts';
 import { wakeWriter } from './wake-writer.ts';
 
 /** A seat, the task that it is for, and since when that has waited for it. */
-export interface TaskGrant extends Grant {
+export type TaskGrant = (Grant | UserGrant) & {
   taskId: bigint;
   waitedSince?: Date;
-}
+};
 
 /** Takes the seats for their tasks, and wakes the writers of the tokens concerned. The tasks are new, or locked already. */
 export async function reserve(context: Context, tx: Tx, grants: readonly TaskGrant[]): Promise<void> {
@@ -30,7 +31,7 @@ export async function reserve(context: Context, tx: Tx, grants: readonly TaskGra
   await ring(tx, { organizationId, kind: 'counts' });
 }
 
-async function takeSeats(tx: Tx, organizationId: bigint, grants: readonly Grant[]): Promise<void> {
+async function takeSeats(tx: Tx, organizationId: bigint, grants: readonly TaskGrant[]): Promise<void> {
   const counts = new Map<bigint, number>();
   for (const { candidate } of grants) counts.set(candidate.poolId, (counts.get(candidate.poolId) ?? 0) + 1);
   const taken = await tx.$executeRaw(sql`
@@ -42,7 +43,9 @@ async function takeSeats(tx: Tx, organizationId: bigint, grants: readonly Grant[
 }
 
 /** Why the seat came from its token, as the license keeps it; what does not apply is left out. */
-function describe({ named, skipped, fromReserve, quotas, waitedSince }: TaskGrant): string {
+function describe(grant: TaskGrant): string {
+  if ('user' in grant) return JSON.stringify({ reason: grant.named ? 'NAMED' : 'TOKEN_OF_USER', skipped: [] });
+  const { named, skipped, fromReserve, quotas, waitedSince } = grant;
   return JSON.stringify({
     reason: named ? 'NAMED' : skipped.length === 0 ? 'FIRST_IN_ORDER' : 'NEXT_IN_ORDER',
     skipped: skipped.map((token) => ({ tokenId: String(token.tokenId), reason: token.reason })),
@@ -62,15 +65,18 @@ const describeQuota = ({ groupId, groupName, seats, used }: CountedQuota) => ({
 async function insertLicenses(context: Context, tx: Tx, grants: readonly TaskGrant[]): Promise<void> {
   const organizationId = context.actor.organizationId;
   const now = moment(context.clock.now());
+  const names = (pick: (grant: TaskGrant) => string | false) => texts(grants.map((grant) => pick(grant) || null));
   await tx.$executeRaw(sql`
     WITH made AS (
-      INSERT INTO license (organization_id, pool_id, token_id, app_id, adam_id, pricing_param, serial_number, device_id, state, source,
+      INSERT INTO license (organization_id, pool_id, token_id, app_id, adam_id, pricing_param, serial_number, device_id, client_user_id, vpp_user_id, state, source,
                            task_id, started_at, changed_at, allocation)
-      SELECT ${organizationId}, p.id, p.token_id, p.app_id, p.adam_id, p.pricing_param, g.serial, g.device_id, 'REQUESTED', 'RUSSET',
+      SELECT ${organizationId}, p.id, p.token_id, p.app_id, p.adam_id, p.pricing_param, g.serial, g.device_id, g.client_user_id, g.user_id, 'REQUESTED', 'RUSSET',
              g.task_id, ${now}, ${now}, g.allocation::jsonb
-      FROM unnest(${ids(grants.map((grant) => grant.candidate.poolId))}, ${texts(grants.map((grant) => grant.device.serialNumber))},
-                  ${ids(grants.map((grant) => grant.device.id))}, ${ids(grants.map((grant) => grant.taskId))}, ${texts(grants.map(describe))})
-        AS g(pool_id, serial, device_id, task_id, allocation)
+      FROM unnest(${ids(grants.map((grant) => grant.candidate.poolId))}, ${names((grant) => 'device' in grant && grant.device.serialNumber)},
+                  ${names((grant) => 'device' in grant && String(grant.device.id))}::bigint[],
+                  ${names((grant) => 'user' in grant && grant.user.clientUserId)}, ${names((grant) => 'user' in grant && String(grant.user.id))}::bigint[],
+                  ${ids(grants.map((grant) => grant.taskId))}, ${texts(grants.map(describe))})
+        AS g(pool_id, serial, device_id, client_user_id, user_id, task_id, allocation)
       JOIN license_pool p ON p.organization_id = ${organizationId} AND p.id = g.pool_id
       RETURNING id, pool_id, task_id
     )

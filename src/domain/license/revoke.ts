@@ -34,10 +34,11 @@ const inputSchema = z
         serialNumbers: list(z.string().trim().min(1).max(64)),
         licenseIds: list(z.bigint()),
         deviceGroupId: z.bigint().nullish(),
+        vppUserIds: list(z.bigint()),
       })
       .refine(
         (target) => Object.values(target).filter((value) => value != null).length === 1,
-        'name licenses by exactly one of deviceIds, serialNumbers, licenseIds, deviceGroupId',
+        'name licenses by exactly one of deviceIds, serialNumbers, licenseIds, deviceGroupId, vppUserIds',
       ),
     tokenId: z.bigint().nullish(),
     onError: z
@@ -159,5 +160,7 @@ function asFailure({ license, error }: Refused): TaskFailure {
     deviceId: license.deviceId,
     serialNumber: license.serialNumber,
     licenseId: license.id,
+    vppUserId: license.vppUserId,
+    clientUserId: license.clientUserId,
   };
 }

@@ -1,36 +1,39 @@
 /** Sends one write to Apple and keeps what came of it. @module */
-import { moment, sql } from '../../db/transaction.ts';
+import { sql } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type AcceptedWrite, AppleFailure, type AppleLimits, type Credential } from '../ports.ts';
 import { setRunning } from '../task/change.ts';
-import { ClaimLostError, type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
+import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { traceTask } from '../task/trace.ts';
 import { callApple } from '../token/call-apple.ts';
-import { type Carried, carriedBy, closeCall, putOffCall } from './call.ts';
+import { sendUsers } from '../vpp-user/send.ts';
+import {
+  acceptCall,
+  type Carried,
+  carriedBy,
+  closeCall,
+  isOfUsers,
+  type OfLicenses,
+  putOffCall,
+  requireTimely,
+} from './call.ts';
 import { putBack } from './put-back.ts';
+import type { SendingManner, Size } from './sending-manner.ts';
 import { itemFailure, lockCall, settleCall } from './settle.ts';
 import { transition } from './transition.ts';
-import { type NextWork, nextWork, type WrittenCall, writeDown } from './write-down.ts';
+import { type NextWork as AnyWork, nextWork, type WrittenCall, writeDown } from './write-down.ts';
 
-/** A call that could not be sent within this many milliseconds of being written down is not sent: the worker was frozen. */
-const sendWithin = 10_000;
-
-/** What a writer has learned while it works, by task: how much of it Apple takes in one call. */
-export type SendingManner = Map<bigint, Size>;
-
-/** Most assets and holders of one call. */
-interface Size {
-  assets: number;
-  holders: number;
-}
+type NextWork = OfLicenses<AnyWork>;
 
 /** Sends the next write of the token. False when nothing waits. Throws what stands in the way of all writes. */
 export async function sendNext(context: Context, claim: GateClaim, manner: SendingManner): Promise<boolean> {
   const work = await nextWork(context, claim);
   if (!work) return false;
   const task = { organizationId: claim.organizationId, taskId: work.taskId };
-  await traceTask(context, task, context.correlationId, () => send(context, claim, work, manner));
+  await traceTask(context, task, context.correlationId, () =>
+    isOfUsers(work) ? sendUsers(context, claim, work, manner) : send(context, claim, work as NextWork, manner),
+  );
   return true;
 }
 
@@ -74,10 +77,7 @@ async function post(
   work: NextWork,
 ): Promise<AcceptedWrite> {
   context.failpoint('before-call');
-  // Half of the time after which a successor looks what became of it: until then Apple must have it, or never get it.
-  const patience = Math.min(sendWithin, context.settings.unknownOutcomeWait / 2);
-  const late = context.clock.now().getTime() - call.sentAt.getTime() > patience;
-  if (late) throw new ClaimLostError(`call ${call.callId}`);
+  requireTimely(context, call);
   return work.kind === 'ASSOCIATE'
     ? context.apple.associate(credential, call.write)
     : context.apple.disassociate(credential, call.write);
@@ -92,12 +92,8 @@ async function keepAccepted(
 ): Promise<void> {
   context.failpoint('after-call');
   const now = context.clock.now();
-  const { firstPollAfter, pendingLimit } = context.settings;
   await underGateClaim(context, claim, async (tx) => {
-    await tx.$executeRaw(sql`
-      UPDATE apple_call SET state = 'ACCEPTED', event_id = ${accepted.eventId}, next_poll_at = ${moment(new Date(now.getTime() + firstPollAfter))},
-        deadline_at = ${moment(new Date(now.getTime() + pendingLimit))}
-      WHERE organization_id = ${claim.organizationId} AND id = ${call.callId} AND state = 'SENT'`);
+    await acceptCall(context, tx, claim.organizationId, { callId: call.callId, eventId: accepted.eventId });
     await transition(tx, work.kind === 'ASSOCIATE' ? 'SEND' : 'SEND_REVOKE', {
       organizationId: claim.organizationId,
       where: sql`l.call_id = ${call.callId}`,

@@ -3,7 +3,7 @@ import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
-import { type CallKind, type Carried, carriedBy, closeCall, putOffRest } from './call.ts';
+import { type Carried, carriedBy, closeCall, type LicenseCallKind, maxSends, putOffRest } from './call.ts';
 import { countFor } from './count-done.ts';
 import { putBack } from './put-back.ts';
 import { sumReported } from './reported.ts';
@@ -14,7 +14,7 @@ import { lockPools, type TransitionFailure, type TransitionOptions, transition }
 export interface SettledCall {
   callId: bigint;
   taskId: bigint;
-  kind: CallKind;
+  kind: LicenseCallKind;
   eventId?: string | null;
 }
 
@@ -24,6 +24,13 @@ export interface ItemFailure {
   message: string;
   appleErrorNumber: number | null;
 }
+
+/** Apple says that it took the write and nothing came of it, again and again. */
+export const neverApplied: ItemFailure = {
+  code: 'APPLE_DOES_NOT_APPLY',
+  message: `Apple took the request ${maxSends} times and did not apply it.`,
+  appleErrorNumber: null,
+};
 
 /** What became of a call's licenses. Ones that are in no list are sent again. */
 export interface Verdict {
@@ -164,8 +171,22 @@ const codes: Record<number, string> = {
   9709: 'NO_LICENSES_AVAILABLE',
 };
 
+/** The same for items that are about people. */
+const userCodes: Record<number, string> = {
+  ...codes,
+  9609: 'UNKNOWN_USER',
+  9635: 'ACCOUNT_NOT_LINKABLE',
+  9641: 'ACCOUNT_ALREADY_LINKED',
+  9717: 'INVALID_EMAIL',
+};
+
 /** An item failure from Apple's number and text. */
-export function itemFailure(appleErrorNumber: number | null, message: string): ItemFailure {
-  const code = appleErrorNumber === null ? 'APPLE_REFUSED' : (codes[appleErrorNumber] ?? `APPLE_${appleErrorNumber}`);
+export function itemFailure(
+  appleErrorNumber: number | null,
+  message: string,
+  options: { ofUser?: boolean } = {},
+): ItemFailure {
+  const known = options.ofUser ? userCodes : codes;
+  const code = appleErrorNumber === null ? 'APPLE_REFUSED' : (known[appleErrorNumber] ?? `APPLE_${appleErrorNumber}`);
   return { code, message, appleErrorNumber };
 }

@@ -7,6 +7,7 @@ import type { AppleFailure } from '../ports.ts';
 import { setWaiting } from '../task/change.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
+import { failWrites } from '../vpp-user/writes.ts';
 import { countFor } from './count-done.ts';
 import { releaseBehind } from './release-behind.ts';
 import { transition } from './transition.ts';
@@ -24,7 +25,7 @@ interface OpenTask {
   waitsUntil: Date | null;
 }
 
-/** Locks the tasks that have licenses under way through this token, in id order. */
+/** Locks the tasks that have licenses or people under way through this token, in id order. */
 async function lockOpenTasks(tx: Tx, claim: GateClaim): Promise<OpenTask[]> {
   const { organizationId, tokenId } = claim;
   const rows = await tx.$queryRaw<{ id: bigint }[]>(sql`
@@ -33,7 +34,10 @@ async function lockOpenTasks(tx: Tx, claim: GateClaim): Promise<OpenTask[]> {
     UNION
     SELECT l.revoke_task_id FROM license l
     WHERE l.organization_id = ${organizationId} AND l.token_id = ${tokenId} AND l.revoke_task_id IS NOT NULL
-      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING')`);
+      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING')
+    UNION
+    SELECT w.task_id FROM vpp_user_write w
+    WHERE w.organization_id = ${organizationId} AND w.token_id = ${tokenId} AND w.state = 'OPEN'`);
   return tx.$queryRaw<OpenTask[]>(sql`
     SELECT id, waits_for AS "waitsFor", waits_until AS "waitsUntil" FROM task
     WHERE organization_id = ${organizationId} AND id = ANY (${ids(rows.map((row) => row.id))}) AND state IN ('QUEUED', 'RUNNING', 'WAITING')
@@ -153,6 +157,8 @@ async function giveBack(
     });
     counted.push(...(await countFor(tx, organizationId, kept, 'revokeTaskId', 'failed')));
     counted.push(...(await releaseBehind(tx, organizationId, mine('revoke_task_id'), failure)));
+    const people = sql`w.token_id = ${tokenId} AND w.task_id = ANY (${ids(taskIds)})`;
+    counted.push(...(await failWrites(tx, organizationId, people, failure, now)));
   }
   await closeEmptyCalls(tx, claim, now);
   return [...new Set(counted)];
@@ -172,7 +178,8 @@ async function closeEmptyCalls(tx: Tx, { organizationId, tokenId }: GateClaim, n
     UPDATE apple_call c SET state = 'REJECTED', settled_at = ${moment(now)}, next_poll_at = NULL
     WHERE c.organization_id = ${organizationId} AND c.token_id = ${tokenId} AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN')
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = c.organization_id AND l.call_id = c.id
-        AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))`);
+        AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))
+      AND NOT EXISTS (SELECT 1 FROM vpp_user_write w WHERE w.organization_id = c.organization_id AND w.call_id = c.id AND w.state = 'OPEN')`);
 }
 
 async function comeBackAt(tx: Tx, claim: GateClaim, at: Date | null): Promise<void> {

@@ -4,8 +4,8 @@
  * pools' locks.
  *
  * Locks are taken in one order everywhere: organization, token gates (by id), tasks (by id), pools (by id), quotas (by
- * id), devices (by serial number), licenses (by id), jobs (by key), organization counter. Whatever tells a task's event
- * comes last.
+ * id), devices (by serial number), people (by clientUserId), licenses (by id), writes of people (by id), jobs (by key),
+ * organization counter. Whatever tells a task's event comes last.
  * @module
  */
 import { ring } from '../../db/notify.ts';
@@ -96,7 +96,7 @@ export async function transition(tx: Tx, kind: TransitionKind, options: Transiti
     ), moved AS (
       UPDATE license l SET state = ${rule.to}::"LicenseState", changed_at = ${now} ${ended} ${also(manner.set)} ${also(options.set)}
       FROM before b WHERE l.organization_id = ${organizationId} AND l.id = b.id
-      RETURNING l.id, l.pool_id, b.task_id, b.revoke_task_id, l.app_id, l.device_id, l.serial_number
+      RETURNING l.id, l.pool_id, b.task_id, b.revoke_task_id, l.app_id, l.device_id, l.serial_number, l.vpp_user_id, l.client_user_id
     ), written AS (
       INSERT INTO ledger (organization_id, at, pool_id, license_id, kind, held_delta, reserved_delta, task_id, apple_event_id, actor, reason)
       SELECT ${organizationId}, ${now}, pool_id, id, ${kind}, ${rule.held}, ${rule.reserved}, ${options.taskId ?? null}::bigint,
@@ -131,8 +131,8 @@ function told({ organizationId, failure }: TransitionOptions): Sql {
   if (!failure) return nothing;
   const task = failure.of === 'taskId' ? sql`m.task_id` : sql`m.revoke_task_id`;
   return sql`, told AS (
-      INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, license_id, apple_error_number)
-      SELECT ${organizationId}, ${task}, ${failure.code}, ${failure.message}, m.app_id, m.device_id, m.serial_number, m.id,
+      INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, vpp_user_id, client_user_id, license_id, apple_error_number)
+      SELECT ${organizationId}, ${task}, ${failure.code}, ${failure.message}, m.app_id, m.device_id, m.serial_number, m.vpp_user_id, m.client_user_id, m.id,
              ${failure.appleErrorNumber ?? null}::int
       FROM moved m WHERE ${task} IS NOT NULL
     )`;

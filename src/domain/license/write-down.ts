@@ -4,11 +4,11 @@ import type { Context } from '../context.ts';
 import type { AppleLimits, LicenseWrite } from '../ports.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
-import { sendable } from '../work/due.ts';
-import type { CallKind } from './call.ts';
+import { sendable, userWriteReady } from '../work/due.ts';
+import type { CallKind, OfLicenses } from './call.ts';
 import { lockPools } from './transition.ts';
 
-/** Whose licenses are sent next. */
+/** Whose licenses or people are sent next. */
 export interface NextWork {
   taskId: bigint;
   kind: CallKind;
@@ -22,6 +22,9 @@ export async function nextWork(context: Context, token: TokenKey): Promise<NextW
       SELECT DISTINCT 'ASSOCIATE' AS kind, l.task_id FROM license l WHERE ${open} AND l.state = 'REQUESTED'
       UNION ALL
       SELECT DISTINCT 'DISASSOCIATE', l.revoke_task_id FROM license l WHERE ${open} AND l.state = 'REVOKE_REQUESTED'
+      UNION ALL
+      SELECT DISTINCT w.kind::text, w.task_id FROM vpp_user_write w
+      WHERE w.organization_id = ${token.organizationId} AND w.token_id = ${token.tokenId} AND ${userWriteReady}
     ) w JOIN task t ON t.organization_id = ${token.organizationId} AND t.id = w.task_id
     WHERE ${sendable}
     ORDER BY (SELECT max(c.sent_at) FROM apple_call c WHERE c.organization_id = t.organization_id AND c.task_id = t.id) NULLS FIRST, t.id
@@ -48,7 +51,7 @@ interface Group {
 export function writeDown(
   context: Context,
   claim: GateClaim,
-  work: NextWork,
+  work: OfLicenses<NextWork>,
   limits: AppleLimits,
 ): Promise<WrittenCall | null> {
   const now = context.clock.now();
@@ -81,7 +84,7 @@ export function writeDown(
   });
 }
 
-function waiting(token: TokenKey, work: NextWork) {
+function waiting(token: TokenKey, work: OfLicenses<NextWork>) {
   const whose =
     work.kind === 'ASSOCIATE'
       ? sql`l.state = 'REQUESTED' AND l.task_id`
@@ -89,7 +92,12 @@ function waiting(token: TokenKey, work: NextWork) {
   return sql`l.organization_id = ${token.organizationId} AND l.token_id = ${token.tokenId} AND l.call_id IS NULL AND ${whose} = ${work.taskId}`;
 }
 
-async function largestGroup(tx: Tx, token: TokenKey, work: NextWork, limits: AppleLimits): Promise<Group | null> {
+async function largestGroup(
+  tx: Tx,
+  token: TokenKey,
+  work: OfLicenses<NextWork>,
+  limits: AppleLimits,
+): Promise<Group | null> {
   const rows = await tx.$queryRaw<{ isUser: boolean; poolIds: bigint[]; holders: string[] }[]>(sql`
     WITH holder AS (
       SELECT coalesce(l.serial_number, l.client_user_id) AS name, l.serial_number IS NULL AS is_user, array_agg(l.pool_id ORDER BY l.pool_id) AS pools

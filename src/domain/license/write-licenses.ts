@@ -11,7 +11,8 @@ import { usableToken } from '../token/exchange.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { pollNext } from './poll.ts';
 import { reconcileNext } from './reconcile-call.ts';
-import { type SendingManner, sendNext } from './send.ts';
+import { sendNext } from './send.ts';
+import type { SendingManner } from './sending-manner.ts';
 import { waitForApple, waitForRenewal } from './suspend.ts';
 import { wakeWriter } from './wake-writer.ts';
 

@@ -20,7 +20,7 @@ export async function addHolders(
     return;
   }
   await tx.$executeRaw(sql`
-    INSERT INTO vpp_user (organization_id, token_id, client_user_id, created_at)
-    SELECT ${token.organizationId}, ${token.tokenId}, n.name, ${at} FROM unnest(${distinct}) AS n(name)
+    INSERT INTO vpp_user (organization_id, token_id, client_user_id, created_at, updated_at)
+    SELECT ${token.organizationId}, ${token.tokenId}, n.name, ${at}, ${at} FROM unnest(${distinct}) AS n(name)
     ON CONFLICT (organization_id, token_id, client_user_id) DO NOTHING`);
 }

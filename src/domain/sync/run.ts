@@ -1,4 +1,4 @@
-/** One sync of one token: assets, assignments, removals, metadata. Killed anywhere, it goes on where it was. @module */
+/** One sync of one token: assets, users, assignments, removals, metadata. Killed anywhere, it goes on where it was. @module */
 import { sql, type Tx } from '../../db/transaction.ts';
 import { refreshMetadata } from '../app/refresh-metadata.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
@@ -15,6 +15,7 @@ import { forgetSeen, seenIsWhole } from './seen.ts';
 import { startSync } from './start.ts';
 import { sweepAssignments } from './sweep-assignments.ts';
 import { type Ended, endChanges, endSweep, readSweep } from './sweep-state.ts';
+import { forgetUsersVersion, sweepUsers } from './sweep-users.ts';
 import { syncAssets } from './sync-assets.ts';
 import { type Changes, syncChanges } from './sync-changes.ts';
 
@@ -60,6 +61,8 @@ async function readChanges(context: Context, claim: TaskClaim, token: TokenKey):
     },
   );
   if (changes === 'TOO_MUCH') return false;
+  await enterPhase(context, claim, 'USERS');
+  await sweepUsers(context, claim, token);
   if (changes.assetsRead) {
     await enterPhase(context, claim, 'METADATA');
     await tryMetadata(context, token);
@@ -73,7 +76,10 @@ async function readWhole(context: Context, claim: TaskClaim, token: TokenKey): P
   if (!(await readSweep(context.prisma, token, claim.taskId))) {
     await enterPhase(context, claim, 'ASSETS');
     await syncAssets(context, claim, token);
+    await underTaskClaim(context, claim, (tx) => forgetUsersVersion(tx, token));
   }
+  await enterPhase(context, claim, 'USERS');
+  await sweepUsers(context, claim, token);
   await enterPhase(context, claim, 'ASSIGNMENTS');
   await sweepAssignments(context, claim, token);
   await enterPhase(context, claim, 'REMOVALS');

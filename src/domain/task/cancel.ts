@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { TaskFinishedError } from '../errors.ts';
 import { releaseBehind } from '../license/release-behind.ts';
 import { lockPools, transition } from '../license/transition.ts';
+import { failWrites } from '../vpp-user/writes.ts';
 import { addProgress, endTask } from './change.ts';
 import type { TaskKey } from './events.ts';
 import { publishProgress } from './events.ts';
@@ -73,6 +74,7 @@ async function stopUnsent(context: Context, tx: Tx, key: TaskKey, left: number, 
     failure: { ...cancelled, of: 'revokeTaskId' },
   });
   await releaseBehind(tx, organizationId, sql`l.revoke_task_id = ${taskId}`, cancelled);
+  await failWrites(tx, organizationId, sql`w.task_id = ${taskId} AND w.call_id IS NULL`, cancelled, now);
   await addProgress(tx, key, { failed: stopped.count + kept.count + left });
 }
 

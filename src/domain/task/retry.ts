@@ -9,6 +9,7 @@ import { blockSize } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
 import { readStoredRequest } from '../license/stored-request.ts';
 import { startSync } from '../sync/start.ts';
+import { retryUsers } from '../vpp-user/retry.ts';
 import { findTask } from './find.ts';
 
 /**
@@ -24,6 +25,7 @@ export async function retryTask(context: Context, input: { taskId: bigint }): Pr
     if (task.kind === 'SYNC') return retrySync(context, tx, task.id, task.state);
     if (task.kind === 'REMOVE_TOKEN')
       throw new TaskNotRetryableError('Nothing was started. Call removeToken again: it gives back what is left.');
+    if (task.kind !== 'ASSOCIATE' && task.kind !== 'REVOKE') return retryUsers(context, tx, task);
     return task.kind === 'ASSOCIATE' ? retryAssociation(context, tx, task) : retryRevoke(context, tx, task.id);
   });
 }
@@ -48,22 +50,23 @@ async function retryAssociation(context: Context, tx: Tx, task: Task): Promise<b
   const { organizationId } = context.actor;
   const [known] = await tx.$queryRaw<{ count: bigint }[]>(sql`
     SELECT count(*) AS count FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ${task.id}`);
-  const pairs = await tx.$queryRaw<{ appId: bigint; deviceId: bigint }[]>(sql`
-    SELECT DISTINCT app_id AS "appId", device_id AS "deviceId" FROM task_failure
-    WHERE organization_id = ${organizationId} AND task_id = ${task.id} AND app_id IS NOT NULL AND device_id IS NOT NULL
+  const pairs = await tx.$queryRaw<{ appId: bigint; holderId: bigint }[]>(sql`
+    SELECT DISTINCT app_id AS "appId", coalesce(device_id, vpp_user_id) AS "holderId" FROM task_failure
+    WHERE organization_id = ${organizationId} AND task_id = ${task.id} AND app_id IS NOT NULL AND coalesce(device_id, vpp_user_id) IS NOT NULL
       AND code <> 'ALREADY_LICENSED' LIMIT ${blockSize + 1}`);
   const request = readStoredRequest(task.request);
   if (known!.count < task.failed || pairs.length > blockSize) {
     return startAssociation(context, tx, request, { retryOf: task.id });
   }
   if (pairs.length === 0) throw new TaskNotRetryableError(none);
+  const holderIds = [...new Set(pairs.map((pair) => pair.holderId))];
   const again = {
     ...request,
     appIds: [...new Set(pairs.map((pair) => pair.appId))],
-    target: { deviceIds: [...new Set(pairs.map((pair) => pair.deviceId))] },
+    target: request.target.vppUserIds ? { vppUserIds: holderIds } : { deviceIds: holderIds },
     onError: 'SKIP_FAILED' as const,
   };
-  const only = new Set(pairs.map((pair) => `${pair.appId}:${pair.deviceId}`));
+  const only = new Set(pairs.map((pair) => `${pair.appId}:${pair.holderId}`));
   return startAssociation(context, tx, again, { retryOf: task.id, only });
 }
 

@@ -25,12 +25,13 @@ export async function endSettledTasks(
   const settled = await tx.$queryRaw<{ id: bigint; cancelled: boolean }[]>(sql`
     SELECT t.id, t.cancel_requested_at IS NOT NULL AS cancelled FROM task t
     WHERE t.organization_id = ${organizationId} AND t.id = ANY (${ids(taskIds)})
-      AND (t.kind IN ('ASSOCIATE', 'REVOKE') OR (t.kind = 'REMOVE_TOKEN' AND t.cancel_requested_at IS NOT NULL)) AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
+      AND (t.kind IN ('ASSOCIATE', 'REVOKE', 'CREATE_USERS', 'UPDATE_USERS', 'RETIRE_USERS') OR (t.kind = 'REMOVE_TOKEN' AND t.cancel_requested_at IS NOT NULL)) AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
       AND (t.reserved_all OR t.cancel_requested_at IS NOT NULL)
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
                       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.revoke_task_id = t.id
                       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))
+      AND NOT EXISTS (SELECT 1 FROM vpp_user_write w WHERE w.organization_id = t.organization_id AND w.task_id = t.id AND w.state = 'OPEN')
     ORDER BY t.id`);
   for (const task of settled) {
     const key = { organizationId, taskId: task.id };

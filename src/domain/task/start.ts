@@ -6,7 +6,14 @@ import { markerState } from '../installation/marker.ts';
 import { writeTaskEvent } from './events.ts';
 
 /** The kinds of background work. */
-export type TaskKind = 'SYNC' | 'ASSOCIATE' | 'REVOKE' | 'REMOVE_TOKEN';
+export type TaskKind =
+  | 'SYNC'
+  | 'ASSOCIATE'
+  | 'REVOKE'
+  | 'REMOVE_TOKEN'
+  | 'CREATE_USERS'
+  | 'UPDATE_USERS'
+  | 'RETIRE_USERS';
 
 /** A task to be. */
 export interface NewTask {

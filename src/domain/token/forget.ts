@@ -10,6 +10,7 @@ import { forgetSeen } from '../sync/seen.ts';
 import { endTask } from '../task/change.ts';
 import { lockTasksOfToken } from '../task/of-token.ts';
 import { endSettledTasks } from '../task/settle.ts';
+import { failWrites } from '../vpp-user/writes.ts';
 import { lockTokens } from './find.ts';
 import type { TokenKey } from './gate.ts';
 
@@ -52,6 +53,7 @@ export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks
     UPDATE apple_call SET state = 'SETTLED', settled_at = ${moment(now)}, next_poll_at = NULL
     WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);
   const { touched, more } = await endBlock(context, tx, key);
+  touched.push(...(await failWrites(tx, organizationId, sql`w.token_id = ${tokenId}`, cause, now)));
   const mine = sql`organization_id = ${organizationId} AND token_id = ${tokenId}`;
   await tx.$executeRaw(sql`
     UPDATE token SET removed_at = ${moment(now)}, secret_jwe = NULL, key_id = NULL, file_hash = NULL, removal_task_id = NULL,
@@ -108,7 +110,7 @@ function forgetNext(context: Context, key: TokenKey): Promise<boolean> {
 async function stopSyncs(tx: Tx, { organizationId, tokenId }: TokenKey): Promise<void> {
   await tx.$executeRaw(sql`
     UPDATE token_sync SET assets_version = NULL, assignments_version = NULL, completeness = 'NEVER', synced_at = NULL,
-      sweep_task_id = NULL, rerun = false
+      sweep_task_id = NULL, rerun = false, users_version = NULL, users_sweep_version = NULL, users_next_page = NULL
     WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`);
 }
 

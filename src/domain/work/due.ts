@@ -18,6 +18,16 @@ export const sendable = sql`(t.reserved_all OR t.request ->> 'onError' = 'SKIP_F
 /** The jobs of tasks; those of other kinds reserve licenses. */
 const jobOf: Partial<Record<string, JobName>> = { SYNC: 'sync-token', REMOVE_TOKEN: 'remove-token' };
 
+/** Apple is to be asked to take the licenses of a person back, or is at it. */
+const holdingMoves = sql`EXISTS (SELECT 1 FROM license l WHERE l.organization_id = w.organization_id AND l.vpp_user_id = w.user_id
+  AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))`;
+
+/** Whether a write of a person may be sent: earlier ones first, and nobody is retired whose licenses are under way. */
+export const userWriteReady = sql`w.state = 'OPEN' AND w.call_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM vpp_user_write e WHERE e.organization_id = w.organization_id AND e.user_id = w.user_id
+                  AND e.state = 'OPEN' AND e.id < w.id)
+  AND NOT (w.kind = 'RETIRE_USERS' AND ${holdingMoves})`;
+
 /** Most pieces in one answer. */
 const limit = 1_000;
 
@@ -34,6 +44,7 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
                 AND t.id = CASE WHEN l.state = 'REQUESTED' THEN l.task_id ELSE l.revoke_task_id END
               WHERE l.organization_id = g.organization_id AND l.token_id = g.token_id
                 AND l.state IN ('REQUESTED', 'REVOKE_REQUESTED') AND l.call_id IS NULL AND ${sendable})
+      OR EXISTS (SELECT 1 FROM vpp_user_write w WHERE w.organization_id = g.organization_id AND w.token_id = g.token_id AND ${userWriteReady})
       OR EXISTS (SELECT 1 FROM apple_call c WHERE c.organization_id = g.organization_id AND c.token_id = g.token_id
               AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN') AND (c.next_poll_at IS NULL OR c.next_poll_at <= ${now}))))
     ORDER BY g.token_id LIMIT ${limit}`);

@@ -57,6 +57,7 @@ function removeTasks(services: Services, before: Date): Promise<number> {
     ), events AS (DELETE FROM task_event x USING o WHERE ${own}
     ), failures AS (DELETE FROM task_failure x USING o WHERE ${own}
     ), tokens AS (DELETE FROM task_token x USING o WHERE ${own}
+    ), people AS (DELETE FROM vpp_user_write x USING o WHERE ${own}
     ), calls AS (DELETE FROM apple_call x USING o WHERE ${own})
     DELETE FROM task x USING o WHERE x.organization_id = o.organization_id AND x.id = o.id`);
 }

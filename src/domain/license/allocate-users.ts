@@ -1,0 +1,115 @@
+/** Which person gets a license from which pool. A person belongs to one token, so there is nothing to choose: pure. @module */
+import {
+  AlreadyLicensedError,
+  type DomainError,
+  NoLicensesAvailableError,
+  NoTokenForAppError,
+  RevokeInProgressError,
+} from '../errors.ts';
+import { isUsable, tokenRefusal } from '../token/state.ts';
+import { type FoundUser, refuseInactive } from '../vpp-user/find.ts';
+import type { Candidate, CandidateToken, Reserve, WantedApp } from './allocation.ts';
+
+/** One seat for one person. */
+export interface UserGrant {
+  candidate: Candidate;
+  user: FoundUser;
+  /** The request named the token. */
+  named: boolean;
+}
+
+/** One pair that gets none, and why. */
+export interface UserRefusal {
+  appId: bigint;
+  user: FoundUser;
+  error: DomainError;
+}
+
+/** What {@link allocateUsers} found. */
+export interface UserAllocation {
+  grants: UserGrant[];
+  refusals: UserRefusal[];
+}
+
+/** A license that a person already holds, or is being given or taken. */
+export interface UserHolding {
+  appId: bigint;
+  vppUserId: bigint;
+  tokenId: bigint;
+  revoking: boolean;
+}
+
+/** What there is to decide on. */
+export interface UserAllocationInput {
+  apps: readonly WantedApp[];
+  users: readonly FoundUser[];
+  tokens: readonly CandidateToken[];
+  candidates: readonly Candidate[];
+  holdings: readonly UserHolding[];
+  reserves: readonly Reserve[];
+  /** The request named the token: it may have the seats that are kept for such. */
+  named: boolean;
+  /** Only these pairs, as `app:user`; all of them by default. */
+  only?: ReadonlySet<string>;
+}
+
+/** Gives every person their seat of every app from their own token. Neither their devices nor the app's platforms matter (S5, S30). */
+export function allocateUsers(input: UserAllocationInput): UserAllocation {
+  const held = new Map(input.holdings.map((one) => [`${one.appId}:${one.vppUserId}`, one]));
+  const left = new Map(input.candidates.map((pool) => [pool.poolId, spare(input, pool)]));
+  const result: UserAllocation = { grants: [], refusals: [] };
+  for (const app of input.apps) {
+    for (const user of input.users) {
+      const pair = `${app.id}:${user.id}`;
+      if (input.only && !input.only.has(pair)) continue;
+      const found = refuseHolder(app, user, held.get(pair)) ?? take(input, app, user, left);
+      if ('poolId' in found) result.grants.push({ candidate: found, user, named: input.named });
+      else result.refusals.push({ appId: app.id, user, error: found });
+    }
+  }
+  return result;
+}
+
+/** Seats that may be given out of a pool; null when unlimited. */
+function spare({ reserves, named }: UserAllocationInput, pool: Candidate): bigint | null {
+  if (pool.free === null || named) return pool.free;
+  const mine = reserves.filter((reserve) => reserve.tokenId === pool.token.id);
+  const kept = mine.find((reserve) => reserve.appId === pool.appId) ?? mine.find((reserve) => reserve.appId === null);
+  return pool.free - (kept?.seats ?? 0n);
+}
+
+function refuseHolder(app: WantedApp, user: FoundUser, holding: UserHolding | undefined): DomainError | null {
+  if (holding?.revoking) return new RevokeInProgressError(app.name);
+  if (holding) return new AlreadyLicensedError(app.name, holding.tokenId);
+  return refuseInactive(user, ['target']);
+}
+
+function take(
+  input: UserAllocationInput,
+  app: WantedApp,
+  user: FoundUser,
+  left: Map<bigint, bigint | null>,
+): Candidate | DomainError {
+  const token = input.tokens.find((one) => one.id === user.tokenId);
+  if (!token) return new NoTokenForAppError(app.name, []);
+  if (!isUsable(token.state)) return tokenRefusal(token, token.state);
+  const pools = input.candidates
+    .filter((pool) => pool.appId === app.id && pool.token.id === token.id && !pool.gone)
+    .sort((a, b) => Number(b.pricingParam === 'STDQ') - Number(a.pricingParam === 'STDQ'));
+  if (pools.length === 0) {
+    return new NoTokenForAppError(app.name, [{ tokenId: token.id, label: token.label, reason: 'APP_NOT_HELD' }]);
+  }
+  const pool = pools.find(({ poolId }) => left.get(poolId) === null || left.get(poolId)! > 0n);
+  if (!pool) return shortage(input, app, pools);
+  const free = left.get(pool.poolId)!;
+  if (free !== null) left.set(pool.poolId, free - 1n);
+  return pool;
+}
+
+function shortage(input: UserAllocationInput, app: WantedApp, pools: readonly Candidate[]): DomainError {
+  const seats = pools.map((pool) => spare(input, pool) ?? 0n).reduce((sum, free) => sum + (free > 0n ? free : 0n), 0n);
+  const asOf = new Date(Math.min(...pools.map((pool) => pool.asOf.getTime())));
+  const tokenId = pools[0]!.token.id;
+  const asked = input.users.filter((user) => user.tokenId === tokenId).length;
+  return new NoLicensesAvailableError(app.name, asked, seats, asOf);
+}

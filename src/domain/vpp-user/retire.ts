@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { ids, moment, sql, type Tx, transaction } from '../../db/transaction.ts';
+import { requireRight } from '../access/rights.ts';
+import { recordAudit } from '../audit/record.ts';
+import type { Context } from '../context.ts';
+import { type KeyedResult, once } from '../idempotency.ts';
+import { lockLive } from '../license/find-live.ts';
+import { lockGates } from '../license/lock-gates.ts';
+import { takeBackLicenses } from '../license/take-back.ts';
+import { wakeWriter } from '../license/wake-writer.ts';
+import { parseInput } from '../parse.ts';
+import { endSettledTasks } from '../task/settle.ts';
+import { announceTask, startTask } from '../task/start.ts';
+import { requireUsableToken } from '../token/require-usable.ts';
+import { lockVppUsers, refuseInactive } from './find.ts';
+import { idempotencyKey, userIds } from './input.ts';
+import { addWrites } from './writes.ts';
+
+const inputSchema = z.object({ vppUserIds: userIds, idempotencyKey });
+
+/** Input of {@link retireVppUsers}. */
+export type RetireUsersInput = z.input<typeof inputSchema>;
+
+/**
+ * Retires people: first every license is taken back that can be, then Apple retires them, then they and the counts are
+ * read again. What can't be taken back, as books, stays spent. Those who are retired already or just being retired need
+ * nothing; without anybody else that is the refusal.
+ * Throws NOT_FOUND, USER_NOT_ACTIVE, TOKEN_EXPIRED, TOKEN_NOT_USABLE, IDEMPOTENCY_KEY_REUSED.
+ */
+export async function retireVppUsers(context: Context, rawInput: RetireUsersInput): Promise<KeyedResult> {
+  requireRight(context, 'users:write');
+  const { idempotencyKey: key, ...request } = parseInput(inputSchema, rawInput);
+  return transaction(context, (tx) =>
+    once(context, tx, { operation: 'retireVppUsers', key, input: request }, async () => [
+      await startRetirement(context, tx, request.vppUserIds),
+    ]),
+  );
+}
+
+/** Starts the task inside a transaction. */
+export async function startRetirement(
+  context: Context,
+  tx: Tx,
+  vppUserIds: readonly bigint[],
+  retryOf?: bigint,
+): Promise<bigint> {
+  const { organizationId } = context.actor;
+  const tokens = await tx.$queryRaw<{ id: bigint }[]>(sql`
+    SELECT DISTINCT token_id AS id FROM vpp_user WHERE organization_id = ${organizationId} AND id = ANY (${ids(vppUserIds)}) ORDER BY 1`);
+  const tokenIds = tokens.map((token) => token.id);
+  for (const tokenId of tokenIds) await requireUsableToken(context, tx, tokenId);
+  // Every gate before any task: those of people without a license, too.
+  await lockGates(tx, organizationId, tokenIds);
+  const { licenses } = await lockLive(context, tx, { target: { vppUserIds } });
+  const users = await lockVppUsers(context, tx, vppUserIds, 'TO_CHANGE', ['vppUserIds']);
+  const refusals = users.map((user) => refuseInactive(user, ['vppUserIds'], { requested: true }));
+  const leaving = users.filter((_user, at) => refusals[at] === null);
+  if (leaving.length === 0) throw refusals[0]!;
+  const leavers = new Set(leaving.map((user) => user.id));
+  const takeable = licenses.filter(
+    ({ vppUserId, unsent, revocable, revoking }) =>
+      vppUserId !== null && leavers.has(vppUserId) && (unsent || (revocable && !revoking)),
+  );
+  await tx.$executeRaw(sql`
+    UPDATE vpp_user SET retiring = true, updated_at = ${moment(context.clock.now())}
+    WHERE organization_id = ${organizationId} AND id = ANY (${ids([...leavers])})`);
+
+  const taskId = await startTask(context, tx, {
+    kind: 'RETIRE_USERS',
+    requested: takeable.length + leaving.length,
+    tokenIds: [...new Set(leaving.map((user) => user.tokenId))],
+    ...(retryOf === undefined ? {} : { retryOf }),
+  });
+  const { askers } = await takeBackLicenses(
+    context,
+    tx,
+    taskId,
+    takeable.map((license) => license.id),
+  );
+  for (const tokenId of tokenIds) {
+    const mine = leaving.filter((user) => user.tokenId === tokenId).map((user) => ({ userId: user.id }));
+    await addWrites(tx, { organizationId, tokenId, taskId, kind: 'RETIRE_USERS' }, mine);
+  }
+  await recordAudit(context, tx, {
+    action: retryOf === undefined ? 'vpp-user.retire' : 'task.retry',
+    subject: `task:${taskId}`,
+    taskId,
+    data: { users: leaving.length, licenses: takeable.length },
+  });
+  for (const tokenId of tokenIds) await wakeWriter(tx, { organizationId, tokenId });
+  await announceTask(context, tx, taskId);
+  await endSettledTasks(tx, organizationId, askers, context.clock.now());
+  return taskId;
+}

@@ -1,0 +1,38 @@
+import { sql, type Tx } from '../../db/transaction.ts';
+import type { Task } from '../../generated/prisma/client.ts';
+import { requireRight } from '../access/rights.ts';
+import type { Context } from '../context.ts';
+import { TaskNotRetryableError } from '../errors.ts';
+import { requireUsableToken } from '../token/require-usable.ts';
+import { requestAgain, startCreation } from './create.ts';
+import { lockVppUsers } from './find.ts';
+import { startRetirement } from './retire.ts';
+import { startUpdate } from './update.ts';
+
+interface FailedWrite {
+  userId: bigint;
+  tokenId: bigint;
+  email: string | null;
+  managedAppleId: string | null;
+}
+
+/** Makes a new task of the people whom the old one could not create, change or retire. */
+export async function retryUsers(context: Context, tx: Tx, task: Pick<Task, 'id' | 'kind'>): Promise<bigint> {
+  requireRight(context, 'users:write');
+  const failed = await tx.$queryRaw<FailedWrite[]>(sql`
+    SELECT user_id AS "userId", token_id AS "tokenId", email, managed_apple_id AS "managedAppleId" FROM vpp_user_write
+    WHERE organization_id = ${context.actor.organizationId} AND task_id = ${task.id} AND state = 'FAILED' ORDER BY id`);
+  if (failed.length === 0) {
+    throw new TaskNotRetryableError(
+      'Nobody in the task failed, so there is nothing to try again. Nothing was started.',
+    );
+  }
+  const userIds = failed.map((write) => write.userId);
+  if (task.kind === 'RETIRE_USERS') return startRetirement(context, tx, userIds, task.id);
+  if (task.kind === 'UPDATE_USERS') {
+    return startUpdate(context, tx, await lockVppUsers(context, tx, userIds, 'TO_CHANGE', []), failed, task.id);
+  }
+  await requireUsableToken(context, tx, failed[0]!.tokenId);
+  await requestAgain(context, tx, userIds);
+  return startCreation(context, tx, failed[0]!.tokenId, failed, task.id);
+}
