@@ -42,6 +42,37 @@ test('callers at the same time share one call, and a failure is not kept', async
   expect(asked).toHaveLength(2);
 });
 
+test('§15 while Apple does not tell its limits the last ones are used, and it is not asked before Retry-After has passed', async () => {
+  let answer: object = { json: { limits: { maxAssets: 25 } } };
+  const { library, asked, clock } = await driverWith(() => answer);
+  await library.limits();
+  answer = { status: 503, headers: { 'retry-after': '60' }, json: {} };
+  await clock.advance(serviceConfigMaxAge);
+  expect((await library.limits()).maxAssets).toBe(25);
+  await clock.advance(59_999);
+  expect((await library.limits()).maxAssets).toBe(25);
+  await expect(library.limits({ fresh: true })).rejects.toMatchObject({ kind: 'UNAVAILABLE', retryAfter: 1 });
+  expect(asked).toHaveLength(2);
+  answer = { json: { limits: { maxAssets: 7 } } };
+  await clock.advance(1);
+  expect((await library.limits()).maxAssets).toBe(7);
+});
+
+test('§14 limits that were asked for before a refusal are not good enough', async () => {
+  let answer: object = { json: { limits: { maxAssets: 25 } } };
+  const { library, asked, clock } = await driverWith(() => answer);
+  await library.limits();
+  await clock.advance(1_000);
+  const since = clock.now();
+  answer = { status: 503, json: {} };
+  await expect(library.limits({ since })).rejects.toMatchObject({ kind: 'UNAVAILABLE' });
+  answer = { json: { limits: { maxAssets: 7 } } };
+  await clock.advance(10_000);
+  expect((await library.limits({ since })).maxAssets).toBe(7);
+  await library.limits({ since });
+  expect(asked).toHaveLength(3);
+});
+
 test('missing, null and senseless limits are filled with conservative ones', async () => {
   const limits = {
     maxAssets: 0,
