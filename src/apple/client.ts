@@ -105,7 +105,8 @@ export async function getUsers(session: Session, query: PageQuery): Promise<Page
   return toPage(operation, query, answer, answer.users);
 }
 
-const eventAnswer = z
+/** The answer to a write that became an event. */
+export const eventAnswer = z
   .object({ ...envelopeFields, eventId: id })
   .transform((answer): AcceptedWrite => ({ ...toEnvelope(answer), eventId: answer.eventId }));
 

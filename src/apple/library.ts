@@ -18,6 +18,13 @@ import {
 import { parseRoot } from './root.ts';
 import { createServiceConfig, type ServiceConfig } from './service-config.ts';
 import { type AppleTimeouts, defaultTimeouts, type Session } from './session.ts';
+import {
+  associateSubscriptions,
+  disassociateSubscriptions,
+  getSubscriptionAssignments,
+  getSubscriptions,
+  switchSubscriptions,
+} from './subscriptions.ts';
 import { createExchange } from './transport.ts';
 
 /** Options of {@link createAppleLibrary}. */
@@ -68,6 +75,11 @@ export function createAppleLibrary(options: AppleLibraryOptions): AppleLibraryDr
     retireUsers: (credential, users) => retireUsers(open(credential), users),
     associate: (credential, write) => associateAssets(open(credential), write),
     disassociate: (credential, write) => disassociateAssets(open(credential), write),
+    setSeatManagement: (credential, enabled) => switchSubscriptions(open(credential), enabled),
+    readSeatSubscriptions: (credential, query) => getSubscriptions(open(credential), query),
+    readSeats: (credential, query) => getSubscriptionAssignments(open(credential), query),
+    assignSeats: (credential, write, renewing) => associateSubscriptions(open(credential), write, renewing),
+    removeSeats: (credential, write, deferred) => disassociateSubscriptions(open(credential), write, deferred),
     writeStatus: (credential, eventId) => getEventStatus(open(credential), eventId),
   };
 }

@@ -23,6 +23,8 @@ export const conservativeLimits: AppleLimits = {
   maxSerialNumbers: 100,
   maxClientUserIds: 100,
   maxUsers: 50,
+  maxSeatSubscriptions: 10,
+  maxSeatUsers: 100,
   maxRequestsPerSecond: 10,
   maxMdmIdLength: 100,
   maxMdmNameLength: 100,
@@ -71,6 +73,8 @@ const serviceConfigAnswer = z.object({
       maxSerialNumbers: limit,
       maxClientUserIds: limit,
       maxUsers: limit,
+      maxSubscriptions: limit,
+      maxSubscriptionClientUserIds: limit,
       maxRequestPerSecond: limit,
       maxMdmIdLength: limit,
       maxMdmNameLength: limit,
@@ -148,10 +152,14 @@ export function createServiceConfig(options: ServiceConfigOptions): ServiceConfi
 }
 
 function toLimits(answer: Answer): AppleLimits {
-  const { maxRequestPerSecond = null, ...said } = answer.limits ?? {};
-  const named = Object.entries({ ...said, maxRequestsPerSecond: maxRequestPerSecond }).filter(
-    ([, value]) => value !== null,
-  );
+  const {
+    maxRequestPerSecond: maxRequestsPerSecond = null,
+    maxSubscriptions: maxSeatSubscriptions = null,
+    maxSubscriptionClientUserIds: maxSeatUsers = null,
+    ...said
+  } = answer.limits ?? {};
+  const renamed = { maxRequestsPerSecond, maxSeatSubscriptions, maxSeatUsers };
+  const named = Object.entries({ ...said, ...renamed }).filter(([, value]) => value !== null);
   return { ...conservativeLimits, ...Object.fromEntries(named) };
 }
 

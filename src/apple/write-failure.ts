@@ -9,7 +9,13 @@ export const assetName = z
   .object({ adamId: id, pricingParam: optional(z.string()) })
   .transform(({ adamId, pricingParam }) => ({ adamId, pricingParam: pricingParam ?? 'STDQ' }));
 
-const errorInfo = z.object({ assets: list(assetName), clientUserIds: list(id), serialNumbers: list(id) });
+const errorInfo = z.object({
+  assets: list(assetName),
+  // Subscriptions are named by number alone.
+  adamIds: list(id),
+  clientUserIds: list(id),
+  serialNumbers: list(id),
+});
 
 /** One error, in our words. */
 export const appleError = z
@@ -18,7 +24,10 @@ export const appleError = z
     ({ errorNumber, errorMessage, ...error }): WriteFailure => ({
       appleErrorNumber: errorNumber ?? 0,
       message: harmless(errorMessage ?? '') || meaningOf(errorNumber ?? 0, 400).text,
-      assets: error.errorInfo?.assets ?? [],
+      assets: [
+        ...(error.errorInfo?.assets ?? []),
+        ...(error.errorInfo?.adamIds ?? []).map((adamId) => ({ adamId, pricingParam: 'STDQ' })),
+      ],
       serialNumbers: error.errorInfo?.serialNumbers ?? [],
       clientUserIds: error.errorInfo?.clientUserIds ?? [],
       again: meaningOf(errorNumber ?? 0, 400).again,

@@ -40,6 +40,16 @@ export type ErrorCode =
   | 'TASK_FINISHED'
   | 'TASK_NOT_RETRYABLE'
   | 'PLAN_STALE'
+  | 'SEATS_NOT_ENABLED'
+  | 'SEAT_SUBSCRIPTIONS_EXIST'
+  | 'SEAT_SUBSCRIPTION_NOT_ACTIVE'
+  | 'NO_SEATS_AVAILABLE'
+  | 'USER_NOT_ASSOCIATED'
+  | 'USER_OF_OTHER_LIBRARY'
+  | 'SEAT_ALREADY_ASSIGNED'
+  | 'SEAT_NOT_ASSIGNED'
+  | 'SEAT_CHANGE_IN_PROGRESS'
+  | 'SEAT_HELD_THROUGH_GROUP'
   | 'CURSOR_INVALID'
   | 'CANCELLED';
 
@@ -547,6 +557,135 @@ export class PlanStaleError extends DomainError {
       path,
     );
     this.changed = changed;
+  }
+}
+
+/** Seat subscriptions of the token's library are not managed by Russet. */
+export class SeatsNotEnabledError extends DomainError {
+  readonly code = 'SEATS_NOT_ENABLED';
+  readonly tokenId: bigint;
+  constructor(tokenId: bigint, label: string) {
+    super(
+      `Nothing was done: seat subscriptions of the token "${label}" are not managed here. enableSeatSubscriptions declares it to Apple.`,
+      ['subscriptionIds'],
+    );
+    this.tokenId = tokenId;
+  }
+}
+
+/** A seat subscription as an error names it. */
+export interface NamedSubscription {
+  adamId: string;
+  parentAdamId: string;
+  status: string;
+  /** Seats of both kinds. */
+  seats: number;
+}
+
+/** Apple does not let go of a library that has seat subscriptions (9818). */
+export class SeatSubscriptionsExistError extends DomainError {
+  readonly code = 'SEAT_SUBSCRIPTIONS_EXIST';
+  readonly subscriptions: NamedSubscription[];
+  constructor(subscriptions: NamedSubscription[]) {
+    const named = subscriptions.slice(0, 5).map((one) => `${one.adamId} (${one.seats} seats)`);
+    super(
+      `Nothing was changed: Apple keeps seat subscriptions enabled while some exist${named.length > 0 ? `: ${named.join(', ')}` : ''}. Let them end first.`,
+      ['tokenId'],
+    );
+    this.subscriptions = subscriptions;
+  }
+}
+
+/** No seats are given of a subscription that has ended or is paused. */
+export class SeatSubscriptionNotActiveError extends DomainError {
+  readonly code = 'SEAT_SUBSCRIPTION_NOT_ACTIVE';
+  readonly status: string;
+  constructor(adamId: string, status: string) {
+    super(`The seat subscription ${adamId} is ${status}. No seat was assigned. Only those of an ACTIVE one can be.`, [
+      'subscriptionIds',
+    ]);
+    this.status = status;
+  }
+}
+
+/** Fewer seats of the kind are free than were asked for. */
+export class NoSeatsAvailableError extends DomainError {
+  readonly code = 'NO_SEATS_AVAILABLE';
+  readonly renewing: boolean;
+  readonly requested: number;
+  readonly available: bigint;
+  readonly asOf: Date;
+  constructor(adamId: string, renewing: boolean, requested: number, available: bigint, asOf: Date) {
+    super(
+      `The seat subscription ${adamId} has ${available} free seats that ${renewing ? 'renew' : 'expire'}, and ${requested} were requested (Apple's numbers as of ${asOf.toISOString()}). No seat was assigned. Buy more, take some back, or ask for the other kind; Russet is reading the numbers again now.`,
+      ['subscriptionIds'],
+    );
+    this.renewing = renewing;
+    this.requested = requested;
+    this.available = available;
+    this.asOf = asOf;
+  }
+}
+
+/** Seats are for people who are linked to an Apple Account. */
+export class UserNotAssociatedError extends DomainError {
+  readonly code = 'USER_NOT_ASSOCIATED';
+  readonly vppUserId: bigint;
+  readonly status: string;
+  constructor(vppUserId: bigint, clientUserId: string, status: string) {
+    super(
+      `The user ${clientUserId} is ${status}. No seat was assigned. Only users who are ASSOCIATED with an Apple Account can hold one.`,
+      ['vppUserIds'],
+    );
+    this.vppUserId = vppUserId;
+    this.status = status;
+  }
+}
+
+/** A person is known to one library, and the subscription belongs to another. */
+export class UserOfOtherLibraryError extends DomainError {
+  readonly code = 'USER_OF_OTHER_LIBRARY';
+  readonly vppUserId: bigint;
+  constructor(vppUserId: bigint, clientUserId: string) {
+    super(
+      `The user ${clientUserId} belongs to the library of another token than the seat subscription. Nothing was done.`,
+      ['vppUserIds'],
+    );
+    this.vppUserId = vppUserId;
+  }
+}
+
+/** The person holds a seat of the subscription already. */
+export class SeatAlreadyAssignedError extends DomainError {
+  readonly code = 'SEAT_ALREADY_ASSIGNED';
+  readonly renewing: boolean;
+  constructor(clientUserId: string, renewing: boolean) {
+    super(
+      `The user ${clientUserId} already holds a seat, which ${renewing ? 'renews' : 'expires'} with the period. Nothing was needed and no second one was taken.`,
+      ['vppUserIds'],
+    );
+    this.renewing = renewing;
+  }
+}
+
+/** There is no seat to take back. */
+export class SeatNotAssignedError extends DomainError {
+  readonly code = 'SEAT_NOT_ASSIGNED';
+  constructor(clientUserId: string) {
+    super(`The user ${clientUserId} holds no such seat. Nothing was taken back.`, ['vppUserIds']);
+  }
+}
+
+/** Apple is just at the seat. */
+export class SeatChangeInProgressError extends DomainError {
+  readonly code = 'SEAT_CHANGE_IN_PROGRESS';
+  constructor(clientUserId: string, what: 'ASSIGNED' | 'REMOVED' | 'DEFERRED') {
+    const doing = {
+      ASSIGNED: 'is just being assigned. Try again when that is done',
+      REMOVED: 'is just being taken back',
+      DEFERRED: 'already leaves at the end of the period. Take it back at once with deferred: false',
+    }[what];
+    super(`The seat of the user ${clientUserId} ${doing}. Nothing was done.`, ['vppUserIds']);
   }
 }
 

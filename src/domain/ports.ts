@@ -40,6 +40,10 @@ export interface AppleLimits {
   maxClientUserIds: number;
   /** Users in one create, update or retire. */
   maxUsers: number;
+  /** Distinct seat subscriptions in one assignment or removal of seats. */
+  maxSeatSubscriptions: number;
+  /** Distinct client user ids in one assignment or removal of seats. */
+  maxSeatUsers: number;
   /** Requests a second for one library. */
   maxRequestsPerSecond: number;
   /** Lengths of the three fields of a claim. */
@@ -145,6 +149,57 @@ export interface WriteFailure {
 /** SOON: at once a few times, then in minutes. LATER: in minutes. */
 export type Patience = 'SOON' | 'LATER';
 
+/** Seats of a subscription, by what happens to them at the end of its period. */
+export interface SeatNumbers {
+  renewing: number;
+  expiring: number;
+}
+
+/** One seat subscription of a library with Apple's numbers (fact sheet §12). */
+export interface SeatSubscriptionNumbers {
+  parentAdamId: string;
+  adamId: string;
+  status: 'ACTIVE' | 'INACTIVE' | 'PAUSED';
+  /** The day on which the period ends, YYYY-MM-DD; null where Apple names none. */
+  periodEndsOn: string | null;
+  assigned: SeatNumbers;
+  available: SeatNumbers;
+  total: SeatNumbers;
+}
+
+/** A seat that a person holds. */
+export interface SeatHolding {
+  adamId: string;
+  clientUserId: string;
+  renewing: boolean;
+}
+
+/** One page of a list that is read from cursor to cursor. */
+export interface CursorPage<Row> extends Envelope {
+  rows: Row[];
+  /** Null at the end. A page may be empty and still have one. */
+  nextCursor: string | null;
+  versionId: string | null;
+}
+
+/** Which page, and which part, of such a list. */
+export interface CursorQuery {
+  cursor?: string | undefined;
+  adamId?: string;
+  clientUserId?: string;
+}
+
+/** A write of seats: every subscription times every person. */
+export interface SeatWrite {
+  adamIds: string[];
+  clientUserIds: string[];
+}
+
+/** Whether Apple takes us for a product that manages seat subscriptions of the library. */
+export interface SeatManagement extends Envelope {
+  enabled: boolean;
+}
+
 /** Where a write stands (GET status). */
 export interface WriteStatus extends Envelope {
   status: 'PENDING' | 'COMPLETE' | 'FAILED';
@@ -174,6 +229,13 @@ export interface AppleLibrary {
   invitationUrl(inviteCode: string): Promise<string>;
   associate(credential: Credential, write: LicenseWrite): Promise<AcceptedWrite>;
   disassociate(credential: Credential, write: LicenseWrite): Promise<AcceptedWrite>;
+  /** Declares to Apple that seat subscriptions of the library are managed here, or no longer are. */
+  setSeatManagement(credential: Credential, enabled: boolean): Promise<SeatManagement>;
+  readSeatSubscriptions(credential: Credential, query: CursorQuery): Promise<CursorPage<SeatSubscriptionNumbers>>;
+  readSeats(credential: Credential, query: CursorQuery): Promise<CursorPage<SeatHolding>>;
+  assignSeats(credential: Credential, write: SeatWrite, renewing: boolean): Promise<AcceptedWrite>;
+  /** `deferred`: at the end of the period, not now. */
+  removeSeats(credential: Credential, write: SeatWrite, deferred: boolean): Promise<AcceptedWrite>;
   writeStatus(credential: Credential, eventId: string): Promise<WriteStatus>;
 }
 
@@ -195,7 +257,7 @@ export type AppleFailureKind =
   | 'UNKNOWN_OUTCOME'
   /** 9700–9702 and 9714: more than today's limits allow. */
   | 'LIMIT_EXCEEDED'
-  /** 9650 or 9721: the sweep has to start again. */
+  /** 9650, 9721 or 9812: the sweep has to start again. */
   | 'SWEEP_LOST'
   /** 9708: Apple no longer knows the event. */
   | 'EVENT_UNKNOWN'

@@ -65,6 +65,8 @@ export const TaskKindEnum = builder.enumType('TaskKind', {
     CREATE_USERS: 'Makes people in a library.',
     UPDATE_USERS: 'Tells Apple what changed of people.',
     RETIRE_USERS: 'Takes the licenses of people back and retires them.',
+    ASSIGN_SEATS: 'Gives seats of subscriptions to users.',
+    REMOVE_SEATS: 'Takes seats of subscriptions back.',
     REMOVE_TOKEN: 'Gives the licenses of a token back, then removes the token.',
   }),
 });

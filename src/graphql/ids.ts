@@ -13,6 +13,8 @@ export type NodeName =
   | 'LicensePool'
   | 'Organization'
   | 'Plan'
+  | 'SeatAssignment'
+  | 'SeatSubscription'
   | 'Task'
   | 'Token'
   | 'TokenNotice'
@@ -29,6 +31,8 @@ export const nodeRights: Record<NodeName, Scope> = {
   LicensePool: 'apps:read',
   Organization: 'organization:read',
   Plan: 'licenses:read',
+  SeatAssignment: 'licenses:read',
+  SeatSubscription: 'apps:read',
   Task: 'tasks:read',
   Token: 'tokens:read',
   TokenNotice: 'tokens:read',

@@ -17,6 +17,18 @@ import type { TokenHoldings } from '../domain/errors.ts';
 import type { Reserve } from '../domain/license/allocation.ts';
 import { readHoldings } from '../domain/license/holdings.ts';
 import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
+import {
+  type DeferredSeats,
+  readDeferredSeats,
+  readSeatLibraries,
+  readSeatSubscriptions,
+  readSeatSubscriptionsOfTokens,
+  readSeats,
+  readSeatsOfUsers,
+  type SeatLibraryRow,
+  type SeatRow,
+  type SeatSubscriptionRow,
+} from '../domain/seat/row.ts';
 import { readTokenHoldings } from '../domain/token/holdings.ts';
 import { type NoticeRow, readNotices } from '../domain/token/notices.ts';
 import { readReservesOfTokens } from '../domain/token/reserve.ts';
@@ -51,6 +63,12 @@ export interface Loaders {
   vppUsers: DataLoader<bigint, VppUserRow | null>;
   invitations: DataLoader<bigint, Invitation | null>;
   recordsOfVppUser: DataLoader<bigint, VppUserRecordRow[]>;
+  seatSubscriptions: DataLoader<bigint, SeatSubscriptionRow | null>;
+  seats: DataLoader<bigint, SeatRow | null>;
+  seatLibraries: DataLoader<bigint, SeatLibraryRow | null>;
+  deferredSeats: DataLoader<bigint, DeferredSeats | null>;
+  seatSubscriptionsOfToken: DataLoader<bigint, SeatSubscriptionRow[]>;
+  seatsOfUser: DataLoader<bigint, SeatRow[]>;
   poolsOfApp: DataLoader<bigint, PoolOfToken[]>;
   variantsOfApp: DataLoader<bigint, AppMetadata[]>;
   tokensOfTask: DataLoader<bigint, TokenRow[]>;
@@ -84,6 +102,18 @@ export function createLoaders(
     recordsOfVppUser: many(
       (ids) => readVppUserRecords(rows, organizationId, ids),
       (record) => record.userId,
+    ),
+    seatSubscriptions: one((ids) => readSeatSubscriptions(rows, organizationId, ids)),
+    seats: one((ids) => readSeats(rows, organizationId, ids)),
+    seatLibraries: one((ids) => readSeatLibraries(rows, organizationId, ids)),
+    deferredSeats: one((ids) => readDeferredSeats(rows, organizationId, ids)),
+    seatSubscriptionsOfToken: many(
+      (ids) => readSeatSubscriptionsOfTokens(rows, organizationId, ids),
+      (subscription) => subscription.tokenId,
+    ),
+    seatsOfUser: many(
+      (ids) => readSeatsOfUsers(rows, organizationId, ids),
+      (seat) => seat.vppUserId,
     ),
     poolsOfApp: many(
       (ids) => readPoolsOfApps(rows, organizationId, ids),

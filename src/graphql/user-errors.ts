@@ -378,3 +378,97 @@ builder.objectType(failures.ConfirmationRequiredError, {
     }),
   }),
 });
+builder.objectType(failures.SeatsNotEnabledError, {
+  name: 'SeatsNotEnabledError',
+  description: "Seat subscriptions of the token's library are not managed here.",
+  ...plain,
+  fields: (t) => ({
+    tokenId: t.id({ description: 'Global id of the token.', resolve: (error) => globalId('Token', error.tokenId) }),
+  }),
+});
+
+const NamedSubscriptionRef = builder.objectRef<failures.NamedSubscription>('ExistingSeatSubscription').implement({
+  description: 'A seat subscription that Apple has, as a refusal names it.',
+  fields: (t) => ({
+    adamId: t.exposeString('adamId', { description: "Apple's id of it." }),
+    parentAdamId: t.exposeString('parentAdamId', { description: "Apple's id of the app that it belongs to." }),
+    status: t.exposeString('status', { description: '`ACTIVE` or `PAUSED`.' }),
+    seats: t.exposeInt('seats', { description: 'Seats of both kinds.' }),
+  }),
+});
+
+builder.objectType(failures.SeatSubscriptionsExistError, {
+  name: 'SeatSubscriptionsExistError',
+  description: 'Apple keeps seat subscriptions enabled while some exist.',
+  ...plain,
+  fields: (t) => ({
+    subscriptions: t.field({
+      type: [NamedSubscriptionRef],
+      description: 'Those that exist, at most 100; empty where Apple could not be asked.',
+      resolve: (error) => error.subscriptions,
+    }),
+  }),
+});
+
+builder.objectType(failures.SeatSubscriptionNotActiveError, {
+  name: 'SeatSubscriptionNotActiveError',
+  description: 'The seat subscription has ended or is paused.',
+  ...plain,
+  fields: (t) => ({ status: t.exposeString('status', { description: '`INACTIVE` or `PAUSED`.' }) }),
+});
+
+builder.objectType(failures.NoSeatsAvailableError, {
+  name: 'NoSeatsAvailableError',
+  description: 'Fewer seats of the kind are free than were asked for.',
+  ...plain,
+  fields: (t) => ({
+    renewing: t.exposeBoolean('renewing', { description: 'Seats that renew were asked for, or such that expire.' }),
+    requested: t.exposeInt('requested', { description: 'How many were asked for.' }),
+    available: t.expose('available', { type: 'Count', description: 'How many are free.' }),
+    asOf: t.expose('asOf', { type: 'DateTime', description: "When Apple's numbers were read." }),
+  }),
+});
+
+builder.objectType(failures.UserNotAssociatedError, {
+  name: 'UserNotAssociatedError',
+  description: 'Seats are for users who are linked to an Apple Account.',
+  ...plain,
+  fields: (t) => ({
+    vppUserId: t.id({
+      description: 'Global id of the user.',
+      resolve: (error) => globalId('VppUser', error.vppUserId),
+    }),
+    status: t.exposeString('status', { description: 'Where the user stands; `UNKNOWN` when nobody told yet.' }),
+  }),
+});
+
+builder.objectType(failures.UserOfOtherLibraryError, {
+  name: 'UserOfOtherLibraryError',
+  description: 'The user belongs to the library of another token than the seat subscription.',
+  ...plain,
+  fields: (t) => ({
+    vppUserId: t.id({
+      description: 'Global id of the user.',
+      resolve: (error) => globalId('VppUser', error.vppUserId),
+    }),
+  }),
+});
+
+builder.objectType(failures.SeatAlreadyAssignedError, {
+  name: 'SeatAlreadyAssignedError',
+  description: 'The user holds a seat already.',
+  ...plain,
+  fields: (t) => ({ renewing: t.exposeBoolean('renewing', { description: 'Whether that one renews.' }) }),
+});
+
+builder.objectType(failures.SeatNotAssignedError, {
+  name: 'SeatNotAssignedError',
+  description: 'There is no seat to take back.',
+  ...plain,
+});
+
+builder.objectType(failures.SeatChangeInProgressError, {
+  name: 'SeatChangeInProgressError',
+  description: 'The seat is just being assigned or taken back.',
+  ...plain,
+});

@@ -5,6 +5,7 @@ import { refreshMetadata } from '../domain/app/refresh-metadata.ts';
 import { type Services, systemContext } from '../domain/context.ts';
 import { reserveBlocks } from '../domain/license/reserve-blocks.ts';
 import { writeLicenses } from '../domain/license/write-licenses.ts';
+import { refreshSeats } from '../domain/seat/refresh.ts';
 import { reconcileToken } from '../domain/sync/reconcile.ts';
 import { refreshAsset } from '../domain/sync/refresh-asset.ts';
 import { runSync } from '../domain/sync/run.ts';
@@ -42,6 +43,7 @@ export const jobs: Record<JobName, JobHandler> = {
   'guard-token': (services, payload, correlationId) => guardToken(services, tokenKey.parse(payload), correlationId),
   'reconcile-token': (services, payload, correlationId) =>
     reconcileToken(services, tokenKey.parse(payload), correlationId),
+  'refresh-seats': (services, payload, correlationId) => refreshSeats(services, tokenKey.parse(payload), correlationId),
   'refresh-asset': (services, payload, correlationId) => {
     const { adamId, ...token } = assetKey.parse(payload);
     return refreshAsset(services, token, adamId, correlationId);

@@ -2,7 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { globalId, type NodeName, nodeRights } from '../../src/graphql/ids.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
-import { addApp, addDevice, addGroup, addLicense, addNotice, addPlan, addPool, addTask, addToken } from './rows.ts';
+import {
+  addApp,
+  addDevice,
+  addGroup,
+  addLicense,
+  addNotice,
+  addPlan,
+  addPool,
+  addSeat,
+  addTask,
+  addToken,
+} from './rows.ts';
 
 let api: TestApi;
 let mine: string;
@@ -27,6 +38,7 @@ beforeAll(async () => {
   const user = await prisma.vppUser.create({
     data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date(), updatedAt: new Date() },
   });
+  const seat = await addSeat(prisma, token, user);
   const notice = await addNotice(prisma, token);
   const rows = {
     Organization: { id: organizationId },
@@ -36,6 +48,8 @@ beforeAll(async () => {
     Device: device,
     DeviceGroup: group,
     License: license,
+    SeatAssignment: seat,
+    SeatSubscription: { id: seat.subscriptionId },
     Task: task,
     ApiKey: apiKey,
     AuditEntry: audit,
@@ -68,6 +82,7 @@ test('S3 every field that takes an id finds nothing of another organization', as
       token(id: $token) { id } task(id: $task) { id } app(id: $app) { id } device(by: { id: $device }) { id }
       byAdamId: app(adamId: "42") { id } bySerial: device(by: { serialNumber: "SECRET" }) { id }
       apps(first: 10, tokenId: $token) { totalCount } licenses(first: 10, appId: $app) { totalCount }
+      seatSubscriptions(first: 10, tokenId: $token) { totalCount } seatAssignments(first: 10, tokenId: $token) { totalCount }
       tasks(first: 10, tokenId: $token) { totalCount } devices(first: 10) { totalCount }
       deviceGroups(first: 10) { totalCount } deviceGroup(id: $group) { id }
       apiKeys(first: 10) { totalCount } auditEntries(first: 10) { totalCount } tokens(first: 10) { totalCount }
@@ -84,6 +99,8 @@ test('S3 every field that takes an id finds nothing of another organization', as
     bySerial: null,
     apps: { totalCount: 0 },
     licenses: { totalCount: 0 },
+    seatSubscriptions: { totalCount: 0 },
+    seatAssignments: { totalCount: 0 },
     tasks: { totalCount: 0 },
     devices: { totalCount: 0 },
     deviceGroups: { totalCount: 0 },

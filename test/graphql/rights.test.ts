@@ -6,7 +6,18 @@ import { globalId, nodeRights } from '../../src/graphql/ids.ts';
 import { buildSchema } from '../../src/graphql/schema.ts';
 import { noNews, startApi, type TestApi } from '../http/support/api.ts';
 import { openSocket } from '../http/support/socket.ts';
-import { addApp, addDevice, addGroup, addLicense, addNotice, addPlan, addPool, addTask, addToken } from './rows.ts';
+import {
+  addApp,
+  addDevice,
+  addGroup,
+  addLicense,
+  addNotice,
+  addPlan,
+  addPool,
+  addSeat,
+  addTask,
+  addToken,
+} from './rows.ts';
 
 const schema = buildSchema();
 
@@ -48,6 +59,7 @@ beforeAll(async () => {
   const user = await prisma.vppUser.create({
     data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date(), updatedAt: new Date() },
   });
+  const seat = await addSeat(prisma, token, user);
   const notice = await addNotice(prisma, token);
   const plan = await addPlan(prisma, organizationId);
   Object.assign(ids, {
@@ -58,6 +70,8 @@ beforeAll(async () => {
     Device: globalId('Device', device.id),
     DeviceGroup: globalId('DeviceGroup', group.id),
     License: globalId('License', license.id),
+    SeatAssignment: globalId('SeatAssignment', seat.id),
+    SeatSubscription: globalId('SeatSubscription', seat.subscriptionId),
     Task: globalId('Task', task.id),
     ApiKey: globalId('ApiKey', apiKey.id),
     AuditEntry: globalId('AuditEntry', audit.id),

@@ -145,3 +145,31 @@ export async function addPlan(prisma: Prisma, organizationId: bigint) {
   const what = { kind: 'ASSOCIATION' as const, request: {}, facts: {} };
   return prisma.plan.create({ data: { organizationId, ...what, actor: 'key:1', createdAt: at, expiresAt } });
 }
+
+/** A seat of a subscription of its own. */
+export async function addSeat(
+  prisma: Prisma,
+  token: { organizationId: bigint; id: bigint },
+  user: { id: bigint; clientUserId: string },
+) {
+  const { organizationId, id: tokenId } = token;
+  const adamId = String(randomInt(2 ** 40));
+  const subscription = await prisma.seatSubscription.create({
+    data: { organizationId, tokenId, adamId, parentAdamId: adamId, status: 'ACTIVE', asOf: at },
+  });
+  return prisma.seatAssignment.create({
+    data: {
+      organizationId,
+      tokenId,
+      adamId,
+      subscriptionId: subscription.id,
+      vppUserId: user.id,
+      clientUserId: user.clientUserId,
+      renewing: true,
+      state: 'CONFIRMED',
+      source: 'EXTERNAL',
+      startedAt: at,
+      changedAt: at,
+    },
+  });
+}

@@ -3,6 +3,7 @@ import { sql, type Tx } from '../../db/transaction.ts';
 import { refreshMetadata } from '../app/refresh-metadata.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { AppleFailure } from '../ports.ts';
+import { managesSeats, trySeats } from '../seat/refresh.ts';
 import { endTask, setRunning } from '../task/change.ts';
 import { ClaimLostError, claimTask, type TaskClaim, underTaskClaim } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
@@ -63,6 +64,7 @@ async function readChanges(context: Context, claim: TaskClaim, token: TokenKey):
   if (changes === 'TOO_MUCH') return false;
   await enterPhase(context, claim, 'USERS');
   await sweepUsers(context, claim, token);
+  await readSeatsToo(context, claim, token);
   if (changes.assetsRead) {
     await enterPhase(context, claim, 'METADATA');
     await tryMetadata(context, token);
@@ -86,6 +88,7 @@ async function readWhole(context: Context, claim: TaskClaim, token: TokenKey): P
   const sweep = (await readSweep(context.prisma, token, claim.taskId))!;
   const whole = await seenIsWhole(context, token, sweep);
   if (whole) await judgeMissing(context, claim, token, sweep);
+  await readSeatsToo(context, claim, token);
   await enterPhase(context, claim, 'METADATA');
   await tryMetadata(context, token);
   const nextFull = await nextNightOf(context, token);
@@ -100,6 +103,13 @@ async function readWhole(context: Context, claim: TaskClaim, token: TokenKey): P
 
 async function enterPhase(context: Context, claim: TaskClaim, phase: string): Promise<void> {
   await underTaskClaim(context, claim, (tx) => setRunning(tx, claim, phase, context.clock.now()));
+}
+
+/** Where seat subscriptions are managed. What goes wrong there is tried again by itself. */
+async function readSeatsToo(context: Context, claim: TaskClaim, token: TokenKey): Promise<void> {
+  if (!(await managesSeats(context, token))) return;
+  await enterPhase(context, claim, 'SEATS');
+  await trySeats(context, token, 'SYNC');
 }
 
 /** The licenses are right already, so nothing that happens here fails the sync. */

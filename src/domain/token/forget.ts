@@ -6,6 +6,7 @@ import { flattenMetadata } from '../app/flatten-metadata.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { countFor } from '../license/count-done.ts';
 import { lockPools, transition } from '../license/transition.ts';
+import { forgetSeats } from '../seat/forget.ts';
 import { forgetSeen } from '../sync/seen.ts';
 import { endTask } from '../task/change.ts';
 import { lockTasksOfToken } from '../task/of-token.ts';
@@ -63,6 +64,7 @@ export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks
   await tx.$executeRaw(sql`
     UPDATE license_pool SET gone_at = ${moment(now)}, total = 0, retired = 0, unlimited = false, apple_assigned = 0, apple_available = 0
     WHERE ${mine}`);
+  const seats = await forgetSeats(context, tx, key);
   await flattenMetadata(tx, organizationId, null);
   if (more) await enqueue(tx, forgetJob(key));
   await ring(tx, { organizationId, kind: 'counts' });
@@ -70,7 +72,7 @@ export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks
   for (const { id: taskId, kind } of tasks)
     if (own.includes(kind)) await endTask(tx, { organizationId, taskId }, { state: 'FAILED', cause }, now);
   const writing = tasks.filter((task) => !own.includes(task.kind)).map((task) => task.id);
-  await endSettledTasks(tx, organizationId, [...new Set([...writing, ...touched])], now, cause);
+  await endSettledTasks(tx, organizationId, [...new Set([...writing, ...touched, ...seats])], now, cause);
 }
 
 /** The job that ends what is left. */

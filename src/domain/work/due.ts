@@ -64,6 +64,10 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
       UNION SELECT organization_id, token_id FROM license_pool WHERE drift_due_at <= ${now}
     ) d JOIN token t ON t.organization_id = d.organization_id AND t.id = d.token_id AND t.removed_at IS NULL
     ORDER BY d.token_id LIMIT ${limit}`);
+  const seats = await services.prisma.$queryRaw<{ organizationId: bigint; tokenId: bigint }[]>(sql`
+    SELECT s.organization_id AS "organizationId", s.token_id AS "tokenId" FROM seat_library s
+    JOIN token t ON t.organization_id = s.organization_id AND t.id = s.token_id AND t.removed_at IS NULL
+    WHERE s.due_at <= ${now} ORDER BY s.due_at LIMIT ${limit}`);
   return [
     ...tasks.map(({ organizationId, id, kind }) => ({
       name: jobOf[kind] ?? ('reserve-licenses' as const),
@@ -91,5 +95,10 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
       key: `guard:${organizationId}:${tokenId}`,
     })),
     ...forgotten.map(forgetJob),
+    ...seats.map(({ organizationId, tokenId }) => ({
+      name: 'refresh-seats' as const,
+      payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
+      key: `seats:${organizationId}:${tokenId}`,
+    })),
   ];
 }

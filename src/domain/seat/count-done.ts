@@ -1,0 +1,29 @@
+import { ids, sql, type Tx } from '../../db/transaction.ts';
+import type { MovedSeats } from './transition.ts';
+
+/**
+ * Counts moved seats for the tasks that asked for them or took them back; gives the ids of those tasks. Their rows are
+ * locked already. `unfinished`: only tasks that are not over, where the seats may belong to earlier ones.
+ */
+export async function countSeatsFor(
+  tx: Tx,
+  organizationId: bigint,
+  moved: MovedSeats,
+  whose: 'taskId' | 'removalTaskId',
+  how: 'completed' | 'failed',
+  unfinished = false,
+): Promise<bigint[]> {
+  const totals = new Map<bigint, number>();
+  for (const group of moved.groups) {
+    const taskId = group[whose];
+    if (taskId !== null) totals.set(taskId, (totals.get(taskId) ?? 0) + group.count);
+  }
+  if (totals.size === 0) return [];
+  const column = how === 'completed' ? sql`completed = t.completed + d.n` : sql`failed = t.failed + d.n`;
+  const open = unfinished ? sql`AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')` : sql``;
+  await tx.$executeRaw(sql`
+    UPDATE task t SET ${column}, dirty = true
+    FROM unnest(${ids([...totals.keys()])}, ${[...totals.values()]}::int[]) AS d(id, n)
+    WHERE t.organization_id = ${organizationId} AND t.id = d.id ${open}`);
+  return [...totals.keys()];
+}
