@@ -21,7 +21,7 @@ export async function uploadOwnToken(api, simulator) {
 /** Starts the sync of all tokens; there is one. @param {import('./russet.mjs').Api} api */
 export async function startSync(api) {
   const { syncLicenses } = await api.ask(
-    `mutation { syncLicenses(input: {}) {
+    `mutation { syncLicenses(input: { full: true }) {
       ... on SyncLicensesPayload { syncs { task { id } } } ... on UserError { code message }
     } }`,
   );
