@@ -8,6 +8,7 @@ export type JobName =
   | 'reserve-licenses'
   | 'write-licenses'
   | 'refresh-asset'
+  | 'serve-waiting'
   | 'refresh-metadata'
   | 'guard-token'
   | 'remove-token'

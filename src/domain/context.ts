@@ -44,6 +44,8 @@ export interface Settings {
   installationId: string | null;
   /** Milliseconds a task holds its reservations while its token waits for a renewal. */
   renewalWait: number;
+  /** Milliseconds that a request waits for a free seat when it does not say for how long. */
+  shortageWait: number;
   /** Milliseconds after which the metadata of an app is asked for again. */
   metadataEvery: number;
   /** Most apps of one token whose known metadata is asked for again at a time; the others follow ten minutes later. */

@@ -44,6 +44,17 @@ const LicenseTargetInput = builder.inputType('LicenseTargetInput', {
   }),
 });
 
+const ShortagePolicyEnum = builder.enumType('ShortagePolicy', {
+  description: 'What becomes of items for which no license is free.',
+  values: {
+    FAIL: { description: 'They are refused.' },
+    WAIT: {
+      description:
+        'They wait in the queue of their app, and are served by themselves when a license comes up: bought, taken back, or no longer kept by a reserve or a quota.',
+    },
+  } as const,
+});
+
 type InputFields = InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
 
 /** What an association is asked with; a plan of one too. */
@@ -53,7 +64,19 @@ export const associationFields = (t: InputFields) => ({
   tokenId: t.id({ description: 'Take them from exactly this token; from the first that can serve when absent.' }),
   onError: t.field({
     type: ErrorPolicyEnum,
-    description: 'What a refused item does to the others; ATOMIC when absent.',
+    description: 'What a refused item does to the others; ATOMIC when absent. One that waits is not refused.',
+  }),
+  onShortage: t.field({
+    type: ShortagePolicyEnum,
+    description: 'What becomes of items for which no license is free; FAIL when absent.',
+  }),
+  priority: t.int({
+    description:
+      'From -100 to 100, 0 when absent: who comes first where licenses are short. Those who wait come before a request of the same priority.',
+  }),
+  waitUntil: t.field({
+    type: 'DateTime',
+    description: 'How long items wait at most; 30 days when absent, unless the installation says otherwise.',
   }),
 });
 

@@ -7,6 +7,7 @@ import DataLoader from 'dataloader';
 import type { Rows } from '../db/rows.ts';
 import type { ScopedClient } from '../domain/access/scoped-client.ts';
 import { type AppCounts, countApps, noSeats } from '../domain/app/counts.ts';
+import { type AppForecast, readForecasts } from '../domain/app/forecast.ts';
 import { type PoolOfToken, readPools, readPoolsOfApps } from '../domain/app/pool-row.ts';
 import { type AppRow, readApps } from '../domain/app/row.ts';
 import type { Services } from '../domain/context.ts';
@@ -38,6 +39,7 @@ import { readVppUserRecords, readVppUsers, type VppUserRecordRow, type VppUserRo
 import type { AppMetadata } from '../generated/prisma/client.ts';
 import { createGroupDevices, type GroupDevices } from './group-devices.ts';
 import { createLicensePages, type LicensePages } from './license-pages.ts';
+import { createWaitingPages, type WaitingPages } from './waiting-pages.ts';
 
 /** One app, counted over all tokens or over one. */
 export interface CountKey {
@@ -49,6 +51,12 @@ export interface CountKey {
 export interface HolderKey {
   appId: bigint;
   deviceId: bigint;
+}
+
+/** The forecast of an app as of now. */
+export interface ForecastKey {
+  appId: bigint;
+  now: Date;
 }
 
 /** The gathered reads of one operation. */
@@ -77,6 +85,8 @@ export interface Loaders {
   groupsOfDevice: DataLoader<bigint, DeviceGroupRow[]>;
   quotasOfGroup: DataLoader<bigint, QuotaRow[]>;
   groupDevices: GroupDevices;
+  waiting: WaitingPages;
+  forecasts: DataLoader<ForecastKey, AppForecast>;
   counts: DataLoader<CountKey, AppCounts>;
   holdings: DataLoader<HolderKey, boolean>;
   licensePages: LicensePages;
@@ -145,6 +155,13 @@ export function createLoaders(
       (quota) => quota.groupId,
     ),
     groupDevices: createGroupDevices(rows, organizationId),
+    waiting: createWaitingPages(rows, organizationId),
+    forecasts: gathered(async (keys) => {
+      const appIds = keys.map(({ appId }) => appId);
+      const found = await readForecasts(rows, organizationId, appIds, keys[0]!.now);
+      const byApp = new Map(found.map((one) => [one.appId, one]));
+      return appIds.map((id) => byApp.get(id)!);
+    }),
     counts: gathered((keys) => loadCounts(rows, organizationId, keys)),
     holdings: gathered((keys) => readHoldings(rows, organizationId, keys)),
     licensePages: createLicensePages(rows, organizationId),

@@ -23,6 +23,8 @@ import './device-group.ts';
 import './device-group-mutations.ts';
 import './allocation-limits.ts';
 import './token-order-preview.ts';
+import './app-forecast.ts';
+import './waiting.ts';
 import './vpp-user.ts';
 import './vpp-user-mutations.ts';
 import './seat-subscription.ts';

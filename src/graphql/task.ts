@@ -72,7 +72,8 @@ builder.prismaNode('Task', {
     }),
     waitsFor: t.exposeString('waitsFor', {
       nullable: true,
-      description: 'What it waits for; set exactly while WAITING.',
+      description:
+        'What it waits for; set exactly while WAITING: `APPLE` to answer, `TOKEN_RENEWAL`, or `SEATS` to come up.',
     }),
     waitsUntil: t.expose('waitsUntil', {
       type: 'DateTime',

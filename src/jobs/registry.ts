@@ -4,6 +4,7 @@ import type { JobName } from '../db/enqueue.ts';
 import { refreshMetadata } from '../domain/app/refresh-metadata.ts';
 import { type Services, systemContext } from '../domain/context.ts';
 import { reserveBlocks } from '../domain/license/reserve-blocks.ts';
+import { serveQueue } from '../domain/license/serve-queue.ts';
 import { writeLicenses } from '../domain/license/write-licenses.ts';
 import { refreshSeats } from '../domain/seat/refresh.ts';
 import { reconcileToken } from '../domain/sync/reconcile.ts';
@@ -20,6 +21,7 @@ export type JobHandler = (services: Services, payload: unknown, correlationId: s
 const id = z.string().regex(/^\d+$/).transform(BigInt);
 const taskKey = z.object({ organizationId: id, taskId: id });
 const tokenKey = z.object({ organizationId: id, tokenId: id });
+const queueKey = z.object({ organizationId: id, appId: id });
 const assetKey = tokenKey.extend({ adamId: z.string().min(1) });
 
 /** Every job there is. */
@@ -48,6 +50,7 @@ export const jobs: Record<JobName, JobHandler> = {
     const { adamId, ...token } = assetKey.parse(payload);
     return refreshAsset(services, token, adamId, correlationId);
   },
+  'serve-waiting': (services, payload, correlationId) => serveQueue(services, queueKey.parse(payload), correlationId),
   'refresh-metadata': (services, payload, correlationId) => {
     const token = tokenKey.parse(payload);
     return refreshMetadata(systemContext(services, token.organizationId, 'metadata', correlationId), token);

@@ -33,6 +33,7 @@ export const testSettings: Settings = {
   unknownOutcomeWait: 60_000,
   expiringDays: 30,
   renewalWait: 86_400_000,
+  shortageWait: 30 * 86_400_000,
   metadataEvery: 86_400_000,
   metadataApps: 1_000,
   fullSyncEvery: 86_400_000,

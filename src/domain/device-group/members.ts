@@ -5,6 +5,7 @@ import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { InvalidInputError, UnknownDeviceError } from '../errors.ts';
 import { maxIds } from '../license/limits.ts';
+import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import { resolveDevices } from '../license/world.ts';
 import { parseInput } from '../parse.ts';
 import { lockGroup } from './find.ts';
@@ -65,6 +66,8 @@ export async function setDeviceGroupMembers(
           SELECT ${organizationId}, ${groupId}, id FROM unnest(${named}) AS id ON CONFLICT DO NOTHING`);
     await tx.$executeRaw(sql`
       UPDATE device_group SET updated_at = ${moment(context.clock.now())} WHERE organization_id = ${organizationId} AND id = ${groupId}`);
+    await wakeQueues(tx, organizationId, sql`true`);
+    await ringQueues(tx, organizationId, context.clock.now());
     await recordAudit(context, tx, {
       action: 'device-group.members',
       subject: `device-group:${groupId}`,

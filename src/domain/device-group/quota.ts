@@ -5,6 +5,7 @@ import { ids, type Sql, sql, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
+import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import { readApps } from '../license/world.ts';
 import { parseInput } from '../parse.ts';
 import { lockGroup } from './find.ts';
@@ -32,6 +33,8 @@ export async function setGroupQuota(context: Context, rawInput: z.input<typeof i
     else if ((await tx.$executeRaw(sql`UPDATE group_quota SET seats = ${seats} WHERE ${mine}`)) === 0)
       await tx.$executeRaw(sql`
         INSERT INTO group_quota (organization_id, group_id, app_id, seats) VALUES (${organizationId}, ${groupId}, ${appId}::bigint, ${seats})`);
+    await wakeQueues(tx, organizationId, sql`true`);
+    await ringQueues(tx, organizationId, context.clock.now());
     await recordAudit(context, tx, {
       action: 'device-group.quota',
       subject: `device-group:${groupId}`,

@@ -5,6 +5,7 @@ import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { InvalidInputError } from '../errors.ts';
+import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import { parseInput } from '../parse.ts';
 import { lockGroup, requireFreeName } from './find.ts';
 import { ruleSchema } from './rule.ts';
@@ -48,6 +49,8 @@ export async function updateDeviceGroup(context: Context, rawInput: z.input<type
       UPDATE device_group SET updated_at = ${moment(context.clock.now())} ${input.name == null ? nothing : sql`, name = ${input.name}`}
         ${input.rule ? sql`, rule = ${json(input.rule)}` : nothing}
       WHERE organization_id = ${organizationId} AND id = ${group.id}`);
+    await wakeQueues(tx, organizationId, sql`true`);
+    await ringQueues(tx, organizationId, context.clock.now());
     await recordAudit(context, tx, {
       action: 'device-group.update',
       subject: `device-group:${group.id}`,
@@ -65,6 +68,8 @@ export async function deleteDeviceGroup(context: Context, input: { groupId: bigi
     await tx.$executeRaw(
       sql`DELETE FROM device_group WHERE organization_id = ${context.actor.organizationId} AND id = ${group.id}`,
     );
+    await wakeQueues(tx, context.actor.organizationId, sql`true`);
+    await ringQueues(tx, context.actor.organizationId, context.clock.now());
     await recordAudit(context, tx, { action: 'device-group.delete', subject: `device-group:${group.id}` });
   });
   return input.groupId;

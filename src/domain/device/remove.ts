@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { DeviceHoldsLicensesError, InvalidInputError, UnknownDeviceError } from '../errors.ts';
 import { maxIds } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
+import { wakeQueues } from '../license/wake-queue.ts';
 import { resolveDevices } from '../license/world.ts';
 import { parseInput } from '../parse.ts';
 import { lockDeviceList } from './lock-list.ts';
@@ -97,6 +98,7 @@ async function removeFree(context: Context, tx: Tx, removal: Removal): Promise<v
   await tx.$queryRaw(sql`SELECT 1 FROM device WHERE ${mine} ORDER BY serial_number FOR UPDATE`);
   const held = await readHeld(context, tx, removal.deviceIds);
   if (held.length > 0) refuse(held);
+  await wakeQueues(tx, context.actor.organizationId, sql`w.device_id = ANY (${ids(removal.deviceIds)})`);
   removal.removed = await tx.$executeRaw(
     sql`UPDATE device SET removed_at = ${moment(context.clock.now())} WHERE ${mine}`,
   );

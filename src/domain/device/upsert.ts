@@ -4,6 +4,7 @@ import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { DeviceHoldsLicensesError, InvalidInputError, RemovalNotConfirmedError } from '../errors.ts';
+import { wakeQueues } from '../license/wake-queue.ts';
 import { normalizeSerial } from '../license/world.ts';
 import { parseInput } from '../parse.ts';
 import { lockDeviceList } from './lock-list.ts';
@@ -164,5 +165,6 @@ async function removeOthers(
     SELECT count(*) AS licenses, (array_agg(DISTINCT d.serial_number))[1:100] AS serials FROM device d
     JOIN license l ON l.organization_id = d.organization_id AND l.device_id = d.id AND l.ended_at IS NULL WHERE ${others}`);
   if (holders!.licenses > 0n) throw new DeviceHoldsLicensesError(holders!.licenses, holders!.serials ?? []);
+  await wakeQueues(tx, organizationId, sql`w.device_id IN (SELECT d.id FROM device d WHERE ${others})`);
   return tx.$executeRaw(sql`UPDATE device d SET removed_at = ${moment(context.clock.now())} WHERE ${others}`);
 }

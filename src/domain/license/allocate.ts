@@ -50,6 +50,21 @@ export function allocate(input: AllocationInput): Allocation {
   return result;
 }
 
+/** The pools without the seats that those who wait can have: what is left for whoever is decided on in another way. */
+export function setAside(
+  apps: readonly WantedApp[],
+  world: Omit<AllocationWorld, 'holdings'>,
+  ahead: readonly Claim[],
+): Candidate[] {
+  const room = new QuotaRoom(world.quotas ?? []);
+  return apps.flatMap((app) => {
+    const seats = new Seats(app, world, room);
+    for (const claim of ahead) if (claim.appId === app.id) seats.promise(claim.device, claim.tokenId);
+    const own = world.candidates.filter((candidate) => candidate.appId === app.id);
+    return own.map((pool) => (pool.gone ? pool : { ...pool, free: seats.leftOf(pool.poolId) }));
+  });
+}
+
 /** Serves those who wait for one app, in their order: who can't be served keeps nobody behind from being served. */
 export function allocateQueue(app: WantedApp, claims: readonly Claim[], world: AllocationWorld): Allocation {
   const held = holdingsByPair(world.holdings);

@@ -15,11 +15,14 @@ import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { requireUsableToken } from '../token/require-usable.ts';
 import { lockVppUsers } from '../vpp-user/find.ts';
+import { setAside } from './allocate.ts';
 import { allocateUsers, type UserAllocation, type UserHolding, type UserRefusal } from './allocate-users.ts';
 import { blockSize } from './limits.ts';
+import { readQuotas } from './read-quotas.ts';
 import { dataOf } from './refusals.ts';
 import { requestAssetRead } from './request-asset-read.ts';
 import { reserve } from './reserve.ts';
+import { readQueue } from './wait.ts';
 import { readApps, readSupply } from './world.ts';
 
 /** Which people, which apps. */
@@ -30,6 +33,8 @@ export interface UserWish {
   onError: 'ATOMIC' | 'SKIP_FAILED';
   /** True for what Apple never takes back, once that was confirmed; absent for what it does. */
   spend?: boolean;
+  /** Who comes first among those who want the same seats; users do not wait, but they let those who do go first. */
+  priority?: number | null | undefined;
 }
 
 /** A second try of another task's failed items. */
@@ -107,6 +112,10 @@ async function decideUsers(
   if (wish.tokenId != null) await requireUsableToken(context, tx, wish.tokenId);
   const apps = await readApps(context, tx, wish.appIds);
   const supply = await readSupply(context, tx, wish.appIds);
+  const { ahead } = await readQueue(context, tx, wish, []);
+  const waiting = ahead.map(({ device }) => device.id);
+  const quotas = waiting.length === 0 ? [] : await readQuotas(context, tx, wish.appIds, waiting);
+  const candidates = setAside(apps, { ...supply, quotas }, ahead);
   const users = await lockVppUsers(context, tx, wish.target.vppUserIds, 'TO_KEEP', ['target', 'vppUserIds']);
   if (wish.tokenId != null && users.some((user) => user.tokenId !== wish.tokenId)) {
     const message = 'is not the token of every user: a person gets licenses from their own token only';
@@ -114,7 +123,7 @@ async function decideUsers(
   }
   const holdings = await readUserHoldings(context, tx, wish);
   const named = wish.tokenId != null;
-  const allocation = allocateUsers({ apps, users, ...supply, holdings, named, ...(only ? { only } : {}) });
+  const allocation = allocateUsers({ apps, users, ...supply, candidates, holdings, named, ...(only ? { only } : {}) });
   await requireConfirmed(context, tx, wish, apps, allocation);
   return allocation;
 }

@@ -37,6 +37,12 @@ const inputSchema = z.object({
     .enum(['ATOMIC', 'SKIP_FAILED'])
     .nullish()
     .transform((value) => value ?? 'ATOMIC'),
+  onShortage: z.enum(['FAIL', 'WAIT']).nullish(),
+  priority: z.number().int().min(-100).max(100).nullish(),
+  waitUntil: z
+    .date()
+    .transform((moment) => moment.toISOString())
+    .nullish(),
   idempotencyKey: z.string().min(1).max(200).nullish(),
 });
 
@@ -44,9 +50,12 @@ const inputSchema = z.object({
 export const associationInput = inputSchema;
 /** Input of {@link associateLicenses}. */
 export type AssociateInput = z.input<typeof inputSchema>;
-/** What a task remembers of its request: a group is the devices that were in it then. */
+/** What is asked for; a task remembers a group as the devices that were in it then. */
 export type AssociateRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKey' | 'target'> & {
-  target: DeviceTarget & { vppUserIds?: readonly bigint[] | null | undefined };
+  target: DeviceTarget & {
+    deviceGroupId?: bigint | null | undefined;
+    vppUserIds?: readonly bigint[] | null | undefined;
+  };
   /** Of people: what Apple never takes back was confirmed. */
   spend?: boolean;
 };
@@ -55,6 +64,7 @@ export type AssociateRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKe
  * Gives every device or user a license of every app: seats are reserved and the task is on its way when this returns.
  * ATOMIC: all or nothing, with the first refusal thrown; SKIP_FAILED: refused pairs become failures of the task.
  * A device that holds the license already is never given a second one and never stops the others (S29).
+ * `onShortage: WAIT`: pairs without a seat wait for one, and are no refusals.
  */
 export async function associateLicenses(context: Context, rawInput: AssociateInput): Promise<KeyedResult> {
   requireRight(context, 'licenses:write');
@@ -62,7 +72,7 @@ export async function associateLicenses(context: Context, rawInput: AssociateInp
   try {
     return await transaction(context, (tx) =>
       once(context, tx, { operation: 'associateLicenses', key: idempotencyKey, input: request }, async () => [
-        await startAssociation(context, tx, { ...request, target: await devicesOfTarget(context, tx, request.target) }),
+        await startAssociation(context, tx, request),
       ]),
     );
   } catch (error) {
@@ -88,9 +98,16 @@ export async function startAssociation(
 ): Promise<bigint> {
   const { vppUserIds } = given.target;
   if (vppUserIds != null) {
+    requireNoWaiting(given);
     return startUserAssociation(context, tx, { ...given, target: { vppUserIds } }, retry);
   }
-  const request = { ...given, appIds: [...new Set(given.appIds)], target: normalizeTarget(given.target) };
+  requireFuture(context, given);
+  const request = {
+    ...given,
+    appIds: [...new Set(given.appIds)],
+    target: normalizeTarget(await devicesOfTarget(context, tx, given.target)),
+    waitUntil: given.onShortage === 'WAIT' ? (given.waitUntil ?? defaultEnd(context)) : null,
+  };
   if (request.tokenId != null) await requireUsableToken(context, tx, request.tokenId);
   await readApps(context, tx, request.appIds);
   const targets = await resolveDevices(context, tx, request.target, { listed: true });
@@ -121,6 +138,7 @@ export async function startAssociation(
       devices: targets.devices.length,
       tokenId: request.tokenId ?? null,
       onError: request.onError,
+      ...(request.onShortage === 'WAIT' ? { onShortage: 'WAIT', priority: request.priority ?? 0 } : {}),
     },
   });
   await announceTask(context, tx, taskId);
@@ -128,6 +146,19 @@ export async function startAssociation(
     await endSettledTasks(tx, context.actor.organizationId, [taskId], context.clock.now());
   }
   return taskId;
+}
+
+const defaultEnd = (context: Context): string =>
+  new Date(context.clock.now().getTime() + context.settings.shortageWait).toISOString();
+
+function requireFuture(context: Context, { waitUntil }: { waitUntil?: string | null | undefined }): void {
+  if (waitUntil == null || new Date(waitUntil) > context.clock.now()) return;
+  throw new InvalidInputError([{ path: ['waitUntil'], message: 'must lie in the future' }]);
+}
+
+function requireNoWaiting({ onShortage }: AssociateRequest): void {
+  if (onShortage !== 'WAIT') return;
+  throw new InvalidInputError([{ path: ['onShortage'], message: 'only devices wait: send FAIL for users' }]);
 }
 
 function requireTargets(request: AssociateRequest, { devices, unknown }: ResolvedDevices): void {

@@ -11,6 +11,7 @@ import { carryOut, decide } from './decide.ts';
 import { blockSize } from './limits.ts';
 import { readStoredRequest } from './stored-request.ts';
 import { transition } from './transition.ts';
+import { endWaits } from './wait.ts';
 import { wakeWriter } from './wake-writer.ts';
 import { resolveDevices } from './world.ts';
 
@@ -95,6 +96,10 @@ function giveAllBack(context: Context, claim: TaskClaim, refusal: DomainError): 
         message: 'Given back: another item of this ATOMIC request was refused.',
         of: 'taskId',
       },
+    });
+    await endWaits(tx, organizationId, sql`w.task_id = ${taskId}`, {
+      code: 'CANCELLED',
+      message: 'Given up: another item of this ATOMIC request was refused.',
     });
     // With the pairs that no block has come to.
     await tx.$executeRaw(sql`

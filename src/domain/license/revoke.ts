@@ -18,9 +18,10 @@ import { recordFailures, type TaskFailure } from '../task/failures.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { isUsable, tokenRefusal, tokenState } from '../token/state.ts';
-import { type FoundLive, type Live, type LiveQuery, lockLive } from './find-live.ts';
+import { type FoundLive, type Live, lockLive } from './find-live.ts';
 import { maxIds } from './limits.ts';
 import { takeBackLicenses } from './take-back.ts';
+import { ringQueues } from './wake-queue.ts';
 import { wakeWriter } from './wake-writer.ts';
 
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(maxIds).nullish();
@@ -56,10 +57,8 @@ const inputSchema = z
 export const revocationInput = inputSchema;
 /** Input of {@link revokeLicenses}. */
 export type RevokeInput = z.input<typeof inputSchema>;
-/** The parsed request; a group is the devices that were in it then. */
-export type RevokeRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKey' | 'target'> & {
-  target: LiveQuery['target'];
-};
+/** The parsed request. */
+export type RevokeRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKey'>;
 
 /**
  * Takes licenses back: Apple's *disassociate*, so every other app stays where it is. A request that was not sent yet is
@@ -71,7 +70,7 @@ export async function revokeLicenses(context: Context, rawInput: RevokeInput): P
   const { idempotencyKey, ...request } = parseInput(inputSchema, rawInput);
   return transaction(context, (tx) =>
     once(context, tx, { operation: 'revokeLicenses', key: idempotencyKey, input: request }, async () => [
-      await startRevoke(context, tx, { ...request, target: await devicesOfTarget(context, tx, request.target) }),
+      await startRevoke(context, tx, request),
     ]),
   );
 }
@@ -88,10 +87,11 @@ export interface RevokeOptions {
 export async function startRevoke(
   context: Context,
   tx: Tx,
-  request: RevokeRequest,
+  given: RevokeRequest,
   options: RevokeOptions = {},
 ): Promise<bigint> {
   const { retryOf } = options;
+  const request = { ...given, target: await devicesOfTarget(context, tx, given.target) };
   const { organizationId } = context.actor;
   const found = await lockLive(context, tx, request);
   const { takeable, refused } = judge(context, found.licenses);
@@ -117,6 +117,7 @@ export async function startRevoke(
     data: { appIds: request.appIds ?? null, licenses: takeable.length, onError: request.onError },
   });
   await options.alongside?.();
+  await ringQueues(tx, organizationId, context.clock.now());
   for (const tokenId of tokenIds) await wakeWriter(tx, { organizationId, tokenId });
   await announceTask(context, tx, taskId);
   await endSettledTasks(tx, organizationId, [taskId, ...askers], context.clock.now());

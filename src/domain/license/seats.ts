@@ -80,6 +80,11 @@ export class Seats {
     return { candidate, device, named, fromReserve, skipped, quotas: this.#room.take(this.#app.id, device.id) };
   }
 
+  /** What is left of a pool; null when it never runs out. */
+  leftOf(poolId: bigint): bigint | null {
+    return this.#left.get(poolId) ?? null;
+  }
+
   /** How many seats can be given out now; unlimited ones are not counted. */
   open(tokenId: bigint | null): bigint {
     const usable = this.#sourcesOf(tokenId).filter(({ token }) => isUsable(token.state));

@@ -9,6 +9,7 @@ import { putBack } from './put-back.ts';
 import { sumReported } from './reported.ts';
 import { requestAssetRead } from './request-asset-read.ts';
 import { lockPools, type TransitionFailure, type TransitionOptions, transition } from './transition.ts';
+import { ringQueues } from './wake-queue.ts';
 
 /** A call that is being settled. */
 export interface SettledCall {
@@ -58,6 +59,7 @@ export async function settleCall(
     await noteProgress(tx, claim);
     await doubtSeats(settling, verdict.failed);
     context.failpoint('settling');
+    await ringQueues(tx, claim.organizationId, now);
     return endSettledTasks(tx, claim.organizationId, taskIds, now);
   });
   context.failpoint('done');

@@ -6,11 +6,14 @@ interface StoredRequest {
   spend?: boolean;
   tokenId?: string | null;
   onError: AssociateRequest['onError'];
+  onShortage?: AssociateRequest['onShortage'];
+  priority?: number | null;
+  waitUntil?: string | null;
 }
 
 /** The request of an association as its task keeps it: ids are texts there. */
 export function readStoredRequest(stored: unknown): AssociateRequest {
-  const { appIds, target, tokenId, onError, spend } = stored as StoredRequest;
+  const { appIds, target, tokenId, onError, spend, onShortage, priority, waitUntil } = stored as StoredRequest;
   return {
     appIds: appIds.map(BigInt),
     target: target.vppUserIds
@@ -21,5 +24,8 @@ export function readStoredRequest(stored: unknown): AssociateRequest {
     tokenId: tokenId == null ? null : BigInt(tokenId),
     onError,
     ...(spend === undefined ? {} : { spend }),
+    onShortage: onShortage ?? null,
+    priority: priority ?? null,
+    waitUntil: waitUntil ?? null,
   };
 }

@@ -14,6 +14,7 @@ import { Prisma } from '../../generated/prisma/client.ts';
 import { type Actor, actorLabel } from '../actor.ts';
 import { countMark, driftMark, sourceOf } from './count-marks.ts';
 import { type Rule, rules, type TransitionKind } from './rules.ts';
+import { queueLines } from './wake-queue.ts';
 
 export type { TransitionKind };
 
@@ -102,7 +103,7 @@ export async function transition(tx: Tx, kind: TransitionKind, options: Transiti
       SELECT ${organizationId}, ${now}, pool_id, id, ${kind}, ${rule.held}, ${rule.reserved}, ${options.taskId ?? null}::bigint,
              ${options.appleEventId ?? null}, ${actorLabel(options.actor)}, ${options.reason ?? null}
       FROM moved
-    ) ${posted(kind, options)} ${told(options)}
+    ) ${posted(kind, options)} ${woken(rule, organizationId)} ${told(options)}
     SELECT task_id AS "taskId", revoke_task_id AS "revokeTaskId", count(*)::int AS count FROM moved GROUP BY 1, 2`);
   if ((rule.held !== 0 || rule.reserved !== 0) && groups.length > 0) await ring(tx, { organizationId, kind: 'counts' });
   return { count: groups.reduce((sum, group) => sum + group.count, 0), groups };
@@ -124,6 +125,12 @@ function posted(kind: TransitionKind, { organizationId, actor, now }: Transition
       FROM (SELECT pool_id, count(*) AS n FROM moved GROUP BY pool_id) d
       WHERE p.organization_id = ${organizationId} AND p.id = d.pool_id
     )`;
+}
+
+/** Seats that came free are news for those who wait. */
+function woken(rule: Rule, organizationId: bigint): Sql {
+  if (rule.held + rule.reserved >= 0) return nothing;
+  return sql`, woken AS (${queueLines(organizationId, sql`w.app_id IN (SELECT m.app_id FROM moved m)`)})`;
 }
 
 /** Keeps what moved as failures of the tasks. */

@@ -54,6 +54,10 @@ function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<Plan
            CASE WHEN l.revoke_task_id = ${taskId} THEN l.id END AS "licenseId", NULL AS code, NULL AS message, l.allocation AS data
     FROM license l WHERE l.organization_id = ${organizationId} AND (l.task_id = ${taskId} OR l.revoke_task_id = ${taskId})
     UNION ALL
+    SELECT 'WAIT', 1, w.app_id, w.token_id, w.device_id, d.serial_number, NULL, NULL, NULL, w.reason, w.message, NULL
+    FROM license_wait w JOIN device d ON d.organization_id = w.organization_id AND d.id = w.device_id
+    WHERE w.organization_id = ${organizationId} AND w.task_id = ${taskId}
+    UNION ALL
     SELECT 'REFUSED', 1, f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data
     FROM task_failure f WHERE f.organization_id = ${organizationId} AND f.task_id = ${taskId}
     ORDER BY 3 NULLS LAST, 5 NULLS LAST, 6 NULLS LAST, 7 NULLS LAST, 1, 9`);
@@ -67,6 +71,7 @@ function comparable({ message: _message, data: _data, ...item }: PlanItem): unkn
 /** The apps that the task is about. */
 const appsOfTask = (organizationId: bigint, taskId: bigint) => sql`
   SELECT app_id FROM license WHERE organization_id = ${organizationId} AND (task_id = ${taskId} OR revoke_task_id = ${taskId})
+  UNION SELECT app_id FROM license_wait WHERE organization_id = ${organizationId} AND task_id = ${taskId}
   UNION SELECT app_id FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ${taskId}`;
 
 /** The seats of the apps, in every token. */

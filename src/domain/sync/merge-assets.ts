@@ -3,6 +3,7 @@ import { moment, nothing, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { CountSource } from '../../generated/prisma/enums.ts';
 import { countMark, driftMark, firstLook } from '../license/count-marks.ts';
 import { lockPools } from '../license/transition.ts';
+import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import type { AssetRow } from '../ports.ts';
 import type { TokenKey } from '../token/gate.ts';
 
@@ -54,6 +55,13 @@ export async function mergeAssets(
       apple_available = excluded.apple_available, apple_as_of = excluded.apple_as_of, gone_at = NULL,
       ${driftMark(sql`p.held`, sql`excluded.apple_assigned`, readAt)} ${source === 'SYNC' ? nothing : sql`, ${countMark(source, readAt)}`}
     WHERE p.apple_as_of <= excluded.apple_as_of`);
+  await wakeQueues(
+    tx,
+    organizationId,
+    sql`w.app_id IN (SELECT p.app_id FROM license_pool p WHERE p.organization_id = ${organizationId} AND p.token_id = ${tokenId}
+      AND p.adam_id = ANY (${adamIds}) AND (p.unlimited OR p.total > p.held + p.reserved))`,
+  );
+  await ringQueues(tx, organizationId, readAt);
   await ring(tx, { organizationId, kind: 'counts' });
 }
 

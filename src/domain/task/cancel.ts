@@ -5,6 +5,8 @@ import type { Context } from '../context.ts';
 import { TaskFinishedError } from '../errors.ts';
 import { releaseBehind } from '../license/release-behind.ts';
 import { lockPools, transition } from '../license/transition.ts';
+import { endWaits } from '../license/wait.ts';
+import { ringQueues } from '../license/wake-queue.ts';
 import { failWrites } from '../vpp-user/writes.ts';
 import { addProgress, endTask } from './change.ts';
 import type { TaskKey } from './events.ts';
@@ -33,9 +35,11 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
       UPDATE task SET cancel_requested_at = coalesce(cancel_requested_at, ${now.toISOString()}::timestamptz), claim = claim + 1, due_at = NULL, reserved_all = true
       WHERE organization_id = ${key.organizationId} AND id = ${key.taskId}`);
     if (task.kind === 'REMOVE_TOKEN') await keepToken(tx, key);
+    await endWaits(tx, key.organizationId, sql`w.task_id = ${key.taskId}`, cancelled);
     if (task.kind === 'SYNC') await endTask(tx, key, { state: 'CANCELLED' }, now);
     else await stopUnsent(context, tx, key, task.reservedAll ? 0 : await unreserved(tx, key), now);
     await recordAudit(context, tx, { action: 'task.cancel', subject: `task:${key.taskId}`, taskId: key.taskId });
+    await ringQueues(tx, key.organizationId, now);
     await endSettledTasks(tx, key.organizationId, [key.taskId], now);
   });
   await publishProgress(context, key, { force: true });

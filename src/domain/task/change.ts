@@ -8,8 +8,8 @@ export interface TaskCause {
   appleErrorNumber: number | null;
 }
 
-/** What a task waits for: Apple to answer again, its token to be renewed, or the installation to be confirmed. */
-export type WaitsFor = 'APPLE' | 'TOKEN_RENEWAL' | 'INSTALLATION';
+/** What a task waits for: Apple to answer, its token to be renewed, the installation to be confirmed, or seats to come up. */
+export type WaitsFor = 'APPLE' | 'TOKEN_RENEWAL' | 'INSTALLATION' | 'SEATS';
 
 /** The task works on something. Told only when state or phase change. */
 export async function setRunning(tx: Tx, task: TaskKey, phase: string, now: Date): Promise<void> {

@@ -53,8 +53,9 @@ async function retryAssociation(context: Context, tx: Tx, task: Task): Promise<b
   const pairs = await tx.$queryRaw<{ appId: bigint; holderId: bigint }[]>(sql`
     SELECT DISTINCT app_id AS "appId", coalesce(device_id, vpp_user_id) AS "holderId" FROM task_failure
     WHERE organization_id = ${organizationId} AND task_id = ${task.id} AND app_id IS NOT NULL AND coalesce(device_id, vpp_user_id) IS NOT NULL
-      AND code <> 'ALREADY_LICENSED' LIMIT ${blockSize + 1}`);
-  const request = readStoredRequest(task.request);
+      AND code NOT IN ('ALREADY_LICENSED', 'ALREADY_WAITING') LIMIT ${blockSize + 1}`);
+  // Who waited in vain waits anew.
+  const request = { ...readStoredRequest(task.request), waitUntil: null };
   if (known!.count < task.failed || pairs.length > blockSize) {
     return startAssociation(context, tx, request, { retryOf: task.id });
   }

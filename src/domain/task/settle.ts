@@ -1,6 +1,6 @@
 /** The end of tasks whose work lies in license rows. @module */
 import { ids, sql, type Tx } from '../../db/transaction.ts';
-import { endTask, type TaskCause } from './change.ts';
+import { endTask, setWaiting, type TaskCause } from './change.ts';
 
 /** Locks tasks in the order of their ids, before any pool. */
 export async function lockTasks(tx: Tx, organizationId: bigint, taskIds: readonly bigint[]): Promise<void> {
@@ -10,8 +10,8 @@ export async function lockTasks(tx: Tx, organizationId: bigint, taskIds: readonl
 }
 
 /**
- * Ends each of the tasks that has no license under way any more; the others stay as they are. The removal of a token ends
- * by itself, unless it was cancelled.
+ * Ends each of the tasks that has no license under way and waits for none any more. One that only waits for seats says so;
+ * the others stay as they are. The removal of a token ends by itself, unless it was cancelled.
  * A task that ends with nothing done because something stood in the way of all of it is FAILED with `cause`.
  */
 export async function endSettledTasks(
@@ -27,6 +27,7 @@ export async function endSettledTasks(
     WHERE t.organization_id = ${organizationId} AND t.id = ANY (${ids(taskIds)})
       AND (t.kind IN ('ASSOCIATE', 'REVOKE', 'CREATE_USERS', 'UPDATE_USERS', 'RETIRE_USERS') OR (t.kind = 'REMOVE_TOKEN' AND t.cancel_requested_at IS NOT NULL)) AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
       AND (t.reserved_all OR t.cancel_requested_at IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM license_wait w WHERE w.organization_id = t.organization_id AND w.task_id = t.id)
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
                       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.revoke_task_id = t.id
@@ -39,5 +40,25 @@ export async function endSettledTasks(
     else if (cause) await endTask(tx, key, { state: 'FAILED', cause }, now);
     else await endTask(tx, key, { state: 'SUCCEEDED' }, now);
   }
-  return settled.map((task) => task.id);
+  const ended = settled.map((task) => task.id);
+  await waitForSeats(
+    tx,
+    organizationId,
+    taskIds.filter((id) => !ended.includes(id)),
+    now,
+  );
+  return ended;
+}
+
+/** Tasks that do nothing but wait for seats say until when at most. */
+async function waitForSeats(tx: Tx, organizationId: bigint, taskIds: readonly bigint[], now: Date): Promise<void> {
+  if (taskIds.length === 0) return;
+  const waiting = await tx.$queryRaw<{ id: bigint; until: Date }[]>(sql`
+    SELECT t.id, max(w.expires_at) AS until FROM task t
+    JOIN license_wait w ON w.organization_id = t.organization_id AND w.task_id = t.id
+    WHERE t.organization_id = ${organizationId} AND t.id = ANY (${ids(taskIds)}) AND t.reserved_all
+      AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
+                      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
+    GROUP BY t.id ORDER BY t.id`);
+  for (const { id, until } of waiting) await setWaiting(tx, { organizationId, taskId: id }, 'SEATS', until, now);
 }

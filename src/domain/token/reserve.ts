@@ -6,6 +6,7 @@ import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import type { Reserve } from '../license/allocation.ts';
+import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import { readApps } from '../license/world.ts';
 import { parseInput } from '../parse.ts';
 import { findToken, lockTokens } from './find.ts';
@@ -33,6 +34,8 @@ export async function setTokenReserve(context: Context, rawInput: z.input<typeof
     if (seats !== null)
       await tx.$executeRaw(sql`
         INSERT INTO token_reserve (organization_id, token_id, app_id, seats) VALUES (${organizationId}, ${tokenId}, ${appId}::bigint, ${seats})`);
+    await wakeQueues(tx, organizationId, sql`true`);
+    await ringQueues(tx, organizationId, context.clock.now());
     await recordAudit(context, tx, { action: 'token.reserve', subject: `token:${tokenId}`, data: { appId, seats } });
   });
   return tokenId;

@@ -1,4 +1,5 @@
 import { sql, type Tx } from '../../db/transaction.ts';
+import { wakeQueuesOfToken } from '../license/wake-queue.ts';
 import { wakeWriter } from '../license/wake-writer.ts';
 import type { TokenKey } from './gate.ts';
 
@@ -6,5 +7,6 @@ import type { TokenKey } from './gate.ts';
 export async function resumeWriter(tx: Tx, token: TokenKey): Promise<void> {
   await tx.$executeRaw(sql`
     UPDATE token_gate SET suspended_until = NULL WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId}`);
+  await wakeQueuesOfToken(tx, token);
   await wakeWriter(tx, token);
 }

@@ -4,6 +4,7 @@ import { requireRight } from '../access/rights.ts';
 import { requestMetadata } from '../app/request-metadata.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
+import { wakeQueuesOfToken } from '../license/wake-queue.ts';
 import { parseInput } from '../parse.ts';
 import { findToken, lockTokens } from './find.ts';
 import * as fields from './input.ts';
@@ -32,6 +33,8 @@ export async function updateToken(context: Context, rawInput: UpdateTokenInput):
       where: { organizationId_id: { organizationId: token.organizationId, id: tokenId } },
       data,
     });
+    // An INCOMPLETE token may be usable now.
+    if (input.email !== undefined) await wakeQueuesOfToken(tx, { organizationId: token.organizationId, tokenId });
     if (input.region && input.region !== token.region) await requestMetadata(context, tx, token);
     await recordAudit(context, tx, {
       action: 'token.update',

@@ -68,6 +68,8 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
     SELECT s.organization_id AS "organizationId", s.token_id AS "tokenId" FROM seat_library s
     JOIN token t ON t.organization_id = s.organization_id AND t.id = s.token_id AND t.removed_at IS NULL
     WHERE s.due_at <= ${now} ORDER BY s.due_at LIMIT ${limit}`);
+  const queues = await services.prisma.$queryRaw<{ organizationId: bigint; appId: bigint }[]>(sql`
+    SELECT DISTINCT organization_id AS "organizationId", app_id AS "appId" FROM license_wake WHERE due_at <= ${now} ORDER BY 1, 2 LIMIT ${limit}`);
   return [
     ...tasks.map(({ organizationId, id, kind }) => ({
       name: jobOf[kind] ?? ('reserve-licenses' as const),
@@ -99,6 +101,11 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
       name: 'refresh-seats' as const,
       payload: { organizationId: String(organizationId), tokenId: String(tokenId) },
       key: `seats:${organizationId}:${tokenId}`,
+    })),
+    ...queues.map(({ organizationId, appId }) => ({
+      name: 'serve-waiting' as const,
+      payload: { organizationId: String(organizationId), appId: String(appId) },
+      key: `wait:${organizationId}:${appId}`,
     })),
   ];
 }

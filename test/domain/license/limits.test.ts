@@ -99,6 +99,17 @@ test('F11 a quota counts what is held and what is on its way, through all tokens
   expect(await liveOf(world, app)).toHaveLength(2);
 });
 
+/** A request that found no free connection for too long on a busy machine asks again. */
+async function insist(app: TestApp, device: bigint): Promise<bigint> {
+  for (;;) {
+    try {
+      return await associate(world, app, [device]);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'P2028') throw error;
+    }
+  }
+}
+
 test('F11 quotas hold under 200 requests at once: one app in two tokens, and four apps that count together', async () => {
   const devices = await makeDevices(world, 200);
   const apps: TestApp[] = [];
@@ -108,7 +119,7 @@ test('F11 quotas hold under 200 requests at once: one app in two tokens, and fou
   const half = await groupOf(devices.slice(0, 100));
   await setGroupQuota(world.admin, { groupId: all, seats: 90 });
   await setGroupQuota(world.admin, { groupId: half, appId: apps[0]!.id, seats: 7 });
-  const answers = await Promise.allSettled(devices.map((device, at) => associate(world, apps[at % 4]!, [device], {})));
+  const answers = await Promise.allSettled(devices.map((device, at) => insist(apps[at % 4]!, device)));
   const given = answers.filter(({ status }) => status === 'fulfilled').length;
   const codes = answers.flatMap((one) => (one.status === 'rejected' ? [one.reason.code] : []));
   expect([...new Set(codes)]).toEqual(['QUOTA_EXCEEDED']);
@@ -118,7 +129,7 @@ test('F11 quotas hold under 200 requests at once: one app in two tokens, and fou
   expect(ofHalf).toBeLessThanOrEqual(7n);
   await world.settle();
   expect(await usedOf(all)).toEqual([90n]);
-}, 120_000);
+}, 180_000);
 
 test('F11 S80 a preview tells which apps would come from another token, and changes nothing; the reorder then does just that', async () => {
   const both = await giveApp(world, own, { total: 5 });
