@@ -14,6 +14,8 @@ import type {
   LicenseWrite,
   Page,
   PageQuery,
+  StoredSubscription,
+  Subscription,
   UserWrite,
   WriteStatus,
 } from '../domain/ports.ts';
@@ -49,6 +51,55 @@ export async function postClientConfig(session: Session, mdmInfo: LibraryHolder)
     body: { mdmInfo: { id, name, metadata } },
     answer: z.object({}),
     timeout: session.timeouts.config,
+  });
+}
+
+/** The kinds of notification that Russet understands; others would only be stored. */
+const notificationTypes = ['ASSET_COUNT', 'ASSET_MANAGEMENT', 'USER_ASSOCIATED', 'USER_MANAGEMENT'];
+
+const subscriptionAnswer = z
+  .object({
+    ...envelopeFields,
+    notificationUrl: optional(z.string()),
+    notificationAuthToken: optional(z.string()),
+    subscribedNotificationTypes: list(z.string()),
+  })
+  .transform(
+    (answer): StoredSubscription => ({
+      ...toEnvelope(answer),
+      url: answer.notificationUrl,
+      secret: answer.notificationAuthToken,
+      complete: notificationTypes.every((type) => answer.subscribedNotificationTypes.includes(type)),
+    }),
+  );
+
+/** Client Config, GET, for its subscription. */
+export function getSubscription(session: Session): Promise<StoredSubscription> {
+  return call(session, {
+    operation: 'Client Config (notifications)',
+    method: 'GET',
+    url: new URL('client/config', session.root),
+    answer: subscriptionAnswer,
+    timeout: session.timeouts.config,
+  });
+}
+
+/**
+ * Client Config, POST, with the whole document: Apple does not say whether what is left out stays (fact sheet §5). It
+ * calls the webhook before it answers, so this takes longer than other calls.
+ */
+export async function postSubscription(
+  session: Session,
+  { id, name, metadata }: LibraryHolder,
+  { url, secret }: Subscription,
+): Promise<void> {
+  await call(session, {
+    operation: 'Client Config (subscribe)',
+    method: 'POST',
+    url: new URL('client/config', session.root),
+    body: { mdmInfo: { id, name, metadata }, notificationUrl: url, notificationAuthToken: secret, notificationTypes },
+    answer: z.object({}),
+    timeout: session.timeouts.write,
   });
 }
 

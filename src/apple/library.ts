@@ -10,11 +10,14 @@ import {
   getAssignments,
   getClientConfig,
   getEventStatus,
+  getSubscription,
   getUsers,
   postClientConfig,
+  postSubscription,
   retireUsers,
   updateUsers,
 } from './client.ts';
+import { notificationHead, notificationNews } from './notifications.ts';
 import { parseRoot } from './root.ts';
 import { createServiceConfig, type ServiceConfig } from './service-config.ts';
 import { type AppleTimeouts, defaultTimeouts, type Session } from './session.ts';
@@ -64,6 +67,10 @@ export function createAppleLibrary(options: AppleLibraryOptions): AppleLibraryDr
       // Apple has no compare-and-swap: what is read back says who holds the library now.
       return getClientConfig(session);
     },
+    readSubscription: (credential) => getSubscription(open(credential)),
+    subscribe: (credential, holder, subscription) => postSubscription(open(credential), holder, subscription),
+    notificationHead,
+    notificationNews,
     limits: serviceConfig.limits,
     metadataLookupUrl: serviceConfig.metadataLookupUrl,
     invitationUrl: serviceConfig.invitationUrl,

@@ -56,7 +56,7 @@ export function toEnvelope(answer: z.output<typeof envelope>): Envelope {
   };
 }
 
-/** Answer of GET and POST client/config (fact sheet §5). `notificationAuthToken` is not read: nobody here needs it. */
+/** Answer of GET and POST client/config (fact sheet §5). `notificationAuthToken` is read where it is compared only. */
 export const clientConfigAnswer = z
   .object({
     ...envelopeFields,

@@ -13,7 +13,9 @@ export type JobName =
   | 'guard-token'
   | 'remove-token'
   | 'forget-licenses'
-  | 'reconcile-token';
+  | 'reconcile-token'
+  | 'apply-notifications'
+  | 'register-webhook';
 
 /** A wake-up call. It carries ids only and may come twice. */
 export interface Job {

@@ -24,8 +24,14 @@ export interface Settings {
   holderName: string;
   /** Host or address shown beside it. */
   holderMetadata: string;
+  /** Where Apple reaches the API, without a slash at its end; null when it can't: then writes are polled. */
+  publicUrl: string | null;
+  /** Milliseconds between two looks at whether Apple still posts to us. */
+  checkWebhookEvery: number;
   /** Milliseconds between asking Apple and the first status poll. */
   firstPollAfter: number;
+  /** The same for a token whose notifications come: they tell most of it before. */
+  firstPollWhenLive: number;
   /** Milliseconds between two status polls of one write. */
   pollEvery: number;
   /** Milliseconds after which a write that Apple still calls PENDING is compared with its assignments instead. */
@@ -58,6 +64,8 @@ export interface Settings {
   taskEventDays: number;
   /** Days for which a task is kept after its end, with its failures and its calls to Apple. */
   taskDays: number;
+  /** Days for which Apple's notifications are kept. */
+  notificationDays: number;
   /** Days for which an idempotency key is kept. */
   idempotencyDays: number;
 }

@@ -208,12 +208,69 @@ export interface WriteStatus extends Envelope {
   failures: WriteFailure[];
 }
 
+/** Where Apple is to post what happens in a library. */
+export interface Subscription {
+  url: string;
+  /** What Apple sends as bearer. */
+  secret: string;
+}
+
+/** What Apple has of a subscription. Holds a secret: to be compared, never kept or shown. */
+export interface StoredSubscription extends Envelope {
+  url: string | null;
+  secret: string | null;
+  /** Whether all kinds of notification that Russet understands are subscribed. */
+  complete: boolean;
+}
+
+/** What can be told of a notification without looking into it. */
+export interface NotificationHead {
+  /** Apple's notificationId; empty when it has none. */
+  id: string;
+  /** Apple's word for its kind. */
+  type: string;
+}
+
+/** What Apple tells by itself (fact sheet §13). */
+export type AppleNews =
+  /** Apple tries the webhook. */
+  | { kind: 'TEST' }
+  /** Seats were bought, moved or refunded. How many it says is no number to count with: they are read. */
+  | { kind: 'SEATS'; adamId: string }
+  /** Items of an event are done or have failed; one event is told in many pieces. */
+  | {
+      kind: 'WRITE';
+      eventId: string;
+      action: 'ASSOCIATE' | 'DISASSOCIATE' | 'REVOKE';
+      /** Why all of the items failed; null when they are done. */
+      failure: WriteFailure | null;
+      items: AssignmentRow[];
+    }
+  /** People of the library were changed, or accepted their invitation. */
+  | { kind: 'USERS'; failure: WriteFailure | null; users: LibraryUser[] }
+  /** A kind that Russet does not know. */
+  | { kind: 'OTHER' }
+  /** A known kind in a shape that Russet does not know. */
+  | { kind: 'UNREADABLE'; reason: string };
+
+/** Reads what Apple posts. */
+export interface NotificationReader {
+  /** Null for anything that is no JSON object. */
+  notificationHead(body: string): NotificationHead | null;
+  /** `uId` is the library that it is about, where it says so. */
+  notificationNews(body: string): { uId: string | null; news: AppleNews };
+}
+
 /** Apple's library service. Every method may throw {@link AppleFailure}; none of them repeats a write by itself. */
-export interface AppleLibrary {
+export interface AppleLibrary extends NotificationReader {
   /** What the library is; the only proof that a token still works. */
   describe(credential: Credential, signal?: AbortSignal): Promise<LibraryDescription>;
   /** Writes our name on the library. */
   claim(credential: Credential, holder: LibraryHolder): Promise<LibraryDescription>;
+  /** Where Apple posts what happens in the library. */
+  readSubscription(credential: Credential): Promise<StoredSubscription>;
+  /** Tells Apple where to post, and writes our name again. Apple calls the webhook before it answers; REJECTED with 9728 when that fails. */
+  subscribe(credential: Credential, holder: LibraryHolder, subscription: Subscription): Promise<void>;
   /**
    * Current limits; answered without a token, cached for five minutes unless `fresh`. With `since` an answer that was
    * asked for before that moment is not good enough.

@@ -18,6 +18,7 @@ import type { TokenHoldings } from '../domain/errors.ts';
 import type { Reserve } from '../domain/license/allocation.ts';
 import { readHoldings } from '../domain/license/holdings.ts';
 import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
+import { readWebhooks, type WebhookRow } from '../domain/notification/row.ts';
 import {
   type DeferredSeats,
   readDeferredSeats,
@@ -63,6 +64,8 @@ export interface ForecastKey {
 export interface Loaders {
   apps: DataLoader<bigint, AppRow | null>;
   tokens: DataLoader<bigint, TokenRow | null>;
+  /** By the ids of the tokens. */
+  webhooks: DataLoader<bigint, WebhookRow | null>;
   tokenNotices: DataLoader<bigint, NoticeRow | null>;
   tokenHoldings: DataLoader<bigint, TokenHoldings>;
   pools: DataLoader<bigint, PoolOfToken | null>;
@@ -103,6 +106,7 @@ export function createLoaders(
     apps: one((ids) => readApps(rows, organizationId, ids)),
     tokens: one((ids) => readTokens(rows, organizationId, ids)),
     tokenHoldings: gathered((ids) => readTokenHoldings(rows, organizationId, ids)),
+    webhooks: one((ids) => readWebhooks(rows, organizationId, ids)),
     tokenNotices: one((ids) => readNotices(rows, organizationId, ids)),
     pools: one((ids) => readPools(rows, organizationId, ids)),
     devices: one((ids) => readDevices(rows, organizationId, ids)),

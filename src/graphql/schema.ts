@@ -9,6 +9,7 @@ import './audit-entry.ts';
 import './token.ts';
 import './token-mutations.ts';
 import './token-notice.ts';
+import './token-notifications.ts';
 import './app.ts';
 import './app-mutations.ts';
 import './license-counts.ts';

@@ -12,6 +12,10 @@ const PollIntervalsRef = builder.objectRef<GraphQLContext['domain']['settings']>
     firstPollAfter: t.exposeInt('firstPollAfter', {
       description: 'From sending a write to the first question, in milliseconds.',
     }),
+    firstPollWhenLive: t.exposeInt('firstPollWhenLive', {
+      description:
+        'The same for a token whose notifications come (`Token.notifications`): they settle most of it before.',
+    }),
     pollEvery: t.exposeInt('pollEvery', { description: 'Between two questions about one write, in milliseconds.' }),
     pendingLimit: t.exposeInt('pendingLimit', {
       description:
@@ -64,6 +68,15 @@ export const InstallationRef = builder.objectRef<GraphQLContext>('Installation')
       type: PollIntervalsRef,
       description: 'How often Apple is asked.',
       resolve: (context) => context.domain.settings,
+    }),
+    publicUrl: t.string({
+      nullable: true,
+      description: "Where Apple reaches this installation with its notifications; null when it can't.",
+      resolve: (context) => context.domain.settings.publicUrl,
+    }),
+    notificationDays: t.int({
+      description: "Days for which Apple's notifications are kept.",
+      resolve: (context) => context.domain.settings.notificationDays,
     }),
     expiringDays: t.int({
       description: 'Days before its expiry from which a token counts as expiring.',

@@ -5,6 +5,8 @@ import { defaultLimits, type OperationLimits } from '../graphql/limits.ts';
 export interface HttpLimits {
   /** Bytes of one request body: a mutation of 10,000 ids fits. */
   maxBodyBytes: number;
+  /** Bytes of one notification of Apple's, which names at most 100 items. */
+  maxNotificationBytes: number;
   /** Bytes of one message over a WebSocket. */
   maxMessageBytes: number;
   /** Bytes that may wait to be sent to one WebSocket; one that is slower is cut off. */
@@ -30,6 +32,7 @@ export interface HttpLimits {
 /** The limits that hold unless somebody sets others. */
 export const defaultHttpLimits: HttpLimits = {
   maxBodyBytes: 2 * 1024 * 1024,
+  maxNotificationBytes: 1024 * 1024,
   maxMessageBytes: 2 * 1024 * 1024,
   maxBufferedBytes: 4 * 1024 * 1024,
   maxOperationsPerSocket: 100,

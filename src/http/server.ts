@@ -1,4 +1,4 @@
-/** The API's one port: GraphQL over HTTP, server-sent events and WebSocket, GraphiQL, health. @module */
+/** The API's one port: GraphQL over HTTP, server-sent events and WebSocket, GraphiQL, health, Apple's webhooks. @module */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Services } from '../domain/context.ts';
@@ -7,6 +7,7 @@ import type { Streams } from '../graphql/ports.ts';
 import { buildSchema } from '../graphql/schema.ts';
 import { createGraphQLEngine } from '../graphql/yoga.ts';
 import { withLogFields } from '../lib/log-fields.ts';
+import { createNotificationEndpoint } from './apple-notifications.ts';
 import { createSignIn, type KeyNews } from './authenticate.ts';
 import { correlationIdOf } from './correlation-id.ts';
 import { respondGraphiQL } from './graphiql.ts';
@@ -64,6 +65,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxBodyBytes: limits.maxBodyBytes,
   });
   const sockets = createWebSockets({ services, signIn, engine, limits });
+  const notifications = createNotificationEndpoint(services, limits.maxNotificationBytes);
   const streams = createOpenStreams({ ...limits, logger: services.logger });
   let draining = false;
   let closing = false;
@@ -79,6 +81,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (closing) response.setHeader('connection', 'close');
     if (await handleHealth(readiness, request, response)) return;
     if (await handleMetrics(options.metrics, request, response)) return;
+    if (await notifications(request, response)) return;
     if (pathOf(request) !== '/graphql')
       return respondError(response, 404, 'NOT_FOUND', 'There is nothing here; the API is at /graphql.');
     if (graphiql && wantsPage(request)) return respondGraphiQL(response);

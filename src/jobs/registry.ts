@@ -6,6 +6,8 @@ import { type Services, systemContext } from '../domain/context.ts';
 import { reserveBlocks } from '../domain/license/reserve-blocks.ts';
 import { serveQueue } from '../domain/license/serve-queue.ts';
 import { writeLicenses } from '../domain/license/write-licenses.ts';
+import { applyNotifications } from '../domain/notification/apply.ts';
+import { registerWebhook } from '../domain/notification/register.ts';
 import { refreshSeats } from '../domain/seat/refresh.ts';
 import { reconcileToken } from '../domain/sync/reconcile.ts';
 import { refreshAsset } from '../domain/sync/refresh-asset.ts';
@@ -42,6 +44,10 @@ export const jobs: Record<JobName, JobHandler> = {
   },
   'forget-licenses': (services, payload, correlationId) =>
     forgetLicenses(services, tokenKey.parse(payload), correlationId),
+  'apply-notifications': (services, payload, correlationId) =>
+    applyNotifications(services, tokenKey.parse(payload), correlationId),
+  'register-webhook': (services, payload, correlationId) =>
+    registerWebhook(services, tokenKey.parse(payload), correlationId),
   'guard-token': (services, payload, correlationId) => guardToken(services, tokenKey.parse(payload), correlationId),
   'reconcile-token': (services, payload, correlationId) =>
     reconcileToken(services, tokenKey.parse(payload), correlationId),

@@ -16,6 +16,7 @@ import {
 } from './config/fields.ts';
 import { readKeys } from './config/keys.ts';
 import { type MetadataConfig, readMetadata } from './config/metadata.ts';
+import { readPublicUrl } from './config/public-url.ts';
 
 export { ConfigError };
 
@@ -81,6 +82,9 @@ const services = z.object({
   WORKER_SWEEP_SECONDS: seconds(0.1, 60, 5),
   HOLDER_NAME: z.string().trim().min(1).max(100).default('Russet'),
   HOLDER_METADATA: z.string().trim().min(1).max(255).default(hostname()),
+  PUBLIC_URL: z.string().optional(),
+  WEBHOOK_CHECK_MINUTES: whole(1, 1440, 60),
+  FIRST_POLL_LIVE_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
   FIRST_POLL_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
   POLL_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
   UNKNOWN_OUTCOME_SECONDS: z.coerce.number().min(0.1).max(3600).optional(),
@@ -88,6 +92,7 @@ const services = z.object({
   TASK_EVENT_DAYS: whole(1, 3650, 30),
   SHORTAGE_WAIT_DAYS: whole(1, 365, 30),
   TASK_DAYS: whole(30, 3650, 396),
+  NOTIFICATION_DAYS: whole(1, 3650, 396),
   IDEMPOTENCY_DAYS: whole(1, 365, 7),
   TOKEN_EXPIRING_DAYS: whole(1, 365, 30),
   METADATA_HOURS: whole(1, 720, 24),
@@ -117,6 +122,7 @@ export function readConfig(env: Environment): Config {
   const mode = env.RUSSET_MODE === 'sandbox' ? 'SANDBOX' : 'PRODUCTION';
   const metadata = readMetadata(env, problems);
   checkApple(env.APPLE_BASE_URL, mode, problems);
+  const publicUrl = readPublicUrl(env.PUBLIC_URL, mode, problems);
   checkMetadata(metadata, mode, problems);
   if (mode === 'PRODUCTION' && env.RUSSET_FAILPOINT) {
     problems.push('RUSSET_FAILPOINT ends processes on purpose and is for tests in the sandbox only');
@@ -142,7 +148,7 @@ export function readConfig(env: Environment): Config {
       deadAfter: values.WORKER_DEAD_SECONDS * 1000,
       sweepEvery: values.WORKER_SWEEP_SECONDS * 1000,
     },
-    settings: settingsOf(mode, values),
+    settings: settingsOf(mode, values, publicUrl),
     failpoint: readFailpoint(values.RUSSET_FAILPOINT),
   };
 }
@@ -169,13 +175,16 @@ function checkMetadata({ source, url }: MetadataConfig, mode: Config['mode'], pr
 
 const onThisMachine = (address: string) => ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(address).hostname);
 
-function settingsOf(mode: Config['mode'], values: z.output<typeof services>): Settings {
+function settingsOf(mode: Config['mode'], values: z.output<typeof services>, publicUrl: string | null): Settings {
   const sandbox = mode === 'SANDBOX';
   const seconds = (value: number | undefined, fallback: number) => Math.round((value ?? fallback) * 1000);
   return {
     mode,
     holderName: values.HOLDER_NAME,
     holderMetadata: values.HOLDER_METADATA,
+    publicUrl,
+    checkWebhookEvery: values.WEBHOOK_CHECK_MINUTES * 60_000,
+    firstPollWhenLive: seconds(values.FIRST_POLL_LIVE_SECONDS, sandbox ? 0.5 : 300),
     // Without notifications Apple's pace is 30 s; the simulator allows half a second (decisions §1.13).
     firstPollAfter: seconds(values.FIRST_POLL_SECONDS, sandbox ? 0.5 : 30),
     pollEvery: seconds(values.POLL_SECONDS, sandbox ? 0.5 : 30),
@@ -194,6 +203,7 @@ function settingsOf(mode: Config['mode'], values: z.output<typeof services>): Se
     metadataApps: values.METADATA_APPS,
     taskEventDays: values.TASK_EVENT_DAYS,
     taskDays: values.TASK_DAYS,
+    notificationDays: values.NOTIFICATION_DAYS,
     idempotencyDays: values.IDEMPOTENCY_DAYS,
   };
 }

@@ -12,17 +12,14 @@ import {
   dueCall,
   isOfUsers,
   itemKey,
-  type LicenseCallKind,
   type OfLicenses,
   putOffCall,
 } from './call.ts';
+import { alreadySo, toItemFailure } from './item-failure.ts';
 import { readPresent } from './read-holders.ts';
 import { noteReported } from './reported.ts';
-import { type ItemFailure, itemFailure, settleCall, type Verdict } from './settle.ts';
+import { settleCall, type Verdict } from './settle.ts';
 import { waitFor } from './wait-for.ts';
-
-/** Errors that say that Apple already is where the write wanted it to be (fact sheet §14.2). */
-const alreadySo: Record<LicenseCallKind, readonly number[]> = { ASSOCIATE: [9616], DISASSOCIATE: [9619] };
 
 type OpenCall = OfLicenses<AnyCall>;
 
@@ -88,7 +85,7 @@ function compareLater(context: Context, claim: GateClaim, call: AnyCall, at: Dat
  */
 async function judge(context: Context, claim: GateClaim, call: OpenCall, status: WriteStatus): Promise<Verdict> {
   const items = await carriedBy(context.prisma, claim.organizationId, call.id);
-  const failures = status.failures.filter((failure) => !alreadySo[call.kind].includes(failure.appleErrorNumber));
+  const failures = status.failures.filter((failure) => !alreadySo(call.kind, failure.appleErrorNumber));
   const repeated = status.failures.length > failures.length;
   if (failures.length === 0) {
     const whole = repeated || (status.status === 'COMPLETE' && status.completed >= status.requested);
@@ -164,6 +161,3 @@ function reasonFor(item: Carried, failures: readonly WriteFailure[]): WriteFailu
     failures[0]!
   );
 }
-
-const toItemFailure = (failure: WriteFailure): ItemFailure =>
-  itemFailure(failure.appleErrorNumber || null, failure.message, { ofUser: failure.clientUserIds.length > 0 });

@@ -13,8 +13,9 @@ import {
   maxSends,
   type OfLicenses,
 } from './call.ts';
+import { itemFailure, neverApplied } from './item-failure.ts';
 import { readPresent } from './read-holders.ts';
-import { itemFailure, neverApplied, settleCall, type Verdict } from './settle.ts';
+import { settleCall, type Verdict } from './settle.ts';
 
 type OpenCall = OfLicenses<AnyCall>;
 

@@ -11,7 +11,21 @@ export async function noteReported(
   reported: number,
 ): Promise<void> {
   await tx.$executeRaw(sql`
-    UPDATE apple_call SET reported = greatest(reported, least(${reported}::int, items)) WHERE organization_id = ${organizationId} AND id = ${call.id}`);
+    UPDATE apple_call SET reported = greatest(reported, least(${reported}::int, items) - told) WHERE organization_id = ${organizationId} AND id = ${call.id}`);
+  await sumReported(tx, organizationId, call.taskId);
+}
+
+/** Notes that `done` items of the call are settled one by one: what Apple reports beside has them too. */
+export async function noteTold(
+  tx: Tx,
+  organizationId: bigint,
+  call: { id: bigint; taskId: bigint },
+  done: number,
+): Promise<void> {
+  if (done === 0) return;
+  await tx.$executeRaw(sql`
+    UPDATE apple_call SET told = told + ${done}::int, reported = greatest(0, reported - ${done}::int)
+    WHERE organization_id = ${organizationId} AND id = ${call.id}`);
   await sumReported(tx, organizationId, call.taskId);
 }
 

@@ -1,27 +1,21 @@
 /** Sends one write to Apple and keeps what came of it. @module */
 import { sql } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { hurryWaiting } from '../notification/read-due.ts';
+import { wakeApplying } from '../notification/store.ts';
 import { type AcceptedWrite, AppleFailure, type AppleLimits, type Credential } from '../ports.ts';
 import { setRunning } from '../task/change.ts';
-import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
+import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { traceTask } from '../task/trace.ts';
 import { callApple } from '../token/call-apple.ts';
 import { sendUsers } from '../vpp-user/send.ts';
-import {
-  acceptCall,
-  type Carried,
-  carriedBy,
-  closeCall,
-  isOfUsers,
-  type OfLicenses,
-  putOffCall,
-  requireTimely,
-} from './call.ts';
+import { acceptLicenses } from './accept-licenses.ts';
+import { type Carried, carriedBy, closeCall, isOfUsers, type OfLicenses, putOffCall, requireTimely } from './call.ts';
+import { itemFailure } from './item-failure.ts';
 import { putBack } from './put-back.ts';
 import type { SendingManner, Size } from './sending-manner.ts';
-import { itemFailure, lockCall, settleCall } from './settle.ts';
-import { transition } from './transition.ts';
+import { lockCall, settleCall } from './settle.ts';
 import { type NextWork as AnyWork, nextWork, type WrittenCall, writeDown } from './write-down.ts';
 
 type NextWork = OfLicenses<AnyWork>;
@@ -91,18 +85,19 @@ async function keepAccepted(
   work: NextWork,
 ): Promise<void> {
   context.failpoint('after-call');
-  const now = context.clock.now();
   await underGateClaim(context, claim, async (tx) => {
-    await acceptCall(context, tx, claim.organizationId, { callId: call.callId, eventId: accepted.eventId });
-    await transition(tx, work.kind === 'ASSOCIATE' ? 'SEND' : 'SEND_REVOKE', {
-      organizationId: claim.organizationId,
-      where: sql`l.call_id = ${call.callId}`,
-      now,
-      actor: context.actor,
-      taskId: work.taskId,
-      appleEventId: accepted.eventId,
-    });
-    await noteProgress(tx, claim);
+    const waited = await hurryWaiting(tx, claim, context.clock.now());
+    const { callId } = call;
+    await acceptLicenses(
+      context,
+      tx,
+      claim,
+      { callId, taskId: work.taskId, kind: work.kind },
+      accepted.eventId,
+      'SENT',
+    );
+    // Apple was faster than its own answer: what it told of this write can be applied now.
+    if (waited) await wakeApplying(tx, claim);
   });
 }
 

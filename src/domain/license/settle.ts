@@ -3,8 +3,9 @@ import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
-import { type Carried, carriedBy, closeCall, type LicenseCallKind, maxSends, putOffRest } from './call.ts';
+import { type Carried, carriedBy, closeCall, type LicenseCallKind, putOffRest } from './call.ts';
 import { countFor } from './count-done.ts';
+import type { ItemFailure } from './item-failure.ts';
 import { putBack } from './put-back.ts';
 import { sumReported } from './reported.ts';
 import { requestAssetRead } from './request-asset-read.ts';
@@ -18,20 +19,6 @@ export interface SettledCall {
   kind: LicenseCallKind;
   eventId?: string | null;
 }
-
-/** Why items failed at Apple. */
-export interface ItemFailure {
-  code: string;
-  message: string;
-  appleErrorNumber: number | null;
-}
-
-/** Apple says that it took the write and nothing came of it, again and again. */
-export const neverApplied: ItemFailure = {
-  code: 'APPLE_DOES_NOT_APPLY',
-  message: `Apple took the request ${maxSends} times and did not apply it.`,
-  appleErrorNumber: null,
-};
 
 /** What became of a call's licenses. Ones that are in no list are sent again. */
 export interface Verdict {
@@ -52,8 +39,7 @@ export async function settleCall(
   const ended = await underGateClaim(context, claim, async (tx) => {
     const taskIds = await lockCall(tx, claim.organizationId, call);
     const settling = { context, tx, call, now, organizationId: claim.organizationId };
-    await failItems(settling, verdict.failed);
-    await finishItems(settling, verdict.done);
+    await settleItems(settling, verdict);
     await leaveRest(settling, verdict.later);
     await sumReported(tx, claim.organizationId, call.taskId);
     await noteProgress(tx, claim);
@@ -85,14 +71,24 @@ export async function lockCall(
   organizationId: bigint,
   call: { callId: bigint; taskId: bigint },
 ): Promise<bigint[]> {
-  const carried = await carriedBy(tx, organizationId, call.callId);
-  const taskIds = [...new Set([call.taskId, ...carried.flatMap((item) => item.revokeTaskId ?? [])])];
+  return lockItems(tx, organizationId, call.taskId, await carriedBy(tx, organizationId, call.callId));
+}
+
+/** The same for some of its items. */
+export async function lockItems(
+  tx: Tx,
+  organizationId: bigint,
+  taskId: bigint,
+  carried: readonly Carried[],
+): Promise<bigint[]> {
+  const taskIds = [...new Set([taskId, ...carried.flatMap((item) => item.revokeTaskId ?? [])])];
   await lockTasks(tx, organizationId, taskIds);
   await lockPools(tx, organizationId, sql`SELECT unnest(${ids([...new Set(carried.map((item) => item.poolId))])})`);
   return taskIds;
 }
 
-interface Settling {
+/** What settling takes; the tasks and pools are locked. */
+export interface Settling {
   context: Context;
   tx: Tx;
   call: SettledCall;
@@ -117,18 +113,32 @@ function options(
   };
 }
 
-async function finishItems(settling: Settling, items: readonly Carried[]): Promise<void> {
-  if (items.length === 0) return;
+/** How many items were done now, and how many of them go on to be taken back. */
+export interface SettledItems {
+  done: number;
+  revokes: number;
+}
+
+/** Settles single items of a call; those that another word settled before are passed over. */
+export async function settleItems(settling: Settling, verdict: Verdict): Promise<SettledItems> {
+  await failItems(settling, verdict.failed);
+  return finishItems(settling, verdict.done);
+}
+
+async function finishItems(settling: Settling, items: readonly Carried[]): Promise<SettledItems> {
+  if (items.length === 0) return { done: 0, revokes: 0 };
   const { tx, organizationId, call } = settling;
   if (call.kind === 'DISASSOCIATE') {
     const revoked = await transition(tx, 'REVOKE', options(settling, items, { reason: 'REVOKED' }));
     await countFor(tx, organizationId, revoked, 'revokeTaskId', 'completed');
-    return;
+    return { done: revoked.count, revokes: 0 };
   }
   const confirmed = await transition(tx, 'CONFIRM', options(settling, items));
   await countFor(tx, organizationId, confirmed, 'taskId', 'completed');
   // A revoke that waited behind the request goes its way now.
-  await transition(tx, 'REQUEST_REVOKE', options(settling, items, { and: sql`AND l.revoke_task_id IS NOT NULL` }));
+  const behind = options(settling, items, { and: sql`AND l.revoke_task_id IS NOT NULL` });
+  const { count: revokes } = await transition(tx, 'REQUEST_REVOKE', behind);
+  return { done: confirmed.count, revokes };
 }
 
 async function failItems(settling: Settling, failed: Verdict['failed']): Promise<void> {
@@ -151,7 +161,7 @@ async function failGroup(settling: Settling, failure: ItemFailure, items: readon
 }
 
 /** Seats looked free here and were not at Apple: its numbers are read again. */
-async function doubtSeats({ context, tx }: Settling, failed: Verdict['failed']): Promise<void> {
+export async function doubtSeats({ context, tx }: Settling, failed: Verdict['failed']): Promise<void> {
   const short = failed.filter(({ failure }) => failure.code === 'NO_LICENSES_AVAILABLE').map(({ item }) => item.appId);
   if (short.length > 0) await requestAssetRead(context, tx, [...new Set(short)]);
 }
@@ -164,31 +174,4 @@ function byFailure(failed: Verdict['failed']): Map<ItemFailure, Carried[]> {
     else groups.set(failure, [item]);
   }
   return groups;
-}
-
-/** How Apple's errors are called where Russet has a word of its own. */
-const codes: Record<number, string> = {
-  9706: 'NOT_REVOCABLE',
-  9707: 'NOT_DEVICE_ASSIGNABLE',
-  9709: 'NO_LICENSES_AVAILABLE',
-};
-
-/** The same for items that are about people. */
-const userCodes: Record<number, string> = {
-  ...codes,
-  9609: 'UNKNOWN_USER',
-  9635: 'ACCOUNT_NOT_LINKABLE',
-  9641: 'ACCOUNT_ALREADY_LINKED',
-  9717: 'INVALID_EMAIL',
-};
-
-/** An item failure from Apple's number and text. */
-export function itemFailure(
-  appleErrorNumber: number | null,
-  message: string,
-  options: { ofUser?: boolean } = {},
-): ItemFailure {
-  const known = options.ofUser ? userCodes : codes;
-  const code = appleErrorNumber === null ? 'APPLE_REFUSED' : (known[appleErrorNumber] ?? `APPLE_${appleErrorNumber}`);
-  return { code, message, appleErrorNumber };
 }

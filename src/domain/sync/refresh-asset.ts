@@ -1,6 +1,8 @@
 import { transaction } from '../../db/transaction.ts';
+import { requestMetadata } from '../app/request-metadata.ts';
 import { type Services, systemContext } from '../context.ts';
 import { DomainError } from '../errors.ts';
+import { stepHint } from '../notification/seat-hint.ts';
 import { AppleFailure } from '../ports.ts';
 import { callApple } from '../token/call-apple.ts';
 import type { TokenKey } from '../token/gate.ts';
@@ -18,12 +20,18 @@ export async function refreshAsset(
     const readAt = context.clock.now();
     const read = (credential: string) => context.apple.readAssets(credential, { adamId });
     const page = await callApple(context, token, 'READ', read);
-    await transaction(context, (tx) => mergeAssets(tx, token, page.rows, readAt));
+    await transaction(context, async (tx) => {
+      await mergeAssets(tx, token, page.rows, readAt);
+      const moved = await stepHint(tx, token, adamId, context.clock.now());
+      // It may be an app that nobody had before.
+      if (moved) await requestMetadata(context, tx, { organizationId: token.organizationId, id: token.tokenId });
+    });
   } catch (error) {
     if (!(error instanceof AppleFailure) && !(error instanceof DomainError)) throw error;
     context.logger.info(
       { tokenId: String(token.tokenId), adamId, reason: error.message },
       'the asset was not read again',
     );
+    await transaction(context, (tx) => stepHint(tx, token, adamId, context.clock.now()));
   }
 }

@@ -56,8 +56,8 @@ export async function claimGate(services: Services, token: Omit<GateClaim, 'clai
   return rows[0] ? { ...token, claim: rows[0].claim } : null;
 }
 
-/** Apple took a write or told its outcome: failed tries before it are no longer in a row. Inside {@link underGateClaim}. */
-export async function noteProgress(tx: Tx, { organizationId, tokenId }: GateClaim): Promise<void> {
+/** Apple took a write or told its outcome: failed tries before it are no longer in a row. Under the gate's lock. */
+export async function noteProgress(tx: Tx, { organizationId, tokenId }: Omit<GateClaim, 'claim'>): Promise<void> {
   await tx.$executeRaw(sql`
     UPDATE token_gate SET attempts = 0 WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND attempts <> 0`);
 }

@@ -1,6 +1,8 @@
 /** The one way to Apple: every call of a token goes through here. @module */
+import { transaction } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
 import { requireOwnDatabase } from '../installation/marker.ts';
+import { wakeRegistration } from '../notification/wake-registration.ts';
 import { AppleFailure, type Credential, type Envelope, type LibraryDescription, type LibraryHolder } from '../ports.ts';
 import { type CallUse, exchange, isFresh, type TokenRow, usableToken } from './exchange.ts';
 import type { TokenKey } from './gate.ts';
@@ -53,13 +55,21 @@ async function holdLibrary(services: Services, key: TokenKey): Promise<LibraryDe
 /** Writes our name on the library, over any other, and reads back who holds it: two requests. */
 export async function claimLibrary(services: Services, key: TokenKey): Promise<LibraryDescription> {
   await requireOwnDatabase(services);
-  const limits = await services.apple.limits();
   const token = await usableToken(services, key, 'TOKEN');
-  const holder: LibraryHolder = {
-    id: token.mdmId,
+  const holder = await libraryHolder(services, token);
+  const claim = (credential: Credential) => services.apple.claim(credential, holder);
+  const library = await exchange(services, token, 'TOKEN', claim, { requests: 2 });
+  // Whether a claim alone leaves the webhook in place, Apple does not say.
+  await transaction(services, (tx) => wakeRegistration(services, tx, key));
+  return library;
+}
+
+/** The name under which we hold a library, within Apple's limits. */
+export async function libraryHolder(services: Services, { mdmId }: Pick<TokenRow, 'mdmId'>): Promise<LibraryHolder> {
+  const limits = await services.apple.limits();
+  return {
+    id: mdmId,
     name: services.settings.holderName.slice(0, limits.maxMdmNameLength),
     metadata: services.settings.holderMetadata.slice(0, limits.maxMdmMetadataLength),
   };
-  const claim = (credential: Credential) => services.apple.claim(credential, holder);
-  return exchange(services, token, 'TOKEN', claim, { requests: 2 });
 }

@@ -42,6 +42,8 @@ export async function claimToken(context: Context, input: { tokenId: bigint }): 
       UPDATE token SET mdm_checked_at = ${moment(context.clock.now())}, foreign_mdm = NULL,
         condition = CASE WHEN condition = 'TAKEN_OVER' THEN 'OK' ELSE condition END
       WHERE organization_id = ${organizationId} AND id = ${token.id}`);
+    await tx.$executeRaw(sql`
+      UPDATE token_webhook SET second_manager = NULL WHERE organization_id = ${organizationId} AND token_id = ${token.id}`);
     await resumeWriter(tx, key);
     await recordAudit(context, tx, {
       action: 'token.claim',

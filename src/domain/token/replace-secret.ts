@@ -1,6 +1,7 @@
 import { json, moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { OlderTokenFileError } from '../errors.ts';
+import { wakeRegistration } from '../notification/wake-registration.ts';
 import type { DescribedUpload } from './describe-upload.ts';
 import { secretRow } from './exchange.ts';
 import { heldBy } from './held-by.ts';
@@ -61,6 +62,7 @@ export async function replaceSecret(
     WHERE organization_id = ${known.organizationId} AND id = ${known.id}`);
   const key = { organizationId: known.organizationId, tokenId: known.id };
   await resumeWriter(tx, key);
+  await wakeRegistration(context, tx, key);
   await wakeGuardian(tx, key);
   return { changed };
 }

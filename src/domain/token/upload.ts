@@ -6,6 +6,7 @@ import { requireRight } from '../access/rights.ts';
 import { requestMetadata } from '../app/request-metadata.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
+import { wakeRegistration } from '../notification/wake-registration.ts';
 import { parseInput } from '../parse.ts';
 import { claimFree } from './claim.ts';
 import { type DescribedUpload, describeUpload } from './describe-upload.ts';
@@ -125,6 +126,7 @@ async function addToken(context: Context, tx: Tx, upload: DescribedUpload, input
   await tx.$executeRaw(sql`INSERT INTO token_gate (organization_id, token_id, next_slot_at, next_sync_slot_at)
     VALUES (${organizationId}, ${token.id}, ${moment(now)}, ${moment(now)})`);
   await tx.$executeRaw(sql`INSERT INTO token_sync (organization_id, token_id) VALUES (${organizationId}, ${token.id})`);
+  await wakeRegistration(context, tx, { organizationId, tokenId: token.id });
   await recordAudit(context, tx, {
     action: 'token.upload',
     subject: `token:${token.id}`,

@@ -1,7 +1,7 @@
 /** What became of one person in a write: pure. @module */
 import type { OpenCall, UserCallKind } from '../license/call.ts';
 import { maxSends } from '../license/call.ts';
-import { type ItemFailure, itemFailure, neverApplied } from '../license/settle.ts';
+import { type ItemFailure, itemFailure, neverApplied } from '../license/item-failure.ts';
 import { waitFor } from '../license/wait-for.ts';
 import type { WriteFailure, WriteStatus } from '../ports.ts';
 import { isActive } from './records.ts';

@@ -1,7 +1,7 @@
 /** People in writes to Apple: what is to be sent, what a call carries, and the end of each. @module */
 import { ids, moment, type Sql, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { UserCallKind } from '../license/call.ts';
-import type { ItemFailure } from '../license/settle.ts';
+import type { ItemFailure } from '../license/item-failure.ts';
 
 /** A person to be written. */
 export interface NewWrite {

@@ -3,6 +3,7 @@
 import type { JobName } from '../../db/enqueue.ts';
 import { moment, sql } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
+import { dueNotifications } from '../notification/due.ts';
 import { forgetJob } from '../token/forget.ts';
 
 /** One piece of due work, as the job that does it. */
@@ -32,7 +33,7 @@ export const userWriteReady = sql`w.state = 'OPEN' AND w.call_id IS NULL
 const limit = 1_000;
 
 /** Everything due at the clock's time, oldest tokens and tasks first. */
-export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Promise<DueWork[]> {
+export async function dueWork(services: Pick<Services, 'prisma' | 'clock' | 'settings'>): Promise<DueWork[]> {
   const now = moment(services.clock.now());
   const tasks = await services.prisma.$queryRaw<{ organizationId: bigint; id: bigint; kind: string }[]>(sql`
     SELECT organization_id AS "organizationId", id, kind::text AS kind FROM task
@@ -71,6 +72,7 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock'>): Pro
   const queues = await services.prisma.$queryRaw<{ organizationId: bigint; appId: bigint }[]>(sql`
     SELECT DISTINCT organization_id AS "organizationId", app_id AS "appId" FROM license_wake WHERE due_at <= ${now} ORDER BY 1, 2 LIMIT ${limit}`);
   return [
+    ...(await dueNotifications(services)),
     ...tasks.map(({ organizationId, id, kind }) => ({
       name: jobOf[kind] ?? ('reserve-licenses' as const),
       payload: { organizationId: String(organizationId), taskId: String(id) },

@@ -18,13 +18,14 @@ export interface Pruned {
   plans: number;
   taskEvents: number;
   idempotencyKeys: number;
+  notifications: number;
   tasks: number;
 }
 
-/** Deletes what is kept for a limited time: task events, idempotency keys, plans and finished tasks. Ledger and audit log are kept. */
+/** Deletes what is kept for a limited time: task events, idempotency keys, plans, notifications and finished tasks. Ledger and audit log are kept. */
 export async function prune(services: Services): Promise<Pruned> {
   const now = services.clock.now().getTime();
-  const { taskEventDays, taskDays, idempotencyDays } = services.settings;
+  const { taskEventDays, taskDays, idempotencyDays, notificationDays } = services.settings;
   const eventsBefore = moment(new Date(now - taskEventDays * day));
   const keysBefore = moment(new Date(now - idempotencyDays * day));
   const taskEvents = await inBlocks(() =>
@@ -42,8 +43,14 @@ export async function prune(services: Services): Promise<Pruned> {
     DELETE FROM plan WHERE ctid IN (SELECT ctid FROM plan WHERE expires_at < ${plansBefore} ORDER BY expires_at LIMIT ${planBlock})`),
     planBlock,
   );
+  const notificationsBefore = moment(new Date(now - notificationDays * day));
+  const notifications = await inBlocks(() =>
+    services.prisma.$executeRaw(sql`
+    DELETE FROM notification WHERE ctid IN (
+      SELECT ctid FROM notification WHERE received_at < ${notificationsBefore} AND applied_at IS NOT NULL ORDER BY received_at LIMIT ${block})`),
+  );
   const tasks = await inBlocks(() => removeTasks(services, new Date(now - taskDays * day)), taskBlock);
-  return { taskEvents, idempotencyKeys, plans, tasks };
+  return { taskEvents, idempotencyKeys, plans, notifications, tasks };
 }
 
 /** Licenses, ledger and audit entries keep the task's number; it then leads to no task. */

@@ -68,7 +68,11 @@ async function bringUpDatabase(options: SupervisorOptions, { logger }: Superviso
 async function launchSimulator({ simulatorPort, dataDirectory }: SupervisorOptions, keeper: Keeper): Promise<string> {
   for await (const port of portsToTry(simulatorPort, 20)) {
     const state = join(dataDirectory, 'simulator.json');
-    const { url } = await keeper.launch('simulator', ['--port', String(port), '--state-file', state], {});
+    const { url } = await keeper.launch(
+      'simulator',
+      ['--port', String(port), '--state-file', state, '--allow-http-notifications'],
+      {},
+    );
     return url ?? `http://127.0.0.1:${port}`;
   }
   throw new Error('No free port was found for the simulator.');
@@ -91,6 +95,7 @@ function environmentOf(
     DATABASE_URL: databaseUrl,
     HOST: host,
     PORT: String(port),
+    PUBLIC_URL: `http://${hostFromHere(host)}:${port}`,
     APPLE_BASE_URL: simulatorUrl,
     LOG_LEVEL: logLevel,
     ...prepared.environment,

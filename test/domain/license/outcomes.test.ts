@@ -176,8 +176,10 @@ for (const repeat of ['success', 'failure'] as const) {
       await world.work();
       expect(await liveOf(world, app)).toMatchObject(devices.map(() => ({ state: 'REQUESTED' })));
       await world.clock.advance(59_000);
-      expect(await world.work()).toBe(0);
-      expect(callsOf(world, 'getAssignments')).toHaveLength(0);
+      await world.work();
+      // Other assets may be looked into meanwhile, because their counts differ.
+      expect(callsOf(world, 'getAssignments').filter(({ query }) => query.adamId === app.adamId)).toHaveLength(0);
+      expect(callsOf(world, 'associateAssets')).toHaveLength(1);
       await world.settle();
       expect(await taskOf(world, taskId)).toMatchObject({ outcome: 'ALL', completed: 40n, failed: 0n });
       expect(callsOf(world, 'associateAssets')).toHaveLength(when === 'after' ? 1 : 2);

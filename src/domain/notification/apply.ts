@@ -1,0 +1,106 @@
+/** Brings what Apple told of one library into the rows. May come twice, and on two machines: each step checks under its locks. @module */
+import { ids, sql, type Tx, transaction } from '../../db/transaction.ts';
+import { type Context, type Services, systemContext } from '../context.ts';
+import type { AppleNews } from '../ports.ts';
+import type { TokenKey } from '../token/gate.ts';
+import { mergeVppUsers } from '../vpp-user/merge.ts';
+import { applyWrites } from './apply-writes.ts';
+import { type DueNotification, markApplied, type NotificationOutcome, readDue, type Told } from './read-due.ts';
+import { hintSeats } from './seat-hint.ts';
+
+/** Applies everything that is due for the token. */
+export async function applyNotifications(services: Services, token: TokenKey, correlationId: string): Promise<void> {
+  const context = systemContext(services, token.organizationId, 'notifications', correlationId);
+  for (;;) {
+    const due = await readDue(context, token);
+    if (due.length === 0) return;
+    await applyBlock(context, token, due);
+    context.logger.debug({ tokenId: String(token.tokenId), notifications: due.length }, 'notifications applied');
+  }
+}
+
+async function applyBlock(context: Context, token: TokenKey, all: readonly DueNotification[]): Promise<void> {
+  const { uId } = await context.prisma.token.findUniqueOrThrow({
+    where: { organizationId_id: { organizationId: token.organizationId, id: token.tokenId } },
+    select: { uId: true },
+  });
+  const due = all.filter((row) => row.uId === null || row.uId === uId);
+  const of = <Kind extends AppleNews['kind']>(kind: Kind) =>
+    due.filter((row): row is Told<Kind> => row.news.kind === kind);
+  await passOver(
+    context,
+    token,
+    all.filter((row) => !due.includes(row)),
+    'OTHER_LIBRARY',
+  );
+  await passOver(context, token, of('OTHER'), 'IGNORED');
+  await passOver(context, token, of('UNREADABLE'), 'UNREADABLE');
+  await mark(context, token, of('TEST'), 'TEST');
+  await applySeats(context, token, of('SEATS'));
+  await applyUsers(context, token, of('USERS'));
+  await applyWrites(context, token, of('WRITE'));
+}
+
+function mark(
+  context: Context,
+  { organizationId }: TokenKey,
+  rows: readonly DueNotification[],
+  outcome: NotificationOutcome,
+): Promise<void> {
+  return transaction(context, (tx) => markApplied(tx, organizationId, rows, outcome, context.clock.now()));
+}
+
+/** One line for each kind, however many come. */
+async function passOver(
+  context: Context,
+  token: TokenKey,
+  rows: readonly DueNotification[],
+  outcome: NotificationOutcome,
+): Promise<void> {
+  if (rows.length === 0) return;
+  const reasons = rows.flatMap(({ news }) => (news.kind === 'UNREADABLE' ? news.reason : []));
+  context.logger.warn(
+    {
+      tokenId: String(token.tokenId),
+      outcome,
+      types: [...new Set(rows.map((row) => row.type))],
+      notifications: rows.length,
+      ...(reasons.length > 0 ? { reasons: [...new Set(reasons)] } : {}),
+    },
+    'notifications were stored and not applied',
+  );
+  await mark(context, token, rows, outcome);
+}
+
+/** A count is a hint: by how many it moved is not added to anything, the asset is read. */
+async function applySeats(context: Context, token: TokenKey, rows: readonly Told<'SEATS'>[]): Promise<void> {
+  if (rows.length === 0) return;
+  await transaction(context, async (tx) => {
+    const now = context.clock.now();
+    await markApplied(tx, token.organizationId, rows, 'READ_AGAIN', now);
+    await hintSeats(
+      tx,
+      token,
+      rows.map((row) => row.news.adamId),
+      now,
+    );
+  });
+}
+
+/** The one place where notifications reach VPP users. A refused change of a user changes nothing. */
+async function applyUsers(context: Context, token: TokenKey, rows: readonly Told<'USERS'>[]): Promise<void> {
+  if (rows.length === 0) return;
+  await transaction(context, async (tx) => {
+    const told = rows.flatMap(({ news }) => (news.failure === null ? news.users : []));
+    await markApplied(tx, token.organizationId, rows, 'APPLIED', context.clock.now());
+    await mergeVppUsers(context, tx, token, told, 'HINT');
+    await hideInvitations(tx, token.organizationId, rows);
+  });
+}
+
+/** An invitation's code opens it for anybody; it is kept sealed with its user, and nowhere else. */
+async function hideInvitations(tx: Tx, organizationId: bigint, rows: readonly DueNotification[]): Promise<void> {
+  await tx.$executeRaw(sql`
+    UPDATE notification SET body = regexp_replace(body, '"inviteCode"\\s*:\\s*"[^"]*"', '"inviteCode":"…"', 'g')
+    WHERE organization_id = ${organizationId} AND id = ANY (${ids(rows.map((row) => row.id))})`);
+}
