@@ -2,7 +2,7 @@ import * as failures from '../domain/errors.ts';
 import { type AppliedPlan, applyPlan } from '../domain/plan/apply.ts';
 import { makePlan } from '../domain/plan/make.ts';
 import { builder } from './builder.ts';
-import { nodeKey, rowId } from './ids.ts';
+import { nodeKey, rowId, rowIds } from './ids.ts';
 import { associationFields, associationOf, revocationFields, revocationOf } from './license-mutations.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
@@ -76,6 +76,21 @@ mutation('planTokenRemoval', {
     makePlan(domain, 'TOKEN_REMOVAL', { tokenId: rowId('Token', tokenId, ['tokenId']), releaseLicenses }),
 });
 
+mutation('planUserRetirement', {
+  description: 'Plans `retireVppUsers`: which licenses are taken back first, which stay spent, and who is retired.',
+  right: 'users:write',
+  input: builder.inputType('PlanUserRetirementInput', {
+    description: 'Whom to retire.',
+    fields: (t) => ({
+      vppUserIds: t.idList({ required: true, description: 'Global ids of the people, at most 10,000.' }),
+    }),
+  }),
+  payload: planPayload('PlanUserRetirementPayload'),
+  failures: [...ofRequest, failures.UserNotActiveError],
+  run: ({ domain }, { vppUserIds }) =>
+    makePlan(domain, 'USER_RETIREMENT', { vppUserIds: rowIds('VppUser', vppUserIds, ['vppUserIds'])! }),
+});
+
 const ApplyPlanInput = builder.inputType('ApplyPlanInput', {
   description: 'Which plan to apply.',
   fields: (t) => ({ planId: t.id({ required: true, description: 'Global id of the plan.' }) }),
@@ -116,6 +131,7 @@ mutation('applyPlan', {
     failures.PlanStaleError,
     failures.NoLicensesAvailableError,
     failures.QuotaExceededError,
+    failures.UserNotActiveError,
     failures.NoTokenForAppError,
     failures.TokenExpiredError,
     failures.TokenNotUsableError,

@@ -24,6 +24,7 @@ const PlanOutcomeEnum = builder.enumType('PlanOutcome', {
     GIVE: { description: 'A license is taken from the token and given.' },
     TAKE_BACK: { description: 'The license is taken back.' },
     LEAVE: { description: 'The license stays as it is at Apple, and Russet forgets it.' },
+    RETIRE: { description: 'The person is retired.' },
     WAIT: { description: 'It has to wait for a seat.' },
     REFUSED: { description: 'Nothing; `code` and `message` say why.' },
   } as const,

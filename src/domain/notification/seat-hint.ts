@@ -28,6 +28,13 @@ export async function hintSeats(tx: Tx, token: TokenKey, adamIds: readonly strin
   for (const adamId of distinct) await wakeRead(tx, token, adamId);
 }
 
+/** Whether Apple told of the asset and its numbers are waited for. */
+export async function isHinted(tx: Tx, token: TokenKey, adamId: string): Promise<boolean> {
+  const rows = await tx.$queryRaw<unknown[]>(sql`
+    SELECT 1 FROM asset_hint WHERE organization_id = ${token.organizationId} AND token_id = ${token.tokenId} AND adam_id = ${adamId}`);
+  return rows.length > 0;
+}
+
 /** The asset was read, or could not be: done with it when its numbers moved or this was the last time. True when they moved. */
 export async function stepHint(tx: Tx, token: TokenKey, adamId: string, now: Date): Promise<boolean> {
   const key = sql`a.organization_id = ${token.organizationId} AND a.token_id = ${token.tokenId} AND a.adam_id = ${adamId}`;

@@ -2,6 +2,7 @@
 import { type AssociateInput, associationInput, startAssociation } from '../license/associate.ts';
 import { type RevokeInput, revocationInput, startRevoke } from '../license/revoke.ts';
 import { parseInput } from '../parse.ts';
+import { type RetireUsersInput, retirementInput, startRetirement } from '../vpp-user/retire.ts';
 import type { Planned } from './planned.ts';
 import { type TokenRemovalInput, tokenRemoval } from './token-removal.ts';
 
@@ -10,6 +11,7 @@ export interface PlanInputs {
   ASSOCIATION: AssociateInput;
   REVOCATION: RevokeInput;
   TOKEN_REMOVAL: TokenRemovalInput;
+  USER_RETIREMENT: RetireUsersInput;
 }
 
 /** The kinds of plans. */
@@ -28,6 +30,11 @@ export const planned: Record<PlanKind, Planned> = {
     start: (context, tx, request) => startRevoke(context, tx, request as Parameters<typeof startRevoke>[2]),
   },
   TOKEN_REMOVAL: tokenRemoval,
+  USER_RETIREMENT: {
+    right: 'users:write',
+    parse: (input) => withoutKey(parseInput(retirementInput, input)),
+    start: (context, tx, request) => startRetirement(context, tx, (request as { vppUserIds: bigint[] }).vppUserIds),
+  },
 };
 
 function withoutKey({ idempotencyKey: _key, ...request }: { idempotencyKey?: unknown }): object {

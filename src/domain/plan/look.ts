@@ -6,8 +6,8 @@ import { tokenState } from '../token/state.ts';
 
 /** One thing that happens, or does not. */
 export interface PlanItem {
-  outcome: 'GIVE' | 'TAKE_BACK' | 'LEAVE' | 'WAIT' | 'REFUSED';
-  /** How many licenses it stands for. */
+  outcome: 'GIVE' | 'TAKE_BACK' | 'LEAVE' | 'RETIRE' | 'WAIT' | 'REFUSED';
+  /** How many licenses it stands for; none for a person who retires. */
   licenses: bigint;
   appId: bigint | null;
   tokenId: bigint | null;
@@ -48,18 +48,27 @@ export async function readFacts(context: Context, tx: Tx, items: readonly PlanIt
 }
 
 function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<PlanItem[]> {
+  const retires = sql`w.organization_id = ${organizationId} AND w.task_id = ${taskId} AND w.kind = 'RETIRE_USERS'`;
   return tx.$queryRaw<PlanItem[]>(sql`
     SELECT CASE WHEN l.revoke_task_id = ${taskId} THEN 'TAKE_BACK' ELSE 'GIVE' END AS outcome, 1::bigint AS licenses, l.app_id AS "appId", l.token_id AS "tokenId",
            l.device_id AS "deviceId", l.serial_number AS "serialNumber", l.vpp_user_id AS "vppUserId", l.client_user_id AS "clientUserId",
            CASE WHEN l.revoke_task_id = ${taskId} THEN l.id END AS "licenseId", NULL AS code, NULL AS message, l.allocation AS data
     FROM license l WHERE l.organization_id = ${organizationId} AND (l.task_id = ${taskId} OR l.revoke_task_id = ${taskId})
     UNION ALL
+    SELECT 'REFUSED', 1, f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data
+    FROM task_failure f WHERE f.organization_id = ${organizationId} AND f.task_id = ${taskId}
+    UNION ALL
     SELECT 'WAIT', 1, w.app_id, w.token_id, w.device_id, d.serial_number, NULL, NULL, NULL, w.reason, w.message, NULL
     FROM license_wait w JOIN device d ON d.organization_id = w.organization_id AND d.id = w.device_id
     WHERE w.organization_id = ${organizationId} AND w.task_id = ${taskId}
     UNION ALL
-    SELECT 'REFUSED', 1, f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data
-    FROM task_failure f WHERE f.organization_id = ${organizationId} AND f.task_id = ${taskId}
+    SELECT 'RETIRE', 0, NULL, w.token_id, NULL, NULL, u.id, u.client_user_id, NULL, NULL, NULL, NULL
+    FROM vpp_user_write w JOIN vpp_user u ON u.organization_id = w.organization_id AND u.id = w.user_id WHERE ${retires}
+    UNION ALL
+    SELECT 'LEAVE', 1, l.app_id, l.token_id, NULL, NULL, l.vpp_user_id, l.client_user_id, l.id, NULL, NULL, NULL
+    FROM vpp_user_write w
+    JOIN license l ON l.organization_id = w.organization_id AND l.vpp_user_id = w.user_id AND l.ended_at IS NULL AND l.revoke_task_id IS NULL
+    WHERE ${retires}
     ORDER BY 3 NULLS LAST, 5 NULLS LAST, 6 NULLS LAST, 7 NULLS LAST, 1, 9`);
 }
 

@@ -2,7 +2,7 @@ import { transaction } from '../../db/transaction.ts';
 import { requestMetadata } from '../app/request-metadata.ts';
 import { type Services, systemContext } from '../context.ts';
 import { DomainError } from '../errors.ts';
-import { stepHint } from '../notification/seat-hint.ts';
+import { isHinted, stepHint } from '../notification/seat-hint.ts';
 import { AppleFailure } from '../ports.ts';
 import { callApple } from '../token/call-apple.ts';
 import type { TokenKey } from '../token/gate.ts';
@@ -21,7 +21,8 @@ export async function refreshAsset(
     const read = (credential: string) => context.apple.readAssets(credential, { adamId });
     const page = await callApple(context, token, 'READ', read);
     await transaction(context, async (tx) => {
-      await mergeAssets(tx, token, page.rows, readAt);
+      const told = await isHinted(tx, token, adamId);
+      await mergeAssets(tx, token, page.rows, readAt, told ? 'NOTIFICATION' : 'SYNC');
       const moved = await stepHint(tx, token, adamId, context.clock.now());
       // It may be an app that nobody had before.
       if (moved) await requestMetadata(context, tx, { organizationId: token.organizationId, id: token.tokenId });

@@ -18,6 +18,8 @@ import { addWrites } from './writes.ts';
 
 const inputSchema = z.object({ vppUserIds: userIds, idempotencyKey });
 
+/** How its input is parsed; a plan parses it in the same way. */
+export const retirementInput = inputSchema;
 /** Input of {@link retireVppUsers}. */
 export type RetireUsersInput = z.input<typeof inputSchema>;
 

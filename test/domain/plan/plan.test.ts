@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { removeDevices } from '../../../src/domain/device/remove.ts';
 import { InvalidInputError, PlanStaleError } from '../../../src/domain/errors.ts';
+import { assignBooks } from '../../../src/domain/license/assign-books.ts';
 import type { AssociateInput } from '../../../src/domain/license/associate.ts';
 import { applyPlan } from '../../../src/domain/plan/apply.ts';
 import { makePlan, planLife } from '../../../src/domain/plan/make.ts';
@@ -20,6 +21,7 @@ import {
   taskOf,
   uIdOf,
 } from '../license/support.ts';
+import { associateUsers, registered } from '../vpp-user/support.ts';
 
 let world: World;
 let own: bigint;
@@ -217,4 +219,44 @@ test('F5 another organization finds no such plan, and old ones are deleted', asy
   expect((await prune(world.services)).plans).toBeGreaterThan(0);
   expect(await world.database.prisma.plan.count()).toBe(0);
   expect(await world.database.prisma.planItem.count()).toBe(0);
+});
+
+test('F5 F14 what would have to wait for a seat is planned as waiting, and waits when the plan is applied', async () => {
+  const app = await inAll(1, 0, 0);
+  const { planId } = await planFor(app, await makeDevices(world, 3), { onShortage: 'WAIT' });
+  expect((await itemsOf(planId)).map((item) => item.outcome).sort()).toEqual(['GIVE', 'WAIT', 'WAIT']);
+  const { taskId } = await applyPlan(world.admin, { planId });
+  expect(await world.database.prisma.licenseWait.count({ where: { taskId: taskId! } })).toBe(2);
+  world.simulator.admin.purchase({ uId: await uIdOf(world, own), adamId: app.adamId, count: 2 });
+  await readAsset(world, own, app.adamId);
+  await world.settle();
+  expect(await liveOf(world, app)).toHaveLength(3);
+});
+
+test('F5 S48 a retirement is planned: what is taken back, what stays spent, and who leaves', async () => {
+  const app = await inAll(5, 0, 0);
+  const book = await giveApp(world, own, { total: 5, productType: 'Book', deviceAssignable: false, revocable: false });
+  const vppUserIds = await registered(world, own, 2);
+  await associateUsers(world, app, vppUserIds);
+  await assignBooks(world.admin, { appIds: [book.id], vppUserIds: vppUserIds.slice(0, 1), confirmIrrevocable: true });
+  await world.settle();
+  const { planId } = await makePlan(world.admin, 'USER_RETIREMENT', { vppUserIds });
+  const said = (await itemsOf(planId)).map(({ outcome, appId, vppUserId }) => [outcome, appId, vppUserId]);
+  const [first, second] = vppUserIds;
+  expect(new Set(said.map((item) => item.map(String).join()))).toEqual(
+    new Set(
+      [
+        ['TAKE_BACK', app.id, first],
+        ['TAKE_BACK', app.id, second],
+        ['LEAVE', book.id, first],
+        ['RETIRE', null, first],
+        ['RETIRE', null, second],
+      ].map((item) => item.map(String).join()),
+    ),
+  );
+  expect(await world.database.prisma.vppUser.count({ where: { id: { in: vppUserIds }, retiring: true } })).toBe(0);
+  const { taskId } = await applyPlan(world.admin, { planId });
+  await world.settle();
+  expect(await taskOf(world, taskId!)).toMatchObject({ kind: 'RETIRE_USERS', state: 'SUCCEEDED' });
+  expect(await liveOf(world, app)).toEqual([]);
 });
