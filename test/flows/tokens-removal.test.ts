@@ -202,4 +202,4 @@ test('F7 a large library is forgotten in blocks: the token is gone at once, and 
   await tenant.sync(tokenId);
   await tenant.sync(tokenId);
   await expectRightBooks(world, tokenId);
-});
+}, 120_000);

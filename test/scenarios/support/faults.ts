@@ -26,14 +26,18 @@ const faults: readonly (readonly [FaultMatch, Fault])[] = [
   ],
 ];
 
+/** 30 % of the notifications are lost; of the others many come twice or three times, late, or before their turn. */
+const misfortunes = { drop: 0.3, duplicate: 0.5, duplicateNewId: 0.5, reorder: 0.3, late: 0.1, unknownEvent: 0.02 };
+const fortunes = Object.fromEntries(Object.keys(misfortunes).map((name) => [name, 0]));
+
 /** Orders them. */
 export function orderFaults({ simulator }: World): void {
   for (const [match, fault] of faults) simulator.admin.faults.add({ match, fault });
-  simulator.admin.setOptions({ countLagSeconds: 30 });
+  simulator.admin.setOptions({ countLagSeconds: 30, notificationMisfortunes: misfortunes });
 }
 
 /** Apple is well again. */
 export function endFaults({ simulator }: World): void {
   simulator.admin.faults.clear();
-  simulator.admin.setOptions({ countLagSeconds: 0 });
+  simulator.admin.setOptions({ countLagSeconds: 0, notificationMisfortunes: fortunes });
 }

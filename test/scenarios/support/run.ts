@@ -18,7 +18,8 @@ import { check } from '../../chaos/support/checker/index.ts';
 import { some } from '../../chaos/support/seeds.ts';
 import { nothingTold, type Told } from '../../chaos/support/told.ts';
 import type { SimulatorProcess } from '../../support/process-simulator.ts';
-import { createWorld, type World } from '../../support/world.ts';
+import { createLiveWorld, type LiveWorld } from '../../support/webhooks.ts';
+import type { World } from '../../support/world.ts';
 import { endFaults, orderFaults } from './faults.ts';
 import { callsTooEarly, countWrites } from './journal-rules.ts';
 import { adamIds, libraries, scenario, serials, tokenNames } from './library.ts';
@@ -31,10 +32,12 @@ export interface Outcome {
   writes: { sent: number; confirmed: number };
   /** Requests that met a fault. */
   met: number;
+  /** Notifications that came and were applied. */
+  heard: number;
 }
 
 interface Play {
-  world: World;
+  world: LiveWorld;
   random: Random;
   told: Told;
   appIds: bigint[];
@@ -43,7 +46,7 @@ interface Play {
 
 /** Plays the scenario of a seed, `steps` long. */
 export async function playScenario(seed: number, steps = 60): Promise<Outcome> {
-  const world = await createWorld({
+  const world = await createLiveWorld({
     simulator: { seed, pageSize: 5, limits: { maxRequestPerSecond: 50 }, eventBatchSize: 3 },
   });
   try {
@@ -63,7 +66,7 @@ export async function playScenario(seed: number, steps = 60): Promise<Outcome> {
   }
 }
 
-async function prepare(world: World, seed: number): Promise<Play> {
+async function prepare(world: LiveWorld, seed: number): Promise<Play> {
   const { services, simulator } = world;
   simulator.admin.loadScenario({ scenario });
   services.metadata = { lookup: async () => [] };
@@ -131,6 +134,7 @@ function moveOutside({ world, random, told }: Play): void {
 /** Does what is due, each job in one of the processes. */
 async function work({ world, random, processes }: Play): Promise<void> {
   for (let round = 0; round < 500; round++) {
+    await world.simulator.admin.deliverDue();
     const due = await dueWork(world.services);
     if (due.length === 0) return;
     for (const job of due) await jobs[job.name](random.pick(processes), job.payload, 'scenario');
@@ -161,6 +165,7 @@ async function judge({ world, told }: Play, seed: number): Promise<Outcome> {
     found: [...found, ...callsTooEarly(journal).slice(0, 8), ...(await drifts(world))],
     writes: countWrites(journal, told.movedOutside),
     met: journal.filter((entry) => entry.faults?.length).length,
+    heard: await world.database.prisma.notification.count({ where: { outcome: 'APPLIED' } }),
   };
 }
 

@@ -6,7 +6,7 @@ import { playScenario } from './run.ts';
 const mostWrites = 1.2;
 
 /** Plays `count` seeds: the given one, or 1, 2, 3… so that a failure can be repeated. */
-export function describeSeeds(title: string, count: number, first = 1): void {
+export function describeSeeds(title: string, count: number, first = 1, steps = 60): void {
   const given = process.env.SCENARIO_SEED;
   const seeds = given ? [Number(given)] : Array.from({ length: count }, (_, index) => first + index);
   describe(title, () => {
@@ -14,13 +14,14 @@ export function describeSeeds(title: string, count: number, first = 1): void {
     test.each(seeds)(
       `${title}, SCENARIO_SEED=%i: no drift after two syncs, nothing lost or doubled, no call too early`,
       async (seed) => {
-        const { found, writes, met } = await playScenario(seed);
+        const { found, writes, met, heard } = await playScenario(seed, steps);
         all.sent += writes.sent;
         all.confirmed += writes.confirmed;
         expect(found.map((sentence) => `${sentence} [SCENARIO_SEED=${seed}]`)).toEqual([]);
         expect(met).toBeGreaterThan(0);
+        expect(heard).toBeGreaterThan(0);
       },
-      60_000,
+      240_000,
     );
 
     test.runIf(!given)(`${title}: at most ${mostWrites} write calls for each one that Apple took`, () => {
