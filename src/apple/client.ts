@@ -56,6 +56,8 @@ export async function postClientConfig(session: Session, mdmInfo: LibraryHolder)
 
 /** The kinds of notification that Russet understands; others would only be stored. */
 const notificationTypes = ['ASSET_COUNT', 'ASSET_MANAGEMENT', 'USER_ASSOCIATED', 'USER_MANAGEMENT'];
+/** Newer ones, which Apple may not have everywhere: asked for, and not missed. */
+const seatTypes = ['SUBSCRIPTION_COUNT', 'SUBSCRIPTION_MANAGEMENT'];
 
 const subscriptionAnswer = z
   .object({
@@ -97,7 +99,12 @@ export async function postSubscription(
     operation: 'Client Config (subscribe)',
     method: 'POST',
     url: new URL('client/config', session.root),
-    body: { mdmInfo: { id, name, metadata }, notificationUrl: url, notificationAuthToken: secret, notificationTypes },
+    body: {
+      mdmInfo: { id, name, metadata },
+      notificationUrl: url,
+      notificationAuthToken: secret,
+      notificationTypes: [...notificationTypes, ...seatTypes],
+    },
     answer: z.object({}),
     timeout: session.timeouts.write,
   });

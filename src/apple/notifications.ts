@@ -51,11 +51,18 @@ const associated = z
   .object({ associatedUsers: userRows })
   .transform((told): AppleNews => ({ kind: 'USERS', failure: null, users: told.associatedUsers }));
 
+/** What is named is read, so nothing else of it counts. */
+const seatNews = z
+  .object({ eventId: optional(id) })
+  .transform(({ eventId }): AppleNews => ({ kind: 'SEAT_NEWS', eventId }));
+
 const kinds: Record<string, z.ZodType<AppleNews>> = {
   ASSET_COUNT: seats,
   ASSET_MANAGEMENT: write,
   USER_MANAGEMENT: users,
   USER_ASSOCIATED: associated,
+  SUBSCRIPTION_COUNT: seatNews,
+  SUBSCRIPTION_MANAGEMENT: seatNews,
   TEST_NOTIFICATION: z.unknown().transform((): AppleNews => ({ kind: 'TEST' })),
 };
 

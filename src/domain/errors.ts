@@ -679,13 +679,16 @@ export class SeatNotAssignedError extends DomainError {
 /** Apple is just at the seat. */
 export class SeatChangeInProgressError extends DomainError {
   readonly code = 'SEAT_CHANGE_IN_PROGRESS';
-  constructor(clientUserId: string, what: 'ASSIGNED' | 'REMOVED' | 'DEFERRED') {
-    const doing = {
+  /** What is going on, or settled already. */
+  readonly doing: 'ASSIGNED' | 'REMOVED' | 'DEFERRED';
+  constructor(clientUserId: string, doing: 'ASSIGNED' | 'REMOVED' | 'DEFERRED') {
+    const what = {
       ASSIGNED: 'is just being assigned. Try again when that is done',
       REMOVED: 'is just being taken back',
       DEFERRED: 'already leaves at the end of the period. Take it back at once with deferred: false',
-    }[what];
-    super(`The seat of the user ${clientUserId} ${doing}. Nothing was done.`, ['vppUserIds']);
+    }[doing];
+    super(`The seat of the user ${clientUserId} ${what}. Nothing was done.`, ['vppUserIds']);
+    this.doing = doing;
   }
 }
 

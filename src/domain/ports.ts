@@ -248,6 +248,8 @@ export type AppleNews =
     }
   /** People of the library were changed, or accepted their invitation. */
   | { kind: 'USERS'; failure: WriteFailure | null; users: LibraryUser[] }
+  /** Seats of subscriptions were bought, given or taken back, or a period ended; with its event where a write did it. */
+  | { kind: 'SEAT_NEWS'; eventId: string | null }
   /** A kind that Russet does not know. */
   | { kind: 'OTHER' }
   /** A known kind in a shape that Russet does not know. */

@@ -23,6 +23,7 @@ const deviceTexts = {
   serialNumbers: 'Devices by their serial numbers, at most 10,000.',
   deviceGroupId: 'The devices that are in this group now, at most 100,000.',
 };
+/** What an idempotency key is. */
 export const keyText =
   'Makes repeats harmless: the same key with the same input gives the same task for 7 days, with another input a failure.';
 

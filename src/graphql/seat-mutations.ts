@@ -1,7 +1,10 @@
 import * as failures from '../domain/errors.ts';
+import { assignSeats } from '../domain/seat/assign.ts';
 import { disableSeatSubscriptions, enableSeatSubscriptions, type SeatDeclaration } from '../domain/seat/enable.ts';
+import { removeSeats } from '../domain/seat/remove.ts';
 import { builder } from './builder.ts';
-import { rowId } from './ids.ts';
+import { rowId, rowIds } from './ids.ts';
+import { ErrorPolicyEnum, keyText, taskPayload } from './license-mutations.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
 import { TokenRef } from './token.ts';
@@ -58,4 +61,106 @@ mutation('disableSeatSubscriptions', {
   payload: declarationPayload('DisableSeatSubscriptionsPayload', 'What was declared.'),
   failures: [failures.SeatSubscriptionsExistError, ...appleCalls],
   run: ({ domain }, { tokenId }) => disableSeatSubscriptions(domain, { tokenId: rowId('Token', tokenId, ['tokenId']) }),
+});
+
+const subscriptionsText = 'Global ids of seat subscriptions, at most 100.';
+const usersText = 'Global ids of users, at most 10,000; at most 10,000 pairs of subscription and user.';
+const policyText = 'What a refused item does to the others; ATOMIC when absent.';
+
+const AssignSeatsInput = builder.inputType('AssignSeatsInput', {
+  description: 'Seats of which subscriptions, to whom.',
+  fields: (t) => ({
+    subscriptionIds: t.idList({ required: true, description: subscriptionsText }),
+    vppUserIds: t.idList({ required: true, description: usersText }),
+    renewing: t.boolean({
+      required: true,
+      description: 'Seats that renew with the period, or such that end with it. They are counted apart.',
+    }),
+    onError: t.field({ type: ErrorPolicyEnum, description: policyText }),
+    idempotencyKey: t.string({ description: keyText }),
+  }),
+});
+
+const seatFailures = [
+  failures.NotFoundError,
+  failures.IdempotencyKeyReusedError,
+  failures.SeatsNotEnabledError,
+  failures.TokenExpiredError,
+  failures.TokenNotUsableError,
+  failures.InstallationNotConfirmedError,
+];
+
+mutation('assignSeats', {
+  description:
+    'Gives every user a seat of every seat subscription. Seats are reserved when this returns and confirmed by Apple in the task; never more than there are of the kind.',
+  right: 'licenses:write',
+  input: AssignSeatsInput,
+  payload: taskPayload('AssignSeatsPayload', 'The assignment that is under way now.'),
+  failures: [
+    ...seatFailures,
+    failures.NoSeatsAvailableError,
+    failures.SeatSubscriptionNotActiveError,
+    failures.UserNotAssociatedError,
+    failures.UserOfOtherLibraryError,
+    failures.SeatAlreadyAssignedError,
+  ],
+  run: ({ domain }, input) =>
+    assignSeats(domain, {
+      ...input,
+      subscriptionIds: rowIds('SeatSubscription', input.subscriptionIds, ['subscriptionIds'])!,
+      vppUserIds: rowIds('VppUser', input.vppUserIds, ['vppUserIds'])!,
+    }),
+});
+
+const SeatHoldersInput = builder.inputType('SeatHoldersInput', {
+  description: 'The seats of each of these subscriptions that each of these users holds.',
+  fields: (t) => ({
+    subscriptionIds: t.idList({ required: true, description: subscriptionsText }),
+    vppUserIds: t.idList({ required: true, description: usersText }),
+  }),
+});
+
+const RemoveSeatsTargetInput = builder.inputType('RemoveSeatsTargetInput', {
+  description: 'Which seats: exactly one of these.',
+  isOneOf: true,
+  fields: (t) => ({
+    seatIds: t.idList({ description: 'Seats by the global ids of their assignments, at most 10,000.' }),
+    holders: t.field({ type: SeatHoldersInput, description: 'By subscription and user.' }),
+  }),
+});
+
+const RemoveSeatsInput = builder.inputType('RemoveSeatsInput', {
+  description: 'Which seats to take back, and when.',
+  fields: (t) => ({
+    target: t.field({ type: RemoveSeatsTargetInput, required: true, description: 'Which seats.' }),
+    deferred: t.boolean({
+      description: 'At the end of the period: the user keeps the seat until then. At once when absent.',
+    }),
+    onError: t.field({ type: ErrorPolicyEnum, description: policyText }),
+    idempotencyKey: t.string({ description: keyText }),
+  }),
+});
+
+mutation('removeSeats', {
+  description:
+    'Takes seats back, at once or at the end of the period. The task of a deferred removal ends when Apple has agreed; the seat is REMOVAL_DEFERRED until the period ends.',
+  right: 'licenses:write',
+  input: RemoveSeatsInput,
+  payload: taskPayload('RemoveSeatsPayload', 'The removal that is under way now.'),
+  failures: [...seatFailures, failures.SeatNotAssignedError, failures.SeatChangeInProgressError],
+  run: ({ domain }, { target: { seatIds, holders }, ...input }) =>
+    removeSeats(domain, {
+      ...input,
+      target: {
+        seatIds: rowIds('SeatAssignment', seatIds, ['target', 'seatIds']),
+        holders: holders && {
+          subscriptionIds: rowIds('SeatSubscription', holders.subscriptionIds, [
+            'target',
+            'holders',
+            'subscriptionIds',
+          ])!,
+          vppUserIds: rowIds('VppUser', holders.vppUserIds, ['target', 'holders', 'vppUserIds'])!,
+        },
+      },
+    }),
 });

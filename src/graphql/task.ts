@@ -41,6 +41,13 @@ const TaskFailureRef = builder.prismaObject('TaskFailure', {
       resolve: ({ licenseId }) => (licenseId === null ? null : globalId('License', licenseId)),
     }),
     serialNumber: t.exposeString('serialNumber', { nullable: true, description: 'Serial number of the device.' }),
+    seatSubscriptionId: t.id({
+      nullable: true,
+      description: 'Global id of the seat subscription, in tasks of seats.',
+      select: { seatSubscriptionId: true },
+      resolve: ({ seatSubscriptionId }) =>
+        seatSubscriptionId === null ? null : globalId('SeatSubscription', seatSubscriptionId),
+    }),
     vppUserId: t.id({
       nullable: true,
       description: 'Global id of the person.',

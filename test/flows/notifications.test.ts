@@ -394,7 +394,7 @@ test('unknown kinds, unknown shapes and other libraries are stored, taken and pa
   const { id: last } = await world.database.prisma.notification.findFirstOrThrow({ orderBy: { id: 'desc' } });
   const base = { notification: {}, notificationId: randomUUID(), uId };
   for (const body of [
-    { ...base, notificationType: 'SUBSCRIPTION_COUNT' },
+    { ...base, notificationType: 'UNLIMITED_ASSET' },
     { ...base, notificationType: 'toString' },
     { ...base, notificationType: 'ASSET_COUNT', notification: { adamId: {} } },
     { ...base, notificationType: 'ASSET_COUNT', uId: '42' },

@@ -11,17 +11,27 @@ export const maxSends = 5;
 export type LicenseCallKind = 'ASSOCIATE' | 'DISASSOCIATE';
 /** Writes of people. */
 export type UserCallKind = 'CREATE_USERS' | 'UPDATE_USERS' | 'RETIRE_USERS';
+/** Giving seats of subscriptions or taking them back. */
+export type SeatCallKind = 'ASSIGN_SEATS' | 'REMOVE_SEATS';
 /** Every kind of write to Apple. All kinds are written down, polled and compared in the same way, one writer a token. */
-export type CallKind = LicenseCallKind | UserCallKind;
+export type CallKind = LicenseCallKind | UserCallKind | SeatCallKind;
 
 /** A call, or work for one, that is about licenses. */
 export type OfLicenses<Call extends { kind: CallKind }> = Call & { kind: LicenseCallKind };
 /** A call, or work for one, that is about people. */
 export type OfUsers<Call extends { kind: CallKind }> = Call & { kind: UserCallKind };
 
+/** A call, or work for one, that is about seats of subscriptions. */
+export type OfSeats<Call extends { kind: CallKind }> = Call & { kind: SeatCallKind };
+
 /** Whether it is about people. */
 export function isOfUsers<Call extends { kind: CallKind }>(call: Call): call is OfUsers<Call> {
-  return call.kind !== 'ASSOCIATE' && call.kind !== 'DISASSOCIATE';
+  return call.kind.endsWith('_USERS');
+}
+
+/** Whether it is about seats of subscriptions. */
+export function isOfSeats<Call extends { kind: CallKind }>(call: Call): call is OfSeats<Call> {
+  return call.kind.endsWith('_SEATS');
 }
 
 /** A call that could not be sent within this many milliseconds of being written down is not sent: the worker was frozen. */

@@ -1,6 +1,7 @@
 /** Asks Apple how a write stands, and settles it when it is done. @module */
 import type { Context } from '../context.ts';
 import { AppleFailure, type WriteFailure, type WriteStatus } from '../ports.ts';
+import { settleSeatCall } from '../seat/settle.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import { traceTask } from '../task/trace.ts';
 import { callApple } from '../token/call-apple.ts';
@@ -10,6 +11,7 @@ import {
   type Carried,
   carriedBy,
   dueCall,
+  isOfSeats,
   isOfUsers,
   itemKey,
   type OfLicenses,
@@ -38,6 +40,7 @@ async function poll(context: Context, claim: GateClaim, call: AnyCall): Promise<
   if (status === null) await compareLater(context, claim, call, context.clock.now());
   else if (status.status === 'PENDING') await waitOn(context, claim, call, status.completed);
   else if (isOfUsers(call)) await settleUserCall(context, claim, call, status);
+  else if (isOfSeats(call)) await settleSeatCall(context, claim, call, status);
   else await settle(context, claim, call as OpenCall, status);
 }
 

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import { AppleFailure } from '../ports.ts';
+import { settleSeatCall } from '../seat/settle.ts';
 import type { GateClaim } from '../task/claim.ts';
 import { traceTask } from '../task/trace.ts';
 import { settleUserCall } from '../vpp-user/settle.ts';
@@ -8,6 +9,7 @@ import {
   type Carried,
   carriedBy,
   dueCall,
+  isOfSeats,
   isOfUsers,
   itemKey,
   maxSends,
@@ -28,7 +30,11 @@ export async function reconcileNext(context: Context, claim: GateClaim): Promise
   if (!call) return false;
   const task = { organizationId: claim.organizationId, taskId: call.taskId };
   await traceTask(context, task, context.correlationId, () =>
-    isOfUsers(call) ? settleUserCall(context, claim, call, null) : reconcile(context, claim, call as OpenCall),
+    isOfUsers(call)
+      ? settleUserCall(context, claim, call, null)
+      : isOfSeats(call)
+        ? settleSeatCall(context, claim, call, null)
+        : reconcile(context, claim, call as OpenCall),
   );
   return true;
 }

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { hurryWaiting } from '../notification/read-due.ts';
 import { wakeApplying } from '../notification/store.ts';
 import { type AcceptedWrite, AppleFailure, type AppleLimits, type Credential } from '../ports.ts';
+import { sendSeats } from '../seat/send.ts';
 import { setRunning } from '../task/change.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
@@ -11,7 +12,16 @@ import { traceTask } from '../task/trace.ts';
 import { callApple } from '../token/call-apple.ts';
 import { sendUsers } from '../vpp-user/send.ts';
 import { acceptLicenses } from './accept-licenses.ts';
-import { type Carried, carriedBy, closeCall, isOfUsers, type OfLicenses, putOffCall, requireTimely } from './call.ts';
+import {
+  type Carried,
+  carriedBy,
+  closeCall,
+  isOfSeats,
+  isOfUsers,
+  type OfLicenses,
+  putOffCall,
+  requireTimely,
+} from './call.ts';
 import { itemFailure } from './item-failure.ts';
 import { putBack } from './put-back.ts';
 import type { SendingManner, Size } from './sending-manner.ts';
@@ -26,7 +36,11 @@ export async function sendNext(context: Context, claim: GateClaim, manner: Sendi
   if (!work) return false;
   const task = { organizationId: claim.organizationId, taskId: work.taskId };
   await traceTask(context, task, context.correlationId, () =>
-    isOfUsers(work) ? sendUsers(context, claim, work, manner) : send(context, claim, work as NextWork, manner),
+    isOfUsers(work)
+      ? sendUsers(context, claim, work, manner)
+      : isOfSeats(work)
+        ? sendSeats(context, claim, work, manner)
+        : send(context, claim, work as NextWork, manner),
   );
   return true;
 }

@@ -4,6 +4,7 @@ import { backoff } from '../../lib/backoff.ts';
 import type { Context } from '../context.ts';
 import { AppleRefusedError, type DomainError, InstallationNotConfirmedError } from '../errors.ts';
 import type { AppleFailure } from '../ports.ts';
+import { giveSeatsBack } from '../seat/stop.ts';
 import { setWaiting } from '../task/change.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
@@ -25,7 +26,7 @@ interface OpenTask {
   waitsUntil: Date | null;
 }
 
-/** Locks the tasks that have licenses or people under way through this token, in id order. */
+/** Locks the tasks that have licenses, people or seats under way through this token, in id order. */
 async function lockOpenTasks(tx: Tx, claim: GateClaim): Promise<OpenTask[]> {
   const { organizationId, tokenId } = claim;
   const rows = await tx.$queryRaw<{ id: bigint }[]>(sql`
@@ -37,7 +38,13 @@ async function lockOpenTasks(tx: Tx, claim: GateClaim): Promise<OpenTask[]> {
       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING')
     UNION
     SELECT w.task_id FROM vpp_user_write w
-    WHERE w.organization_id = ${organizationId} AND w.token_id = ${tokenId} AND w.state = 'OPEN'`);
+    WHERE w.organization_id = ${organizationId} AND w.token_id = ${tokenId} AND w.state = 'OPEN'
+    UNION
+    SELECT l.task_id FROM seat_assignment l
+    WHERE l.organization_id = ${organizationId} AND l.token_id = ${tokenId} AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE')
+    UNION
+    SELECT l.removal_task_id FROM seat_assignment l
+    WHERE l.organization_id = ${organizationId} AND l.token_id = ${tokenId} AND l.state IN ('REMOVAL_REQUESTED', 'REMOVAL_PENDING')`);
   return tx.$queryRaw<OpenTask[]>(sql`
     SELECT id, waits_for AS "waitsFor", waits_until AS "waitsUntil" FROM task
     WHERE organization_id = ${organizationId} AND id = ANY (${ids(rows.map((row) => row.id))}) AND state IN ('QUEUED', 'RUNNING', 'WAITING')
@@ -159,6 +166,7 @@ async function giveBack(
     counted.push(...(await releaseBehind(tx, organizationId, mine('revoke_task_id'), failure)));
     const people = sql`w.token_id = ${tokenId} AND w.task_id = ANY (${ids(taskIds)})`;
     counted.push(...(await failWrites(tx, organizationId, people, failure, now)));
+    counted.push(...(await giveSeatsBack(context, tx, claim, taskIds, failure)));
   }
   await closeEmptyCalls(tx, claim, now);
   return [...new Set(counted)];
@@ -179,7 +187,9 @@ async function closeEmptyCalls(tx: Tx, { organizationId, tokenId }: GateClaim, n
     WHERE c.organization_id = ${organizationId} AND c.token_id = ${tokenId} AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN')
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = c.organization_id AND l.call_id = c.id
         AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))
-      AND NOT EXISTS (SELECT 1 FROM vpp_user_write w WHERE w.organization_id = c.organization_id AND w.call_id = c.id AND w.state = 'OPEN')`);
+      AND NOT EXISTS (SELECT 1 FROM vpp_user_write w WHERE w.organization_id = c.organization_id AND w.call_id = c.id AND w.state = 'OPEN')
+      AND NOT EXISTS (SELECT 1 FROM seat_assignment l WHERE l.organization_id = c.organization_id AND l.call_id = c.id
+        AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REMOVAL_REQUESTED', 'REMOVAL_PENDING'))`);
 }
 
 async function comeBackAt(tx: Tx, claim: GateClaim, at: Date | null): Promise<void> {

@@ -25,6 +25,10 @@ export async function nextWork(context: Context, token: TokenKey): Promise<NextW
       UNION ALL
       SELECT DISTINCT w.kind::text, w.task_id FROM vpp_user_write w
       WHERE w.organization_id = ${token.organizationId} AND w.token_id = ${token.tokenId} AND ${userWriteReady}
+      UNION ALL
+      SELECT DISTINCT 'ASSIGN_SEATS', l.task_id FROM seat_assignment l WHERE ${open} AND l.state = 'REQUESTED'
+      UNION ALL
+      SELECT DISTINCT 'REMOVE_SEATS', l.removal_task_id FROM seat_assignment l WHERE ${open} AND l.state = 'REMOVAL_REQUESTED'
     ) w JOIN task t ON t.organization_id = ${token.organizationId} AND t.id = w.task_id
     WHERE ${sendable}
     ORDER BY (SELECT max(c.sent_at) FROM apple_call c WHERE c.organization_id = t.organization_id AND c.task_id = t.id) NULLS FIRST, t.id

@@ -2,6 +2,7 @@
 import { ids, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import type { AppleNews } from '../ports.ts';
+import { hearOfSeats } from '../seat/hear.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { mergeVppUsers } from '../vpp-user/merge.ts';
 import { applyWrites } from './apply-writes.ts';
@@ -37,6 +38,7 @@ async function applyBlock(context: Context, token: TokenKey, all: readonly DueNo
   await passOver(context, token, of('UNREADABLE'), 'UNREADABLE');
   await mark(context, token, of('TEST'), 'TEST');
   await applySeats(context, token, of('SEATS'));
+  await applySeatNews(context, token, of('SEAT_NEWS'));
   await applyUsers(context, token, of('USERS'));
   await applyWrites(context, token, of('WRITE'));
 }
@@ -84,6 +86,17 @@ async function applySeats(context: Context, token: TokenKey, rows: readonly Told
       rows.map((row) => row.news.adamId),
       now,
     );
+  });
+}
+
+/** Seats of subscriptions are read whole, and a write that did it is asked about now. */
+async function applySeatNews(context: Context, token: TokenKey, rows: readonly Told<'SEAT_NEWS'>[]): Promise<void> {
+  if (rows.length === 0) return;
+  await transaction(context, async (tx) => {
+    const now = context.clock.now();
+    await markApplied(tx, token.organizationId, rows, 'READ_AGAIN', now);
+    const eventIds = rows.flatMap(({ news }) => news.eventId ?? []);
+    await hearOfSeats(tx, token, eventIds, now);
   });
 }
 

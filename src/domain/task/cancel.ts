@@ -7,6 +7,7 @@ import { releaseBehind } from '../license/release-behind.ts';
 import { lockPools, transition } from '../license/transition.ts';
 import { endWaits } from '../license/wait.ts';
 import { ringQueues } from '../license/wake-queue.ts';
+import { stopUnsentSeats } from '../seat/stop.ts';
 import { failWrites } from '../vpp-user/writes.ts';
 import { addProgress, endTask } from './change.ts';
 import type { TaskKey } from './events.ts';
@@ -79,6 +80,7 @@ async function stopUnsent(context: Context, tx: Tx, key: TaskKey, left: number, 
   });
   await releaseBehind(tx, organizationId, sql`l.revoke_task_id = ${taskId}`, cancelled);
   await failWrites(tx, organizationId, sql`w.task_id = ${taskId} AND w.call_id IS NULL`, cancelled, now);
+  await stopUnsentSeats(context, tx, taskId, cancelled);
   await addProgress(tx, key, { failed: stopped.count + kept.count + left });
 }
 

@@ -12,6 +12,8 @@ export interface TaskFailure {
   licenseId?: bigint | null;
   vppUserId?: bigint | null;
   clientUserId?: string | null;
+  seatSubscriptionId?: bigint | null;
+  seatId?: bigint | null;
   appleErrorNumber?: number | null;
   data?: unknown;
 }
@@ -27,15 +29,16 @@ export async function recordFailures(tx: Tx, task: TaskKey, failures: readonly T
       }),
     );
   await tx.$executeRaw(sql`
-    INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, license_id, vpp_user_id, client_user_id, apple_error_number, data)
+    INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, license_id, vpp_user_id, client_user_id, seat_subscription_id, seat_id, apple_error_number, data)
     SELECT ${task.organizationId}, ${task.taskId}, f.code, f.message, f.app_id::bigint, f.device_id::bigint, f.serial, f.license_id::bigint, f.user_id::bigint, f.client_user_id,
-           f.apple::int, f.data::jsonb
+           f.subscription_id::bigint, f.seat_id::bigint, f.apple::int, f.data::jsonb
     FROM unnest(${texts(failures.map((failure) => failure.code))}, ${texts(failures.map((failure) => failure.message))},
       ${optional((failure) => failure.appId)}, ${optional((failure) => failure.deviceId)}, ${optional((failure) => failure.serialNumber)},
       ${optional((failure) => failure.licenseId)}, ${optional((failure) => failure.vppUserId)}, ${optional((failure) => failure.clientUserId)},
+      ${optional((failure) => failure.seatSubscriptionId)}, ${optional((failure) => failure.seatId)},
       ${optional((failure) => failure.appleErrorNumber)},
       ${optional((failure) => (failure.data === undefined ? null : stringify(failure.data)))})
-      AS f(code, message, app_id, device_id, serial, license_id, user_id, client_user_id, apple, data)`);
+      AS f(code, message, app_id, device_id, serial, license_id, user_id, client_user_id, subscription_id, seat_id, apple, data)`);
 }
 
 const stringify = (data: unknown) =>

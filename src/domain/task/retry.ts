@@ -8,6 +8,7 @@ import { startAssociation } from '../license/associate.ts';
 import { blockSize } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
 import { readStoredRequest } from '../license/stored-request.ts';
+import { retrySeats } from '../seat/retry.ts';
 import { startSync } from '../sync/start.ts';
 import { retryUsers } from '../vpp-user/retry.ts';
 import { findTask } from './find.ts';
@@ -25,6 +26,7 @@ export async function retryTask(context: Context, input: { taskId: bigint }): Pr
     if (task.kind === 'SYNC') return retrySync(context, tx, task.id, task.state);
     if (task.kind === 'REMOVE_TOKEN')
       throw new TaskNotRetryableError('Nothing was started. Call removeToken again: it gives back what is left.');
+    if (task.kind === 'ASSIGN_SEATS' || task.kind === 'REMOVE_SEATS') return retrySeats(context, tx, task);
     if (task.kind !== 'ASSOCIATE' && task.kind !== 'REVOKE') return retryUsers(context, tx, task);
     return task.kind === 'ASSOCIATE' ? retryAssociation(context, tx, task) : retryRevoke(context, tx, task.id);
   });

@@ -25,7 +25,7 @@ export async function endSettledTasks(
   const settled = await tx.$queryRaw<{ id: bigint; cancelled: boolean }[]>(sql`
     SELECT t.id, t.cancel_requested_at IS NOT NULL AS cancelled FROM task t
     WHERE t.organization_id = ${organizationId} AND t.id = ANY (${ids(taskIds)})
-      AND (t.kind IN ('ASSOCIATE', 'REVOKE', 'CREATE_USERS', 'UPDATE_USERS', 'RETIRE_USERS') OR (t.kind = 'REMOVE_TOKEN' AND t.cancel_requested_at IS NOT NULL)) AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
+      AND (t.kind IN ('ASSOCIATE', 'REVOKE', 'CREATE_USERS', 'UPDATE_USERS', 'RETIRE_USERS', 'ASSIGN_SEATS', 'REMOVE_SEATS') OR (t.kind = 'REMOVE_TOKEN' AND t.cancel_requested_at IS NOT NULL)) AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
       AND (t.reserved_all OR t.cancel_requested_at IS NOT NULL)
       AND NOT EXISTS (SELECT 1 FROM license_wait w WHERE w.organization_id = t.organization_id AND w.task_id = t.id)
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
@@ -33,6 +33,10 @@ export async function endSettledTasks(
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.revoke_task_id = t.id
                       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))
       AND NOT EXISTS (SELECT 1 FROM vpp_user_write w WHERE w.organization_id = t.organization_id AND w.task_id = t.id AND w.state = 'OPEN')
+      AND NOT EXISTS (SELECT 1 FROM seat_assignment l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
+                      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
+      AND NOT EXISTS (SELECT 1 FROM seat_assignment l WHERE l.organization_id = t.organization_id AND l.removal_task_id = t.id
+                      AND l.state IN ('REMOVAL_REQUESTED', 'REMOVAL_PENDING'))
     ORDER BY t.id`);
   for (const task of settled) {
     const key = { organizationId, taskId: task.id };

@@ -13,7 +13,9 @@ export type TaskKind =
   | 'REMOVE_TOKEN'
   | 'CREATE_USERS'
   | 'UPDATE_USERS'
-  | 'RETIRE_USERS';
+  | 'RETIRE_USERS'
+  | 'ASSIGN_SEATS'
+  | 'REMOVE_SEATS';
 
 /** A task to be. */
 export interface NewTask {

@@ -46,6 +46,8 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock' | 'set
               WHERE l.organization_id = g.organization_id AND l.token_id = g.token_id
                 AND l.state IN ('REQUESTED', 'REVOKE_REQUESTED') AND l.call_id IS NULL AND ${sendable})
       OR EXISTS (SELECT 1 FROM vpp_user_write w WHERE w.organization_id = g.organization_id AND w.token_id = g.token_id AND ${userWriteReady})
+      OR EXISTS (SELECT 1 FROM seat_assignment l WHERE l.organization_id = g.organization_id AND l.token_id = g.token_id
+              AND l.state IN ('REQUESTED', 'REMOVAL_REQUESTED') AND l.call_id IS NULL)
       OR EXISTS (SELECT 1 FROM apple_call c WHERE c.organization_id = g.organization_id AND c.token_id = g.token_id
               AND c.state IN ('SENT', 'ACCEPTED', 'UNKNOWN') AND (c.next_poll_at IS NULL OR c.next_poll_at <= ${now}))))
     ORDER BY g.token_id LIMIT ${limit}`);
