@@ -41,7 +41,9 @@ async function take(
   maxBytes: number,
   services: Services,
 ): Promise<void> {
-  const body = await readBody(request, maxBytes);
+  const body = await readBody(request, maxBytes).catch(() => undefined);
+  // Whoever went away is answered nothing.
+  if (body === undefined) return void response.destroy();
   if (body === null) {
     // What is left of it is not waited for.
     return respondError(response, 413, 'TOO_LARGE', `A notification has at most ${maxBytes} bytes.`, {

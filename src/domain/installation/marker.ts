@@ -4,7 +4,7 @@
  * came from may live on, and two that write for the same libraries would ruin each other's numbers.
  * @module
  */
-import { sql, transaction } from '../../db/transaction.ts';
+import { moment, sql, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context, Services } from '../context.ts';
@@ -67,6 +67,9 @@ export function adoptDatabase(
     await tx.$executeRaw(sql`UPDATE installation SET marker = ${after} WHERE id = 1`);
     // What waited for this is due; a pause that Apple asked for is kept elsewhere.
     await tx.$executeRaw(sql`UPDATE token_gate SET suspended_until = NULL WHERE suspended_until IS NOT NULL`);
+    await tx.$executeRaw(
+      sql`UPDATE token_webhook SET due_at = ${moment(services.clock.now())} WHERE problem IS NOT NULL`,
+    );
     for (const { id } of await tx.organization.findMany({ select: { id: true }, orderBy: { id: 'asc' } })) {
       const actor = { kind: 'SYSTEM' as const, organizationId: id, name: by.name };
       const context = { actor, clock: services.clock, correlationId: by.correlationId };

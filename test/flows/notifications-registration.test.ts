@@ -1,0 +1,182 @@
+/** How a token's notifications come to be live, and why they are not. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { notificationsState } from '../../src/domain/notification/state.ts';
+import { claimToken } from '../../src/domain/token/claim.ts';
+import { removeToken } from '../../src/domain/token/remove.ts';
+import { renewToken } from '../../src/domain/token/renew.ts';
+import { uploadToken } from '../../src/domain/token/upload.ts';
+import { dueWork } from '../../src/domain/work/due.ts';
+import { prune } from '../../src/domain/work/prune.ts';
+import { callsOf, faultOnce, uIdOf } from '../domain/license/support.ts';
+import { createLiveWorld, type LiveWorld } from '../support/webhooks.ts';
+
+const hour = 3_600_000;
+let world: LiveWorld;
+let token: bigint;
+let uId: string;
+beforeAll(async () => {
+  world = await createLiveWorld();
+  token = await world.library('own');
+  uId = await uIdOf(world, token);
+});
+afterEach(async () => {
+  world.services.settings.publicUrl = world.publicUrl;
+  world.simulator.admin.faults.clear();
+  await world.work();
+  world.simulator.admin.clearJournal();
+});
+afterAll(() => world.close());
+
+const webhook = () => world.database.prisma.tokenWebhook.findFirstOrThrow({ where: { tokenId: token } });
+const atApple = () => world.simulator.admin.truth({ uId }).notificationUrl;
+const posts = () => callsOf(world, 'setClientConfig').length;
+async function shown() {
+  const row = await world.database.prisma.token.findFirstOrThrow({ where: { id: token } });
+  const facts = await webhook();
+  const problem = facts.problem as Parameters<typeof notificationsState>[0]['problem'];
+  const { state, reason, message } = notificationsState(
+    { ...row, ...facts, problem },
+    world.clock.now(),
+    world.services.settings,
+  );
+  return { state, reason, message };
+}
+
+test('§1.13 registered it is LIVE; without a public address it is POLLING, and nobody is asked', async () => {
+  expect(await shown()).toEqual({ state: 'LIVE', reason: null, message: null });
+  world.services.settings.publicUrl = null;
+  expect(await shown()).toMatchObject({ state: 'POLLING', reason: 'NO_PUBLIC_URL' });
+  world.simulator.admin.clearJournal();
+  await world.clock.advance(2 * hour);
+  expect((await dueWork(world.services)).filter((work) => work.name === 'register-webhook')).toEqual([]);
+  await world.work();
+  expect(posts()).toBe(0);
+});
+
+test('§13 an address that does not answer is explained (9728), tried again, and LIVE once it does', async () => {
+  world.services.settings.publicUrl = 'http://127.0.0.1:9';
+  await world.work();
+  expect(await shown()).toMatchObject({ state: 'POLLING', reason: 'UNREACHABLE' });
+  expect((await shown()).message).toContain('PUBLIC_URL');
+  expect((await webhook()).problem).toMatchObject({ appleErrorNumber: 9728 });
+  const before = posts();
+  await world.work();
+  expect(posts()).toBe(before);
+  await world.clock.advance(30_000);
+  await world.work();
+  expect(posts()).toBe(before + 1);
+  world.services.settings.publicUrl = world.publicUrl;
+  await world.work();
+  expect(await shown()).toMatchObject({ state: 'LIVE' });
+  expect(atApple()).toBe((await webhook()).registeredUrl);
+});
+
+test('§5 another public address is told to Apple by itself, with the same secret nowhere in our tables', async () => {
+  const moved = world.publicUrl.replace('127.0.0.1', 'localhost');
+  world.services.settings.publicUrl = moved;
+  await world.work();
+  expect(atApple()).toMatch(new RegExp(`^${moved}/apple/notifications/`));
+  expect(await shown()).toMatchObject({ state: 'LIVE' });
+});
+
+test('§5 what client/config says is looked at every hour; what somebody changed there is set right', async () => {
+  await world.clock.advance(hour);
+  await world.work();
+  expect(posts()).toBe(0);
+  const { webhookId } = await webhook();
+  const text = world.simulator.admin.tokenFile('own');
+  await fetch(`${world.simulator.url}/mdm/v2/client/config`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${text}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ notificationTypes: ['ASSET_COUNT'] }),
+  });
+  world.simulator.admin.clearJournal();
+  await world.clock.advance(hour);
+  await world.work();
+  expect(posts()).toBe(1);
+  expect(atApple()).toContain(webhookId);
+});
+
+test('§5 a claim that makes Apple forget the rest, and a renewal, lead to a new registration', async () => {
+  world.simulator.admin.setOptions({ clientConfigOmitted: 'clear' });
+  await claimToken(world.admin, { tokenId: token });
+  expect(atApple()).toBeNull();
+  await world.work();
+  expect(atApple()).toBe((await webhook()).registeredUrl);
+  world.simulator.admin.setOptions({ clientConfigOmitted: 'keep' });
+  const { dueAt } = await webhook();
+  await world.clock.advance(60_000);
+  world.simulator.admin.issueToken({
+    name: 'own',
+    as: 'own-renewed',
+    expDate: '2027-11-20T00:00:00Z',
+    revokeOlder: true,
+  });
+  await renewToken(world.admin, { tokenId: token, file: world.simulator.admin.tokenFile('own-renewed') });
+  expect((await webhook()).dueAt).not.toEqual(dueAt);
+  await world.work();
+  expect(await shown()).toMatchObject({ state: 'LIVE' });
+});
+
+test('F7 a library that somebody else claimed is left alone, his webhook too, until claimToken', async () => {
+  const mdmInfo = { id: 'foreign', name: 'Other', metadata: 'other.example' };
+  world.simulator.admin.setMdmInfo({ uId, mdmInfo });
+  await world.clock.advance(hour);
+  await world.work();
+  expect(posts()).toBe(0);
+  expect(await shown()).toMatchObject({ state: 'POLLING', reason: 'TOKEN_NOT_USABLE' });
+  await claimToken(world.admin, { tokenId: token });
+  await world.work();
+  expect(await shown()).toMatchObject({ state: 'LIVE' });
+});
+
+test('a copy of the database does not draw the notifications of the original to itself', async () => {
+  const { prisma } = world.database;
+  const settings = world.services.settings;
+  const { installationId } = settings;
+  await prisma.installation.upsert({
+    where: { id: 1 },
+    create: { id: 1, createdAt: world.clock.now(), marker: 'original' },
+    update: { marker: 'original' },
+  });
+  settings.installationId = 'copy';
+  settings.publicUrl = world.publicUrl.replace('127.0.0.1', 'localhost');
+  await world.work();
+  expect(posts()).toBe(0);
+  expect(atApple()).toContain('127.0.0.1');
+  expect(await shown()).toMatchObject({ state: 'POLLING', reason: 'REFUSED' });
+  settings.installationId = installationId;
+  await prisma.installation.update({ where: { id: 1 }, data: { marker: null } });
+  await world.clock.advance(60_000);
+  await world.work();
+  expect(await shown()).toMatchObject({ state: 'LIVE' });
+});
+
+test('while Apple is out of reach a registration that holds stays LIVE', async () => {
+  faultOnce(world, { kind: 'error', errorNumber: 9603, status: 503 }, 'getClientConfig');
+  await world.clock.advance(hour);
+  await world.work();
+  expect(await shown()).toMatchObject({ state: 'LIVE' });
+});
+
+test('§4.6 notifications are deleted after their time; what was not applied stays', async () => {
+  const { prisma } = world.database;
+  const old = new Date(world.clock.now().getTime() - 397 * 86_400_000);
+  const row = { organizationId: world.organizationId, tokenId: token, type: 'T', body: '{}', receivedAt: old };
+  const away = new Date(world.clock.now().getTime() + 9_000 * hour);
+  await prisma.notification.create({ data: { ...row, appleId: 'old', bodyHash: 'a', dueAt: old, appliedAt: old } });
+  await prisma.notification.create({ data: { ...row, appleId: 'open', bodyHash: 'b', dueAt: away } });
+  expect(await prune(world.services)).toMatchObject({ notifications: 1 });
+  expect(await prisma.notification.findMany({ where: { receivedAt: old } })).toMatchObject([{ appleId: 'open' }]);
+  await prisma.notification.deleteMany({ where: { appleId: 'open' } });
+});
+
+test('a removed token gives nothing to do; one that comes back is registered again', async () => {
+  await world.post(token, { notification: {}, notificationId: 'x', notificationType: 'NEW', uId });
+  await removeToken(world.admin, { tokenId: token, confirm: true });
+  await world.work();
+  expect(await world.post(token, { notification: {}, notificationId: 'y', notificationType: 'NEW', uId })).toBe(403);
+  await uploadToken(world.admin, { file: world.simulator.admin.tokenFile('own-renewed'), email: 'it@example.org' });
+  await world.work();
+  expect(await shown()).toMatchObject({ state: 'LIVE' });
+});
