@@ -27,6 +27,15 @@ afterEach(async () => {
 });
 afterAll(() => world.close());
 
+/** Writes to Apple as another server does that has the token too. */
+async function configure(body: object, token = 'own'): Promise<void> {
+  const text = world.simulator.admin.tokenFile(token);
+  await fetch(`${world.simulator.url}/mdm/v2/client/config`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${text}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
 const webhook = () => world.database.prisma.tokenWebhook.findFirstOrThrow({ where: { tokenId: token } });
 const atApple = () => world.simulator.admin.truth({ uId }).notificationUrl;
 const posts = () => callsOf(world, 'setClientConfig').length;
@@ -53,7 +62,7 @@ test('§1.13 registered it is LIVE; without a public address it is POLLING, and 
   expect(posts()).toBe(0);
 });
 
-test('§13 an address that does not answer is explained (9728), tried again, and LIVE once it does', async () => {
+test('F3 an address that does not answer is explained (9728), tried again, and LIVE once it does', async () => {
   world.services.settings.publicUrl = 'http://127.0.0.1:9';
   await world.work();
   expect(await shown()).toMatchObject({ state: 'POLLING', reason: 'UNREACHABLE' });
@@ -71,7 +80,7 @@ test('§13 an address that does not answer is explained (9728), tried again, and
   expect(atApple()).toBe((await webhook()).registeredUrl);
 });
 
-test('§5 another public address is told to Apple by itself, with the same secret nowhere in our tables', async () => {
+test('§1.13 another public address is told to Apple by itself, with the same secret nowhere in our tables', async () => {
   const moved = world.publicUrl.replace('127.0.0.1', 'localhost');
   world.services.settings.publicUrl = moved;
   await world.work();
@@ -79,17 +88,12 @@ test('§5 another public address is told to Apple by itself, with the same secre
   expect(await shown()).toMatchObject({ state: 'LIVE' });
 });
 
-test('§5 what client/config says is looked at every hour; what somebody changed there is set right', async () => {
+test('§1.13 what client/config says is looked at every hour; what somebody changed there is set right', async () => {
   await world.clock.advance(hour);
   await world.work();
   expect(posts()).toBe(0);
   const { webhookId } = await webhook();
-  const text = world.simulator.admin.tokenFile('own');
-  await fetch(`${world.simulator.url}/mdm/v2/client/config`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${text}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ notificationTypes: ['ASSET_COUNT'] }),
-  });
+  await configure({ notificationTypes: ['ASSET_COUNT'] });
   world.simulator.admin.clearJournal();
   await world.clock.advance(hour);
   await world.work();
@@ -97,7 +101,7 @@ test('§5 what client/config says is looked at every hour; what somebody changed
   expect(atApple()).toContain(webhookId);
 });
 
-test('§5 a claim that makes Apple forget the rest, and a renewal, lead to a new registration', async () => {
+test('§1.13 a claim that makes Apple forget the rest, and a renewal, lead to a new registration', async () => {
   world.simulator.admin.setOptions({ clientConfigOmitted: 'clear' });
   await claimToken(world.admin, { tokenId: token });
   expect(atApple()).toBeNull();
@@ -120,7 +124,8 @@ test('§5 a claim that makes Apple forget the rest, and a renewal, lead to a new
 
 test('F7 a library that somebody else claimed is left alone, his webhook too, until claimToken', async () => {
   const mdmInfo = { id: 'foreign', name: 'Other', metadata: 'other.example' };
-  world.simulator.admin.setMdmInfo({ uId, mdmInfo });
+  await configure({ mdmInfo, notificationTypes: ['ASSET_COUNT'] }, 'own-renewed');
+  world.simulator.admin.clearJournal();
   await world.clock.advance(hour);
   await world.work();
   expect(posts()).toBe(0);
@@ -130,7 +135,7 @@ test('F7 a library that somebody else claimed is left alone, his webhook too, un
   expect(await shown()).toMatchObject({ state: 'LIVE' });
 });
 
-test('a copy of the database does not draw the notifications of the original to itself', async () => {
+test('§1.14 a copy of the database does not draw the notifications of the original to itself', async () => {
   const { prisma } = world.database;
   const settings = world.services.settings;
   const { installationId } = settings;
@@ -152,7 +157,7 @@ test('a copy of the database does not draw the notifications of the original to 
   expect(await shown()).toMatchObject({ state: 'LIVE' });
 });
 
-test('while Apple is out of reach a registration that holds stays LIVE', async () => {
+test('§1.13 while Apple is out of reach a registration that holds stays LIVE', async () => {
   faultOnce(world, { kind: 'error', errorNumber: 9603, status: 503 }, 'getClientConfig');
   await world.clock.advance(hour);
   await world.work();
@@ -171,7 +176,7 @@ test('§4.6 notifications are deleted after their time; what was not applied sta
   await prisma.notification.deleteMany({ where: { appleId: 'open' } });
 });
 
-test('a removed token gives nothing to do; one that comes back is registered again', async () => {
+test('§1.13 a removed token gives nothing to do; one that comes back is registered again', async () => {
   await world.post(token, { notification: {}, notificationId: 'x', notificationType: 'NEW', uId });
   await removeToken(world.admin, { tokenId: token, confirm: true });
   await world.work();

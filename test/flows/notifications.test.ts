@@ -390,7 +390,7 @@ test('S23 news of VPP users reach them, never lead back to an earlier status, an
   expect(await prisma.notification.count({ where: { body: { contains: joined.inviteCode } } })).toBe(0);
 });
 
-test('unknown kinds, unknown shapes and other libraries are stored, taken and passed over', async () => {
+test('F3 unknown kinds, unknown shapes and other libraries are stored, taken and passed over', async () => {
   const { id: last } = await world.database.prisma.notification.findFirstOrThrow({ orderBy: { id: 'desc' } });
   const base = { notification: {}, notificationId: randomUUID(), uId };
   for (const body of [
