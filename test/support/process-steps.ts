@@ -48,7 +48,8 @@ export async function startSync(api: ApiClient, tokenId: string): Promise<string
     `mutation ($input: SyncLicensesInput!) {
       syncLicenses(input: $input) { __typename ... on SyncLicensesPayload { syncs { task { id } } } ${refusal} }
     }`,
-    { input: { tokenIds: [tokenId] } },
+    // All pages, also when nothing changed since the last one.
+    { input: { tokenIds: [tokenId], full: true } },
   );
   const [sync] = syncLicenses.syncs ?? [];
   if (!sync) throw new Error(`the sync was refused: ${JSON.stringify(syncLicenses)}`);

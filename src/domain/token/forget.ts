@@ -64,6 +64,9 @@ export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks
   await tx.$executeRaw(sql`
     UPDATE license_pool SET gone_at = ${moment(now)}, total = 0, retired = 0, unlimited = false, apple_assigned = 0, apple_available = 0
     WHERE ${mine}`);
+  // Codes of open invitations are secrets of the library too; should the token come back, they are read again.
+  await tx.$executeRaw(sql`
+    UPDATE vpp_user SET invite_jwe = NULL, invite_key_id = NULL, invite_mark = NULL WHERE ${mine} AND invite_jwe IS NOT NULL`);
   const seats = await forgetSeats(context, tx, key);
   await flattenMetadata(tx, organizationId, null);
   if (more) await enqueue(tx, forgetJob(key));
