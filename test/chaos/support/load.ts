@@ -57,6 +57,8 @@ export function startLoad(options: LoadOptions): Load {
       const late = systemClock.sleep(milliseconds, patience.signal).catch(() => {});
       await Promise.race([client.followed(), late]);
       patience.abort();
+      // Counts are told at most ten times a second: the last ones may still be on their way.
+      await systemClock.sleep(2_000);
       closing.abort();
       await client.followed();
     },

@@ -44,7 +44,9 @@ async function waitForTasks(system: System, within: number): Promise<string[]> {
     );
     return rows.map((row) => row.text);
   };
-  await eventually(async () => (await open()).length === 0 && (await liveJobs(processes)) === 0, within);
+  const atRest = async () => (await open()).length === 0 && (await liveJobs(processes)) === 0;
+  // What comes later, as a look at counts that differ, was not asked for by anybody.
+  if (await eventually(atRest, within)) return [];
   const left = (await open()).map((text) => `${text}, and it should have ended within ${within / 1000} s of quiet`);
   const { rows } = await processes.db.query<{ text: string }>(
     `SELECT format('Job %s is left: run at %s, attempt %s, locked by %s since %s, queue locked by %s since %s, last error %s',
