@@ -10,7 +10,7 @@ import { startWitness } from './support/witness.ts';
 const perPoint = Number(process.env.CHAOS_PER_POINT ?? 10);
 const atRandom = Number(process.env.CHAOS_AT_RANDOM ?? 50);
 /** Longest time for all deaths, in milliseconds. */
-const within = 1_200_000;
+const within = 900_000;
 
 let system: System | undefined;
 
@@ -54,7 +54,7 @@ describe('F12 four workers under load are killed all the time, and nothing is lo
       expect(told.accepted.length).toBeGreaterThan(perPoint);
       expect(witness.looks).toBeGreaterThan(perPoint);
     },
-    1_500_000,
+    1_200_000,
   );
 });
 

@@ -115,7 +115,8 @@ class LoadClient {
   keepBusy(resting: AbortSignal): Promise<void>[] {
     const syncs = this.#options.system.tokenIds.map((tokenId) => () => ({
       operation: 'sync' as const,
-      input: { tokenIds: [tokenId] },
+      // All pages: a sync of what changed comes to no block.
+      input: { tokenIds: [tokenId], full: true },
     }));
     return [...syncs, () => this.#large()].map(async (next) => {
       while (!resting.aborted) {
