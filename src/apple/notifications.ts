@@ -11,12 +11,19 @@ const head = z.object({ notificationId: optional(id), notificationType: optional
 /** Longest id and type that are taken over, in characters; the whole body is compared as well. */
 const longest = 200;
 
-/** Id and kind of a notification; null for anything that is no JSON object. */
+/** Codes open invitations for anybody: what is stored of a notification holds none. People are read again for theirs. */
+const withoutCodes = (body: string) => body.replace(/("inviteCode"\s*:\s*)"(?:[^"\\]|\\.)*"/g, '$1null');
+
+/** Id and kind of a notification, and what may be stored of it; null for anything that is no JSON object. */
 export function notificationHead(body: string): NotificationHead | null {
   const read = head.safeParse(parse(body));
   if (!read.success) return null;
   const { notificationId, notificationType } = read.data;
-  return { id: plain(notificationId ?? ''), type: plain(notificationType ?? 'UNKNOWN') };
+  return {
+    id: plain(notificationId ?? ''),
+    type: plain(notificationType ?? 'UNKNOWN'),
+    body: withoutCodes(body),
+  };
 }
 
 const result = z.enum(['SUCCESS', 'FAILURE']);

@@ -220,6 +220,8 @@ export interface TokenHoldings {
   external: bigint;
   /** Number of different apps. */
   apps: bigint;
+  /** Seats of subscriptions, beside the licenses. */
+  seats: bigint;
 }
 
 /** A token still holds licenses, and nobody said what becomes of them. */
@@ -230,9 +232,13 @@ export class TokenHoldsLicensesError extends DomainError {
   /** Up to 100 of those that are reserved. */
   readonly reserved: readonly bigint[];
   constructor(holdings: TokenHoldings, reserved: readonly bigint[]) {
-    const { total, devices, users, reserved: asked, irrevocable } = holdings;
+    const { total, devices, users, reserved: asked, irrevocable, seats } = holdings;
+    const subscribed =
+      seats > 0n
+        ? ` ${seats} seats of subscriptions stay at Apple in either case: take them back with removeSeats before.`
+        : '';
     super(
-      `The token was not removed: ${total} licenses hang on it (${devices} of devices, ${users} of people, ${asked} reserved; ${irrevocable} can't be taken back). Send releaseLicenses: true to give them back at Apple first, or false to leave them there.`,
+      `The token was not removed: ${total} licenses hang on it (${devices} of devices, ${users} of people, ${asked} reserved; ${irrevocable} can't be taken back). Send releaseLicenses: true to give them back at Apple first, or false to leave them there.${subscribed}`,
       ['releaseLicenses'],
     );
     this.licenses = total;

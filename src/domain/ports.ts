@@ -229,6 +229,8 @@ export interface NotificationHead {
   id: string;
   /** Apple's word for its kind. */
   type: string;
+  /** What may be stored of it: all but codes of invitations. */
+  body: string;
 }
 
 /** What Apple tells by itself (fact sheet §13). */

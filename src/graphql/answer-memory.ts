@@ -8,10 +8,12 @@ import {
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
+  type GraphQLNamedType,
   type GraphQLSchema,
   getNamedType,
   getOperationAST,
   isLeafType,
+  isObjectType,
   TypeInfo,
   visit,
   visitWithTypeInfo,
@@ -130,6 +132,14 @@ function createLibraryCheck(): (args: ExecutionArgs) => boolean {
   };
 }
 
+/** What a connection or an edge is of. */
+function listed(type: GraphQLNamedType): GraphQLNamedType {
+  if (!isObjectType(type) || !/(Connection|Edge)$/.test(type.name)) return type;
+  const { edges, node } = type.getFields();
+  const inside = edges ?? node;
+  return inside ? listed(getNamedType(inside.type)) : type;
+}
+
 function check(schema: GraphQLSchema, document: DocumentNode): boolean {
   const types = new TypeInfo(schema);
   let only = true;
@@ -137,7 +147,7 @@ function check(schema: GraphQLSchema, document: DocumentNode): boolean {
     const type = types.getType();
     const named = type && getNamedType(type);
     if (!named) only = false;
-    else if (!isLeafType(named)) only &&= library.has(named.name) || /(Connection|Edge)$/.test(named.name);
+    else if (!isLeafType(named)) only &&= library.has(listed(named).name);
   };
   // Other operations of the document are looked at too: at worst a query is not remembered.
   visit(document, visitWithTypeInfo(types, { Field: { enter: look } }));

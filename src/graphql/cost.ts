@@ -7,6 +7,7 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   GraphQLError,
+  type GraphQLField,
   type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLSchema,
@@ -22,8 +23,11 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 
-/** Objects that a plain list is taken to hold; what is longer is a connection. */
+/** Objects that a plain list is taken to hold unless it says how many it may be; what is longer is a connection. */
 const plainListLength = 10;
+
+/** Options of a field with a plain list of more objects than that: the most that it holds. */
+export const atMost = (length: number) => ({ extensions: { atMost: length } });
 /** Fields that only lead through a page. */
 const passages = new Set(['edges', 'pageInfo']);
 
@@ -83,8 +87,11 @@ function fieldCost(query: Walk, node: FieldNode, type: GraphQLNamedType): number
   if (takesPage) return 1 + inside * pageSize(args, node, query.maxPageSize);
   if (passages.has(field.name)) return inside;
   if (Array.isArray(args.ids)) return listLength(args.ids, node, query.maxPageSize) * (1 + inside);
-  return (isListType(getNullableType(field.type)) ? plainListLength : 1) * (1 + inside);
+  return (isListType(getNullableType(field.type)) ? lengthOf(field) : 1) * (1 + inside);
 }
+
+const lengthOf = ({ extensions }: GraphQLField<unknown, unknown>): number =>
+  typeof extensions.atMost === 'number' ? extensions.atMost : plainListLength;
 
 function pageSize(args: Record<string, unknown>, node: FieldNode, most: number): number {
   const size = args.first ?? args.last;

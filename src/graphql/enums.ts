@@ -28,7 +28,7 @@ const scopeTexts: Record<Scope, string> = {
   'apps:write': 'Change the status of apps.',
   'licenses:read': 'Read licenses.',
   'licenses:write': 'Associate and revoke licenses.',
-  'users:read': 'Read people, without their invitations.',
+  'users:read': 'Read people, without their invitations; together with `licenses:read`.',
   'users:write': 'Create, change, invite and retire people, and read their invitations.',
   'devices:read': 'Read devices.',
   'devices:write': 'Add, change and remove devices.',

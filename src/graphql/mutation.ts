@@ -11,8 +11,8 @@ type FailureClass = new (...parameters: never[]) => DomainError;
 /** One mutation: one input, one payload, its expected failures. */
 export interface MutationOptions<Input, Payload extends object> {
   description: string;
-  /** Needed to run it; refused as a top-level error before anything else. The verb checks it again. */
-  right: Scope;
+  /** Needed to run it; refused as a top-level error before anything else. The verb checks it again, or by itself for `any`. */
+  right: Scope | 'any';
   input: InputRef<Input>;
   payload: ObjectRef<typeof builder.$inferSchemaTypes, Payload>;
   /** Beside INVALID_INPUT, which each can answer with. */

@@ -123,7 +123,8 @@ const ApplyPlanPayload = builder.objectRef<AppliedPlan>('ApplyPlanPayload').impl
 mutation('applyPlan', {
   description:
     'Does exactly what the plan says, or nothing: PLAN_STALE when seats, tokens or anything that the plan is about has changed. Applying a plan twice does it once.',
-  right: 'licenses:write',
+  // What the plan does needs its own right, which the verb asks for first.
+  right: 'any',
   input: ApplyPlanInput,
   payload: ApplyPlanPayload,
   failures: [

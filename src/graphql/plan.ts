@@ -2,6 +2,7 @@ import type { PlanRefusal } from '../domain/plan/make.ts';
 import { type PlanOfApp, summarizePlan } from '../domain/plan/summary.ts';
 import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
+import { atMost } from './cost.ts';
 import { DeviceRef } from './device-ref.ts';
 import { globalId, nodeKey, rowId } from './ids.ts';
 import { needs } from './rights.ts';
@@ -147,8 +148,8 @@ builder.prismaNode('Plan', {
     }),
     apps: t.field({
       type: [PlanOfAppRef],
-      description: 'What it means for each app, the one with the most items first.',
-      ...needs('apps:read'),
+      description: 'What it means for each app, the one with the most licenses first; at most 1,000 apps.',
+      extensions: { ...needs('apps:read').extensions, ...atMost(1_000).extensions },
       resolve: (plan, _args, { rows, actor }) => summarizePlan(rows, actor.organizationId, plan.id),
     }),
     items: t.prismaConnection({

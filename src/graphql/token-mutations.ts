@@ -8,6 +8,7 @@ import { listTokens } from '../domain/token/row.ts';
 import { updateToken } from '../domain/token/update.ts';
 import { uploadToken } from '../domain/token/upload.ts';
 import { builder } from './builder.ts';
+import { atMost } from './cost.ts';
 import { TokenSourceEnum } from './enums.ts';
 import { globalId, nodeKey, rowId, rowIds } from './ids.ts';
 import { LicenseRef } from './license.ts';
@@ -135,7 +136,7 @@ const RemoveTokenInput = builder.inputType('RemoveTokenInput', {
     tokenId: t.id({ required: true, description: 'Global id of the token.' }),
     releaseLicenses: t.boolean({
       description:
-        'What becomes of the licenses that are held through it. True: everything is given back at Apple first, as a task that can be watched and cancelled; the token goes at its end. False: they stay as they are at Apple. Not said, a token that holds licenses is not removed.',
+        'What becomes of the licenses that are held through it. True: everything is given back at Apple first, as a task that can be watched and cancelled; the token goes at its end. False: they stay as they are at Apple. Not said, a token that holds licenses or seats is not removed. Seats of subscriptions stay at Apple in either case: `removeSeats` takes them back before.',
     }),
     confirm: t.boolean({ description: 'The same as `releaseLicenses: false`.' }),
   }),
@@ -168,6 +169,7 @@ builder.objectFields(failures.TokenHoldsLicensesError, (t) => ({
   reserved: t.field({
     type: [LicenseRef],
     description: 'Up to 100 of those that Apple has not confirmed, the oldest first.',
+    ...atMost(100),
     resolve: async (error, _args, { loaders }) => {
       const rows = await Promise.all(error.reserved.map((id) => loaders.licenses.load(id)));
       return rows.filter((row) => row !== null);

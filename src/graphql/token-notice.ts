@@ -1,4 +1,3 @@
-import { preparedRows } from '../db/rows.ts';
 import {
   countNotices,
   listNotices,
@@ -147,10 +146,10 @@ builder.subscriptionField('tokenNotices', (t) =>
         description: 'The cursor of the last item that was seen, or of an edge of `tokenNotices`.',
       }),
     },
-    subscribe: async (_root, args, { domain, streams, actor }) => {
+    subscribe: async (_root, args, { rows, streams, actor }) => {
       const tokenId = optionalRowId('Token', args.tokenId, ['tokenId']);
       const { organizationId } = actor;
-      const after = await noticePlace(preparedRows(domain.pool), organizationId, args.after ?? null);
+      const after = await noticePlace(rows, organizationId, args.after ?? null);
       return abortable((signal) => streams.tokenNotices({ organizationId, tokenId, after, signal }));
     },
     resolve: (event) => event,

@@ -6,6 +6,7 @@ import {
 } from '../domain/token/preview-order.ts';
 import { AppRef } from './app-ref.ts';
 import { builder, maxPageSize } from './builder.ts';
+import { atMost } from './cost.ts';
 import { rowIds } from './ids.ts';
 import { needs } from './rights.ts';
 import { TokenRef } from './token.ts';
@@ -53,6 +54,7 @@ const OrderPreviewRef = builder.objectRef<OrderPreview>('TokenOrderPreview').imp
     changes: t.field({
       type: [OrderChangeRef],
       description: `The first ${maxPageSize} of these by name.`,
+      ...atMost(maxPageSize),
       resolve: ({ changes }) => changes.slice(0, maxPageSize),
     }),
   }),

@@ -52,6 +52,7 @@ const kinds: Record<keyof TokenHoldings, string> = {
   irrevocable: 'Held, and not to be taken back: Apple sold them so. They stay at Apple whatever is done.',
   external: 'Given outside of Russet.',
   apps: 'How many different apps they are of.',
+  seats: 'Seats of subscriptions, beside the licenses. They stay at Apple when the token is removed.',
 };
 
 export const TokenHoldingsRef = builder.objectRef<TokenHoldings>('TokenHoldings').implement({

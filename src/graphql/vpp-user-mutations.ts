@@ -7,6 +7,7 @@ import { spentLicenses, usersOfTask } from '../domain/vpp-user/of-task.ts';
 import { retireVppUsers } from '../domain/vpp-user/retire.ts';
 import { updateVppUsers } from '../domain/vpp-user/update.ts';
 import { builder } from './builder.ts';
+import { atMost } from './cost.ts';
 import { VppUserStatusEnum } from './enums.ts';
 import { globalId, nodeKey, optionalRowId, rowId, rowIds } from './ids.ts';
 import { LicenseRef } from './license.ts';
@@ -163,13 +164,14 @@ const InviteVppUsersPayload = builder.objectRef<InvitedUsers>('InviteVppUsersPay
     vppUsers: t.field({
       type: [VppUserRef],
       description: 'The invited people; `invitation` has the link and the code.',
-      ...showsWritten,
+      extensions: { ...showsWritten.extensions, ...atMost(1_000).extensions },
       resolve: async ({ vppUserIds }, _args, { loaders }) =>
         (await Promise.all(vppUserIds.map((id) => loaders.vppUsers.load(id)))).map((user) => user!),
     }),
     skipped: t.field({
       type: [SkippedVppUserRef],
       description: 'People who have no open invitation.',
+      ...atMost(1_000),
       resolve: ({ skipped }) => skipped,
     }),
   }),
@@ -203,7 +205,7 @@ builder.objectField(RetireVppUsersPayload, 'staySpent', (t) =>
     type: [LicenseRef],
     description:
       'Licenses of these people that Apple never takes back, as those of books: they stay spent. The first 100; all of them are in `vppUser { licenses }`.',
-    ...showsWritten,
+    extensions: { ...showsWritten.extensions, ...atMost(100).extensions },
     resolve: async ({ taskIds }, _args, { rows, loaders, actor }) => {
       const ids = await spentLicenses(rows, actor.organizationId, taskIds[0]!, maxSpent);
       return (await Promise.all(ids.map((id) => loaders.licenses.load(id)))).map((license) => license!);

@@ -175,6 +175,8 @@ describe('when the process that started it is killed', () => {
     const held = await hold('temporary');
     expect(identifyProcess(held.postmaster)).toBeDefined();
     const busy = query(held.adminUrl, 'SELECT pg_sleep(60)').catch((error: Error) => error.message);
+    const asleep = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(60)'";
+    expect(await eventually(async () => (await query(held.adminUrl, asleep)).length > 0)).toBe(true);
     await kill(held.child);
     const killed = performance.now();
     expect(await eventually(() => !identifyProcess(held.postmaster))).toBe(true);

@@ -185,3 +185,22 @@ test('§1.13 a removed token gives nothing to do; one that comes back is registe
   await world.work();
   expect(await shown()).toMatchObject({ state: 'LIVE' });
 });
+
+test('F7 a token that the probe finds working again is LIVE again', async () => {
+  world.simulator.admin.faults.add({
+    match: { operation: 'getClientConfig', times: 1 },
+    fault: { kind: 'error', errorNumber: 9625 },
+  });
+  await world.clock.advance(2 * hour);
+  await world.work();
+  expect(await world.database.prisma.token.findFirstOrThrow({ where: { id: token } })).toMatchObject({
+    condition: 'REVOKED',
+  });
+  expect(await shown()).toMatchObject({ state: 'POLLING' });
+  await world.clock.advance(120_000);
+  await world.work();
+  expect(await world.database.prisma.token.findFirstOrThrow({ where: { id: token } })).toMatchObject({
+    condition: 'OK',
+  });
+  expect(await shown()).toEqual({ state: 'LIVE', reason: null, message: null });
+});

@@ -378,6 +378,10 @@ test('S23 news of VPP users reach them, never lead back to an earlier status, an
   await world.work();
   const created = { eventId: randomUUID(), type: 'CREATE', users: [{ ...user, status: 'Registered' }] };
   await world.post(token, told('USER_MANAGEMENT', { ...created, result: 'SUCCESS' }));
+  // Neither of these is applied, and neither keeps a code.
+  const odd = { ...created, result: 'SOMETIMES', users: [joined] };
+  await world.post(token, told('USER_MANAGEMENT', odd));
+  await world.post(token, { ...told('USER_ASSOCIATED', { associatedUsers: [joined] }), uId: '42' });
   const failed = { eventId: randomUUID(), type: 'RETIRE', users: [{ ...user, status: 'Retired' }] };
   await world.post(token, told('USER_MANAGEMENT', { ...failed, result: 'FAILURE', error: { errorNumber: 9609 } }));
   await world.work();

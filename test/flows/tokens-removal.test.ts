@@ -61,6 +61,7 @@ test('F7 a removal says what the token holds, by kind, and names what is reserve
     revoking: 0n,
     irrevocable: BigInt(irrevocable()),
     external: BigInt(truth.length),
+    seats: 0n,
     apps: expect.any(BigInt),
   });
   expect(irrevocable()).toBeGreaterThan(0);

@@ -39,6 +39,11 @@ const tooMuch: [string, string, string][] = [
     '{ apps(first: 100) { edges { node { licenseDetails(first: 100) { edges { node { app { id } holder { __typename } } } } } } } }',
     'QUERY_TOO_COSTLY',
   ],
+  [
+    'G17 cost: a plain list that may be long counts as many as it may hold',
+    '{ plan(id: "UGxhbjox") { apps { app { licenseDetails(first: 100) { edges { node { id } } } } } } }',
+    'QUERY_TOO_COSTLY',
+  ],
   ['G1 a list without a page size', '{ apps { edges { node { id } } } }', 'PAGE_SIZE'],
   ['G1 a page above 100', '{ apps(first: 101) { edges { node { id } } } }', 'PAGE_SIZE'],
   [

@@ -325,6 +325,27 @@ describe('F5 plan, then apply', () => {
     });
   });
 
+  test('F5 whoever may remove a token may apply the plan of it, with no right to licenses', async () => {
+    const other = await addToken(api.services.prisma, organizationId);
+    const row = { organizationId, tokenId: other.id };
+    const now = api.clock.now();
+    await api.services.prisma.tokenGate.create({ data: { ...row, nextSlotAt: now, nextSyncSlotAt: now } });
+    await api.services.prisma.tokenSync.create({ data: row });
+    const narrow = await api.key(organizationId, 'ADMINISTRATOR', ['tokens:read', 'tokens:write']);
+    const remove = `mutation($tokenId: ID!) { planTokenRemoval(input: { tokenId: $tokenId, releaseLicenses: false }) {
+      ... on PlanTokenRemovalPayload { plan { id } } ... on UserError { code message } } }`;
+    const { data, errors } = await api.ask(narrow, remove, { tokenId: globalId('Token', other.id) });
+    expect(errors).toBeUndefined();
+    const planId = data.planTokenRemoval.plan.id;
+    const reader = await api.key(organizationId, 'ADMINISTRATOR', ['tokens:read']);
+    expect((await api.ask(reader, apply, { planId })).errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+    expect((await api.ask(narrow, apply, { planId })).data.applyPlan).toMatchObject({
+      __typename: 'ApplyPlanPayload',
+      replayed: false,
+      task: null,
+    });
+  });
+
   async function addFreeApp() {
     const { prisma } = api.services;
     const free = await addApp(prisma, organizationId, { name: 'Beacon', adamId: '901' });

@@ -1,5 +1,6 @@
 /** Whether what Russet says, what its ledger says and what Apple has are one and the same. @module */
 import { expect } from 'vitest';
+import type { JobName } from '../../src/db/enqueue.ts';
 import { schoolUnits } from '../../src/simulator/index.ts';
 import { rowOf } from './process-steps.ts';
 import type { Processes } from './processes.ts';
@@ -85,11 +86,15 @@ export async function expectWholeHistory({ db }: Processes, taskId: string): Pro
   return rows.length;
 }
 
-/** How many jobs are held: by anybody, or by the worker with this pool id. */
-export async function lockedJobs({ db }: Processes, poolId: unknown = null): Promise<number> {
+/** How many jobs are held: by anybody or by the worker with this pool id, of any name or of this one. */
+export async function lockedJobs(
+  { db }: Processes,
+  { poolId, name }: { poolId?: unknown; name?: JobName } = {},
+): Promise<number> {
   const { rows } = await db.query<{ count: number }>(
-    'SELECT count(*)::int FROM graphile_worker.jobs WHERE locked_by = coalesce($1, locked_by)',
-    [poolId],
+    `SELECT count(*)::int FROM graphile_worker.jobs
+     WHERE locked_by = coalesce($1, locked_by) AND task_identifier = coalesce($2, task_identifier)`,
+    [poolId ?? null, name ?? null],
   );
   return rows[0]!.count;
 }

@@ -1,4 +1,5 @@
 /** docs/performance.md: made from the results; its reasons are kept by hand in bench/notes.md. @module */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { goalCells, goalHead, isReached, number } from './format.mjs';
@@ -17,6 +18,12 @@ export function writeReport(results, about) {
   return file;
 }
 
+/** What was measured; with a plus where files differ from it. */
+function commit() {
+  const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+  return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no') ? '+' : ''}`;
+}
+
 /** @param {Named[]} results @param {About} about */
 function report(results, about) {
   const goals = results.flatMap((result) => result.goals);
@@ -32,6 +39,7 @@ the median of its rounds, with the least and the most of them in brackets.`,
       [
         ['Command', '`npm run bench`'],
         ['Date', new Date().toISOString().slice(0, 10)],
+        ['Commit', commit()],
         ...describeMachine(about.postgresVersion),
         [
           'Run',

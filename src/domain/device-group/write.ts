@@ -60,17 +60,24 @@ export async function updateDeviceGroup(context: Context, rawInput: z.input<type
   return input.groupId;
 }
 
-/** Removes a group with its quotas. Its devices and their licenses stay. Throws NOT_FOUND. */
+/** Removes a group; with quotas that needs the right to set them. Its devices and their licenses stay. Throws NOT_FOUND. */
 export async function deleteDeviceGroup(context: Context, input: { groupId: bigint }): Promise<bigint> {
   requireRight(context, 'devices:write');
   await transaction(context, async (tx) => {
     const group = await lockGroup(context, tx, input.groupId);
+    const quotas = await tx.$queryRaw<object[]>(sql`
+      SELECT app_id AS "appId", seats FROM group_quota WHERE organization_id = ${context.actor.organizationId} AND group_id = ${group.id} ORDER BY app_id`);
+    if (quotas.length > 0) requireRight(context, 'licenses:write');
     await tx.$executeRaw(
       sql`DELETE FROM device_group WHERE organization_id = ${context.actor.organizationId} AND id = ${group.id}`,
     );
     await wakeQueues(tx, context.actor.organizationId, sql`true`);
     await ringQueues(tx, context.actor.organizationId, context.clock.now());
-    await recordAudit(context, tx, { action: 'device-group.delete', subject: `device-group:${group.id}` });
+    await recordAudit(context, tx, {
+      action: 'device-group.delete',
+      subject: `device-group:${group.id}`,
+      data: { name: group.name, quotas },
+    });
   });
   return input.groupId;
 }

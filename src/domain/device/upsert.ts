@@ -4,7 +4,7 @@ import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { DeviceHoldsLicensesError, InvalidInputError, RemovalNotConfirmedError } from '../errors.ts';
-import { wakeQueues } from '../license/wake-queue.ts';
+import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import { normalizeSerial } from '../license/world.ts';
 import { parseInput } from '../parse.ts';
 import { lockDeviceList } from './lock-list.ts';
@@ -83,6 +83,9 @@ export async function upsertDevices(context: Context, rawInput: UpsertDevicesInp
           input.confirmRemovals ?? null,
         )
       : 0;
+    // A device may have moved into another rule group, and so may have left one that was full.
+    if (written.updated > 0) await wakeQueues(tx, context.actor.organizationId, sql`true`);
+    await ringQueues(tx, context.actor.organizationId, context.clock.now());
     const result = { ...written, removed };
     await recordAudit(context, tx, {
       action: 'device.upsert',

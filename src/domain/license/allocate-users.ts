@@ -9,6 +9,7 @@ import {
 import { isUsable, tokenRefusal } from '../token/state.ts';
 import { type FoundUser, refuseInactive } from '../vpp-user/find.ts';
 import type { Candidate, CandidateToken, Reserve, WantedApp } from './allocation.ts';
+import { reserveOf } from './seats.ts';
 
 /** One seat for one person. */
 export interface UserGrant {
@@ -56,7 +57,7 @@ export interface UserAllocationInput {
 /** Gives every person their seat of every app from their own token. Neither their devices nor the app's platforms matter (S5, S30). */
 export function allocateUsers(input: UserAllocationInput): UserAllocation {
   const held = new Map(input.holdings.map((one) => [`${one.appId}:${one.vppUserId}`, one]));
-  const left = new Map(input.candidates.map((pool) => [pool.poolId, spare(input, pool)]));
+  const left = new Map(input.candidates.map((pool) => [pool.poolId, pool.free]));
   const result: UserAllocation = { grants: [], refusals: [] };
   for (const app of input.apps) {
     for (const user of input.users) {
@@ -70,12 +71,20 @@ export function allocateUsers(input: UserAllocationInput): UserAllocation {
   return result;
 }
 
-/** Seats that may be given out of a pool; null when unlimited. */
-function spare({ reserves, named }: UserAllocationInput, pool: Candidate): bigint | null {
-  if (pool.free === null || named) return pool.free;
-  const mine = reserves.filter((reserve) => reserve.tokenId === pool.token.id);
-  const kept = mine.find((reserve) => reserve.appId === pool.appId) ?? mine.find((reserve) => reserve.appId === null);
-  return pool.free - (kept?.seats ?? 0n);
+/**
+ * Seats of the pools of one app and token that may be given out together, without the reserve; null when unlimited. A pool
+ * with more used than total gives nothing, and takes nothing from the others.
+ */
+function spare(
+  { reserves, named }: UserAllocationInput,
+  pools: readonly Candidate[],
+  left: ReadonlyMap<bigint, bigint | null>,
+): bigint | null {
+  const free = pools.map(({ poolId }) => left.get(poolId) ?? null);
+  if (free.includes(null)) return null;
+  const all = free.reduce<bigint>((sum, seats) => sum + (seats !== null && seats > 0n ? seats : 0n), 0n);
+  const [pool] = pools;
+  return named || !pool ? all : all - reserveOf(reserves, pool.token.id, pool.appId);
 }
 
 function refuseHolder(app: WantedApp, user: FoundUser, holding: UserHolding | undefined): DomainError | null {
@@ -100,14 +109,16 @@ function take(
     return new NoTokenForAppError(app.name, [{ tokenId: token.id, label: token.label, reason: 'APP_NOT_HELD' }]);
   }
   const pool = pools.find(({ poolId }) => left.get(poolId) === null || left.get(poolId)! > 0n);
-  if (!pool) return shortage(input, app, pools);
+  const together = spare(input, pools, left);
+  if (!pool || (together !== null && together <= 0n)) return shortage(input, app, pools);
   const free = left.get(pool.poolId)!;
   if (free !== null) left.set(pool.poolId, free - 1n);
   return pool;
 }
 
 function shortage(input: UserAllocationInput, app: WantedApp, pools: readonly Candidate[]): DomainError {
-  const seats = pools.map((pool) => spare(input, pool) ?? 0n).reduce((sum, free) => sum + (free > 0n ? free : 0n), 0n);
+  const together = spare(input, pools, new Map(pools.map((pool) => [pool.poolId, pool.free]))) ?? 0n;
+  const seats = together > 0n ? together : 0n;
   const asOf = new Date(Math.min(...pools.map((pool) => pool.asOf.getTime())));
   const tokenId = pools[0]!.token.id;
   const asked = input.users.filter((user) => user.tokenId === tokenId).length;

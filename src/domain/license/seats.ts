@@ -157,7 +157,7 @@ export class Seats {
 }
 
 /** The app's own number stands before that of the token. */
-function reserveOf(reserves: readonly Reserve[], tokenId: bigint, appId: bigint): bigint {
+export function reserveOf(reserves: readonly Reserve[], tokenId: bigint, appId: bigint): bigint {
   const ofToken = reserves.filter((reserve) => reserve.tokenId === tokenId);
   const own = ofToken.find((reserve) => reserve.appId === appId) ?? ofToken.find((reserve) => reserve.appId === null);
   return own?.seats ?? 0n;

@@ -164,9 +164,9 @@ async function giveBack(
     });
     counted.push(...(await countFor(tx, organizationId, kept, 'revokeTaskId', 'failed')));
     counted.push(...(await releaseBehind(tx, organizationId, mine('revoke_task_id'), failure)));
+    counted.push(...(await giveSeatsBack(context, tx, claim, taskIds, failure)));
     const people = sql`w.token_id = ${tokenId} AND w.task_id = ANY (${ids(taskIds)})`;
     counted.push(...(await failWrites(tx, organizationId, people, failure, now)));
-    counted.push(...(await giveSeatsBack(context, tx, claim, taskIds, failure)));
   }
   await closeEmptyCalls(tx, claim, now);
   return [...new Set(counted)];

@@ -127,10 +127,11 @@ function posted(kind: TransitionKind, { organizationId, actor, now }: Transition
     )`;
 }
 
-/** Seats that came free are news for those who wait. */
+/** Seats that came free are news for those who wait for the app, and for those whose group holds too much of anything. */
 function woken(rule: Rule, organizationId: bigint): Sql {
   if (rule.held + rule.reserved >= 0) return nothing;
-  return sql`, woken AS (${queueLines(organizationId, sql`w.app_id IN (SELECT m.app_id FROM moved m)`)})`;
+  const freed = sql`w.app_id IN (SELECT m.app_id FROM moved m) OR (w.reason = 'QUOTA_EXCEEDED' AND EXISTS (SELECT 1 FROM moved))`;
+  return sql`, woken AS (${queueLines(organizationId, freed)})`;
 }
 
 /** Keeps what moved as failures of the tasks. */

@@ -1,6 +1,7 @@
 /** Brings what Apple told of one library into the rows. May come twice, and on two machines: each step checks under its locks. @module */
-import { ids, sql, type Tx, transaction } from '../../db/transaction.ts';
+import { type Tx, transaction } from '../../db/transaction.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
+import { lockGates } from '../license/lock-gates.ts';
 import type { AppleNews } from '../ports.ts';
 import { hearOfSeats } from '../seat/hear.ts';
 import type { TokenKey } from '../token/gate.ts';
@@ -105,15 +106,18 @@ async function applyUsers(context: Context, token: TokenKey, rows: readonly Told
   if (rows.length === 0) return;
   await transaction(context, async (tx) => {
     const told = rows.flatMap(({ news }) => (news.failure === null ? news.users : []));
+    // A removal waits for the gate, or has ended: then nothing is known of its people any more.
+    await lockGates(tx, token.organizationId, [token.tokenId]);
     await markApplied(tx, token.organizationId, rows, 'APPLIED', context.clock.now());
+    if (!(await isPresent(tx, token))) return;
     await mergeVppUsers(context, tx, token, told, 'HINT');
-    await hideInvitations(tx, token.organizationId, rows);
   });
 }
 
-/** An invitation's code opens it for anybody; it is kept sealed with its user, and nowhere else. */
-async function hideInvitations(tx: Tx, organizationId: bigint, rows: readonly DueNotification[]): Promise<void> {
-  await tx.$executeRaw(sql`
-    UPDATE notification SET body = regexp_replace(body, '"inviteCode"\\s*:\\s*"[^"]*"', '"inviteCode":"…"', 'g')
-    WHERE organization_id = ${organizationId} AND id = ANY (${ids(rows.map((row) => row.id))})`);
+async function isPresent(tx: Tx, { organizationId, tokenId }: TokenKey): Promise<boolean> {
+  const token = await tx.token.findUnique({
+    where: { organizationId_id: { organizationId, id: tokenId } },
+    select: { removedAt: true },
+  });
+  return token?.removedAt === null;
 }

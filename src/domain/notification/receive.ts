@@ -50,7 +50,7 @@ export function createIntake(services: Services): Intake {
       if (!head) return 'UNREADABLE';
       const bodyHash = createHash('sha256').update(body).digest('hex');
       return new Promise((resolve, reject) => {
-        waiting.push({ row: { webhookId, bodyHash, body, ...head }, resolve, reject });
+        waiting.push({ row: { webhookId, bodyHash, ...head }, resolve, reject });
         // Those whose last bytes are read in the same turn come along.
         setImmediate(next);
       });

@@ -7,6 +7,7 @@ import { lockGates } from '../license/lock-gates.ts';
 import { noteTold, sumReported } from '../license/reported.ts';
 import { doubtSeats, lockItems, settleItems, type Verdict } from '../license/settle.ts';
 import { waitFor } from '../license/wait-for.ts';
+import { ringQueues } from '../license/wake-queue.ts';
 import { wakeWriter } from '../license/wake-writer.ts';
 import type { AssignmentRow, WriteFailure } from '../ports.ts';
 import { noteProgress } from '../task/claim.ts';
@@ -90,6 +91,7 @@ async function settle(
   await noteProgress(tx, token);
   if (later) await askSoon(tx, organizationId, call.id, now);
   await doubtSeats(settling, verdict.failed);
+  await ringQueues(tx, organizationId, now);
   if (later || settled.revokes > 0) await wakeWriter(tx, token);
   const ended = await endSettledTasks(tx, organizationId, taskIds, now);
   return { doubtful, touched: taskIds.filter((id) => !ended.includes(id)) };

@@ -9,7 +9,6 @@ import type { TokenKey } from '../token/gate.ts';
 export interface Incoming extends NotificationHead {
   webhookId: string;
   bodyHash: string;
-  body: string;
 }
 
 /** Milliseconds between two notes of when a notification last came: nobody needs it more exactly. */

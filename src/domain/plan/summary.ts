@@ -24,7 +24,7 @@ export function summarizePlan(reader: Rows, organizationId: bigint, planId: bigi
            ${sum("i.outcome = 'LEAVE'")} AS "left", ${sum("i.outcome = 'WAIT'")} AS waiting, ${sum("i.outcome = 'REFUSED'")} AS refused,
            ${sum("i.outcome = 'WAIT' OR i.code = 'NO_LICENSES_AVAILABLE'")} AS shortfall
     FROM plan_item i WHERE i.organization_id = ${organizationId} AND i.plan_id = ${planId} AND i.app_id IS NOT NULL
-    GROUP BY i.app_id ORDER BY requested DESC, i.app_id`);
+    GROUP BY i.app_id ORDER BY requested DESC, i.app_id LIMIT 1000`);
 }
 
 const sum = (condition = 'true') => Prisma.raw(`coalesce(sum(i.licenses) FILTER (WHERE ${condition}), 0)::bigint`);

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { countSeatsFor } from './count-done.ts';
 import { moveSeats } from './transition.ts';
+import { lockSeatLibrary } from './wake.ts';
 
 /**
  * Ends the seats of a token that goes away; they stay as they are at Apple, and so does what was declared there. Whoever
@@ -13,6 +14,7 @@ export async function forgetSeats(context: Context, tx: Tx, { organizationId, to
   const mine = sql`organization_id = ${organizationId} AND token_id = ${tokenId}`;
   const where = sql`l.token_id = ${tokenId}`;
   const common = { organizationId, where, now, actor: context.actor, reason: 'TOKEN_REMOVED' };
+  await lockSeatLibrary(tx, { organizationId, tokenId });
   const held = await moveSeats(tx, 'REMOVE_HELD', common);
   const reserved = await moveSeats(tx, 'REMOVE_RESERVED', common);
   await tx.$executeRaw(sql`

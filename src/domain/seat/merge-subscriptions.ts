@@ -1,6 +1,7 @@
 import { moment, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { SeatSubscriptionNumbers } from '../ports.ts';
 import type { TokenKey } from '../token/gate.ts';
+import { lockSubscriptions } from './transition.ts';
 
 /** Brings a page of subscriptions in: Apple's numbers as of `readAt`, and when a period has ended. */
 export async function mergeSeatSubscriptions(
@@ -14,6 +15,11 @@ export async function mergeSeatSubscriptions(
     a.adamId < b.adamId ? -1 : 1,
   );
   const text = (pick: (row: SeatSubscriptionNumbers) => string | null) => texts(distinct.map(pick));
+  await lockSubscriptions(
+    tx,
+    organizationId,
+    sql`SELECT id FROM seat_subscription WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND adam_id = ANY (${text((row) => row.adamId)})`,
+  );
   const number = (pick: (row: SeatSubscriptionNumbers) => number) =>
     sql`${distinct.map((row) => String(pick(row)))}::text[]::bigint[]`;
   await tx.$executeRaw(sql`
@@ -47,6 +53,11 @@ export async function retireSeatSubscriptions(
   startedAt: Date,
   now: Date,
 ): Promise<void> {
+  await lockSubscriptions(
+    tx,
+    organizationId,
+    sql`SELECT id FROM seat_subscription WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`,
+  );
   await tx.$executeRaw(sql`
     UPDATE seat_subscription SET gone_at = coalesce(gone_at, ${moment(now)}), status = 'INACTIVE', total_renewing = 0, total_expiring = 0,
       apple_assigned_renewing = 0, apple_assigned_expiring = 0, apple_available_renewing = 0, apple_available_expiring = 0, as_of = ${moment(now)}

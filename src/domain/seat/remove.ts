@@ -112,7 +112,8 @@ async function lockSeats(
   await lockTasks(tx, organizationId, [...new Set(before.flatMap((seat) => (seat.unsent ? (seat.taskId ?? []) : [])))]);
   const named = 'seatIds' in query ? before.map((seat) => seat.subscriptionId) : query.subscriptionIds;
   await lockNamed(context, tx, named);
-  const seats = await readLiveSeats(tx, organizationId, query);
+  // One that came in between came after the removal: its gate and its task are not locked.
+  const seats = await readLiveSeats(tx, organizationId, { seatIds: before.map((seat) => seat.id) });
   return {
     seats,
     missing: 'seatIds' in query ? missingOf(query.seatIds, seats) : await withoutSeat(context, tx, query, seats),

@@ -11,7 +11,7 @@ import { type CarriedSeat, carriedSeats, type SeatCall } from './carried.ts';
 import { countSeatsFor } from './count-done.ts';
 import { readPresentSeats, seatKey } from './read-present.ts';
 import { lockSubscriptions, moveSeats, type SeatTransition } from './transition.ts';
-import { readSeatsBy } from './wake.ts';
+import { lockSeatLibrary, readSeatsBy } from './wake.ts';
 
 /** Done now, to leave at the end of the period, to be sent again, or not done for this reason. */
 export type SeatVerdict = 'DONE' | 'DEFERRED' | 'AGAIN' | ItemFailure;
@@ -122,10 +122,12 @@ export async function settleSeats(
   const now = context.clock.now();
   await underGateClaim(context, claim, async (tx) => {
     await lockTasks(tx, organizationId, [call.taskId]);
+    await lockSeatLibrary(tx, claim);
+    // All that the call carries: those without a verdict go back to be sent again.
     await lockSubscriptions(
       tx,
       organizationId,
-      sql`SELECT unnest(${ids([...new Set(judged.map(({ seat }) => seat.subscriptionId))])})`,
+      sql`SELECT subscription_id FROM seat_assignment WHERE organization_id = ${organizationId} AND call_id = ${call.callId}`,
     );
     const settling = { context, tx, organizationId, call, now };
     for (const [failure, seats] of byFailure(judged)) await fail(settling, failure, sql`l.id = ANY (${ids(seats)})`);

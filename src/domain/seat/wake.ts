@@ -14,6 +14,12 @@ export async function readSeatsBy(tx: Tx, token: TokenKey, at: Date): Promise<vo
   if (rows > 0) await wakeSeatReading(tx, token, at);
 }
 
+/** Locks where the reading of a library's seats stands: before its subscriptions, as the reading itself does. */
+export async function lockSeatLibrary(tx: Tx, { organizationId, tokenId }: TokenKey): Promise<void> {
+  await tx.$queryRaw(sql`
+    SELECT 1 FROM seat_library WHERE organization_id = ${organizationId} AND token_id = ${tokenId} FOR NO KEY UPDATE`);
+}
+
 /** Asks a worker to read the seats at `at`. */
 export async function wakeSeatReading(tx: Tx, { organizationId, tokenId }: TokenKey, at: Date): Promise<void> {
   await enqueue(tx, {

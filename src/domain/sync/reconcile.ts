@@ -43,7 +43,8 @@ async function lookIntoDrift(context: Context, token: TokenKey): Promise<void> {
     context.logger.info(fields, 'counts were not read again');
     // Of a token that can't be used now the next sync does it.
     if (error instanceof DomainError) await leave(context, token, due);
-    else await step(context, token, due, 1, error.retryAfter);
+    // A look that Apple did not answer was none.
+    else await step(context, token, due, 0, error.retryAfter);
   }
 }
 

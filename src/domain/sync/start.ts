@@ -131,13 +131,19 @@ async function joinSync(
   if (running.state !== 'QUEUED') {
     await tx.$executeRaw(sql`
       UPDATE token_sync SET rerun = true, rerun_full = rerun_full OR ${full} WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`);
-  } else if (full) await wantFull(tx, organizationId, running.id);
+  } else if (full && !(await wantFull(tx, organizationId, running.id))) {
+    // A worker has just begun with it.
+    await tx.$executeRaw(sql`
+      UPDATE token_sync SET rerun = true, rerun_full = true WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`);
+  }
 }
 
-async function wantFull(tx: Tx, organizationId: bigint, taskId: bigint): Promise<void> {
-  await tx.$executeRaw(
-    sql`UPDATE task SET sync_mode = 'FULL' WHERE organization_id = ${organizationId} AND id = ${taskId}`,
+/** False when a worker has the task already, and may have chosen another way. */
+async function wantFull(tx: Tx, organizationId: bigint, taskId: bigint): Promise<boolean> {
+  const wanted = await tx.$executeRaw(
+    sql`UPDATE task SET sync_mode = 'FULL' WHERE organization_id = ${organizationId} AND id = ${taskId} AND claim = 0`,
   );
+  return wanted > 0;
 }
 
 /** Asks a worker to look after the sync, now or at `at`. */

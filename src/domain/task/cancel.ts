@@ -6,7 +6,7 @@ import { TaskFinishedError } from '../errors.ts';
 import { releaseBehind } from '../license/release-behind.ts';
 import { lockPools, transition } from '../license/transition.ts';
 import { endWaits } from '../license/wait.ts';
-import { ringQueues } from '../license/wake-queue.ts';
+import { ringQueues, wakeQueuesOfToken } from '../license/wake-queue.ts';
 import { stopUnsentSeats } from '../seat/stop.ts';
 import { failWrites } from '../vpp-user/writes.ts';
 import { addProgress, endTask } from './change.ts';
@@ -49,8 +49,10 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
 
 /** The token whose licenses were being given back stays, and gives licenses again. */
 async function keepToken(tx: Tx, key: TaskKey): Promise<void> {
-  await tx.$executeRaw(sql`
-    UPDATE token SET removal_task_id = NULL WHERE organization_id = ${key.organizationId} AND removal_task_id = ${key.taskId}`);
+  const kept = await tx.$queryRaw<{ tokenId: bigint }[]>(sql`
+    UPDATE token SET removal_task_id = NULL WHERE organization_id = ${key.organizationId} AND removal_task_id = ${key.taskId}
+    RETURNING id AS "tokenId"`);
+  for (const { tokenId } of kept) await wakeQueuesOfToken(tx, { organizationId: key.organizationId, tokenId });
 }
 
 /** Pairs that no block has come to yet. */

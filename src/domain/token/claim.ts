@@ -3,6 +3,7 @@ import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { DomainError } from '../errors.ts';
+import { lockGates } from '../license/lock-gates.ts';
 import { AppleFailure, type LibraryDescription } from '../ports.ts';
 import { appleRefusal } from './apple-refusal.ts';
 import { claimLibrary } from './call-apple.ts';
@@ -38,6 +39,7 @@ export async function claimToken(context: Context, input: { tokenId: bigint }): 
   await transaction(context, async (tx) => {
     await lockTokens(context, tx);
     await findToken(context, tx, token.id);
+    await lockGates(tx, organizationId, [token.id]);
     await tx.$executeRaw(sql`
       UPDATE token SET mdm_checked_at = ${moment(context.clock.now())}, foreign_mdm = NULL,
         condition = CASE WHEN condition = 'TAKEN_OVER' THEN 'OK' ELSE condition END

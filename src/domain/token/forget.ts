@@ -11,6 +11,7 @@ import { forgetSeen } from '../sync/seen.ts';
 import { endTask } from '../task/change.ts';
 import { lockTasksOfToken } from '../task/of-token.ts';
 import { endSettledTasks } from '../task/settle.ts';
+import { lockPeople } from '../vpp-user/lock-people.ts';
 import { failWrites } from '../vpp-user/writes.ts';
 import { lockTokens } from './find.ts';
 import type { TokenKey } from './gate.ts';
@@ -64,6 +65,7 @@ export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks
   await tx.$executeRaw(sql`
     UPDATE license_pool SET gone_at = ${moment(now)}, total = 0, retired = 0, unlimited = false, apple_assigned = 0, apple_available = 0
     WHERE ${mine}`);
+  await lockPeople(tx, organizationId, sql`SELECT id FROM vpp_user WHERE ${mine} AND invite_jwe IS NOT NULL`);
   // Codes of open invitations are secrets of the library too; should the token come back, they are read again.
   await tx.$executeRaw(sql`
     UPDATE vpp_user SET invite_jwe = NULL, invite_key_id = NULL, invite_mark = NULL WHERE ${mine} AND invite_jwe IS NOT NULL`);

@@ -12,30 +12,22 @@ const asked = sql`l.state IN ('REQUESTED', 'PENDING_AT_APPLE')`;
 
 function counting(organizationId: bigint, tokenIds: readonly bigint[]): Sql {
   return sql`
-    SELECT l.token_id AS "tokenId", count(*) AS total,
+    SELECT t.id AS "tokenId", count(l.id) AS total,
       count(*) FILTER (WHERE ${held} AND l.serial_number IS NOT NULL) AS devices,
       count(*) FILTER (WHERE ${held} AND l.serial_number IS NULL) AS users,
       count(*) FILTER (WHERE ${asked}) AS reserved,
       count(*) FILTER (WHERE l.state IN ('REVOKE_REQUESTED', 'REVOKE_PENDING')) AS revoking,
       count(*) FILTER (WHERE ${held} AND NOT p.revocable) AS irrevocable,
       count(*) FILTER (WHERE l.source = 'EXTERNAL') AS external,
-      count(DISTINCT l.app_id) AS apps
-    FROM license l JOIN license_pool p ON p.organization_id = l.organization_id AND p.id = l.pool_id
-    WHERE l.organization_id = ${organizationId} AND l.token_id = ANY (${ids(tokenIds)}) AND l.ended_at IS NULL GROUP BY l.token_id`;
+      count(DISTINCT l.app_id) AS apps,
+      (SELECT count(*) FROM seat_assignment s WHERE s.organization_id = ${organizationId} AND s.token_id = t.id AND s.ended_at IS NULL) AS seats
+    FROM unnest(${ids(tokenIds)}) AS t(id)
+    LEFT JOIN license l ON l.organization_id = ${organizationId} AND l.token_id = t.id AND l.ended_at IS NULL
+    LEFT JOIN license_pool p ON p.organization_id = l.organization_id AND p.id = l.pool_id
+    GROUP BY t.id`;
 }
 
 type Counted = TokenHoldings & { tokenId: bigint };
-
-const nothing: TokenHoldings = {
-  total: 0n,
-  devices: 0n,
-  users: 0n,
-  reserved: 0n,
-  revoking: 0n,
-  irrevocable: 0n,
-  external: 0n,
-  apps: 0n,
-};
 
 /** What each of the tokens holds, in their order. */
 export async function readTokenHoldings(
@@ -44,14 +36,14 @@ export async function readTokenHoldings(
   tokenIds: readonly bigint[],
 ): Promise<TokenHoldings[]> {
   const found = await reader.rows<Counted>(counting(organizationId, tokenIds));
-  return tokenIds.map((id) => found.find((row) => row.tokenId === id) ?? nothing);
+  const byToken = new Map(found.map((row) => [row.tokenId, row]));
+  return tokenIds.map((id) => byToken.get(id)!);
 }
 
 /** The same for one token, inside a transaction. */
 export async function countHoldings(tx: Tx, { organizationId, tokenId }: TokenKey): Promise<TokenHoldings> {
   const [row] = await tx.$queryRaw<Counted[]>(counting(organizationId, [tokenId]));
-  if (!row) return nothing;
-  const { tokenId: _, ...holdings } = row;
+  const { tokenId: _, ...holdings } = row!;
   return holdings;
 }
 

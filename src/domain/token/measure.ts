@@ -31,6 +31,16 @@ export async function measureTokens(
   const now = services.clock.now();
   const rows: Row[] = await services.prisma.token.findMany({
     where: { removedAt: null },
+    select: {
+      organizationId: true,
+      id: true,
+      email: true,
+      condition: true,
+      expiresAt: true,
+      removedAt: true,
+      removalTaskId: true,
+      probedAt: true,
+    },
     orderBy: [{ organizationId: 'asc' }, { id: 'asc' }],
   });
   return rows.map((row) => ({

@@ -1,6 +1,8 @@
 /** Asks Apple about a token that nobody else asks about: only a call shows that it was revoked or taken over. @module */
 import { moment, sql, transaction } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { lockGates } from '../license/lock-gates.ts';
+import { wakeRegistration } from '../notification/wake-registration.ts';
 import { AppleFailure, type LibraryDescription } from '../ports.ts';
 import { exchange, type TokenRow } from './exchange.ts';
 import type { TokenKey } from './gate.ts';
@@ -16,8 +18,8 @@ export async function probeToken(context: Context, key: TokenKey): Promise<void>
     where: { organizationId_id: { organizationId: key.organizationId, id: key.tokenId } },
   });
   if (!row?.secretJwe || row.removedAt || row.probeAt === null || row.probeAt > now) return;
-  if (row.expiresAt <= now) return putOff(context, key, null, row.probeAttempts);
   const token: TokenRow = { ...row, ...key, secretJwe: row.secretJwe };
+  if (row.expiresAt <= now) return putOff(context, token, null, row.probeAttempts);
   try {
     const library = await exchange(context, token, 'TOKEN', (credential) => context.apple.describe(credential));
     await keepAnswer(context, token, library);
@@ -32,6 +34,7 @@ function keepAnswer(context: Context, token: TokenRow, library: LibraryDescripti
   const now = context.clock.now();
   const ours = library.holder?.id === token.mdmId;
   return transaction(context, async (tx) => {
+    await lockGates(tx, token.organizationId, [token.tokenId]);
     const [before] = await tx.$queryRaw<{ condition: string }[]>(sql`
       SELECT condition::text AS condition FROM token WHERE organization_id = ${token.organizationId} AND id = ${token.tokenId}
         AND secret_jwe = ${token.secretJwe} AND removed_at IS NULL FOR NO KEY UPDATE`);
@@ -48,7 +51,9 @@ function keepAnswer(context: Context, token: TokenRow, library: LibraryDescripti
         location_name = coalesce(${library.locationName}, location_name),
         probed_at = ${moment(now)}, probe_attempts = 0, probe_at = ${moment(nextProbe(token.mdmId, now, context.settings.probeEvery))}
       WHERE organization_id = ${token.organizationId} AND id = ${token.tokenId}`);
-    if (freed && !taken) await resumeWriter(tx, token);
+    if (!freed || taken) return;
+    await resumeWriter(tx, token);
+    await wakeRegistration(context, tx, token);
   });
 }
 
@@ -65,10 +70,11 @@ async function keepSilence(context: Context, token: TokenRow, attempts: number, 
   await putOff(context, token, nextTry(attempts, now, probeEvery, failure.retryAfter), attempts);
 }
 
-async function putOff(context: Context, key: TokenKey, at: Date | null, attempts: number): Promise<void> {
+/** A file that came meanwhile has a moment of its own. */
+async function putOff(context: Context, token: TokenRow, at: Date | null, attempts: number): Promise<void> {
   await transaction(context, (tx) =>
     tx.$executeRaw(sql`
       UPDATE token SET probe_at = ${moment(at)}, probe_attempts = ${attempts}
-      WHERE organization_id = ${key.organizationId} AND id = ${key.tokenId}`),
+      WHERE organization_id = ${token.organizationId} AND id = ${token.tokenId} AND secret_jwe = ${token.secretJwe}`),
   );
 }

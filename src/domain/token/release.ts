@@ -4,6 +4,7 @@ import { type Context, type Services, systemContext } from '../context.ts';
 import { lockGates } from '../license/lock-gates.ts';
 import { takeBackLicenses } from '../license/take-back.ts';
 import { lockPools } from '../license/transition.ts';
+import { ringQueues, wakeQueuesOfToken } from '../license/wake-queue.ts';
 import { wakeWriter } from '../license/wake-writer.ts';
 import { endTask, setRunning } from '../task/change.ts';
 import { ClaimLostError, claimTask, type TaskClaim } from '../task/claim.ts';
@@ -117,6 +118,8 @@ async function giveUp(tx: Tx, removal: Removal, failed: bigint, now: Date): Prom
   const { organizationId, tokenId } = removal;
   await tx.$executeRaw(sql`
     UPDATE token SET removal_task_id = NULL WHERE organization_id = ${organizationId} AND id = ${tokenId}`);
+  await wakeQueuesOfToken(tx, removal);
+  await ringQueues(tx, organizationId, now);
   const message = `The token was not removed: ${failed} licenses could not be given back; the task's failures say why. Call removeToken again.`;
   const cause = { code: 'TOKEN_HOLDS_LICENSES', message, appleErrorNumber: null };
   await endTask(tx, removal, { state: 'FAILED', cause }, now);

@@ -82,7 +82,8 @@ async function beginRelease(context: Context, tx: Tx, token: Token, holdings: To
 async function removeNow(context: Context, tx: Tx, key: TokenKey, decided: boolean): Promise<RemovedToken> {
   const tasks = await lockAllOfToken(tx, key);
   const holdings = await countHoldings(tx, key);
-  if (holdings.total > 0n && !decided) throw new TokenHoldsLicensesError(holdings, await reservedLicenses(tx, key));
+  if ((holdings.total > 0n || holdings.seats > 0n) && !decided)
+    throw new TokenHoldsLicensesError(holdings, await reservedLicenses(tx, key));
   const licensesLeft = holdings.total - holdings.reserved;
   await recordAudit(context, tx, {
     action: 'token.remove',

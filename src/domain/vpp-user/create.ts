@@ -10,6 +10,7 @@ import { parseInput } from '../parse.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { requireUsableToken } from '../token/require-usable.ts';
 import { idempotencyKey, maxUsers, userFields } from './input.ts';
+import { lockPeople } from './lock-people.ts';
 import { addWrites, type NewWrite } from './writes.ts';
 
 const inputSchema = z.object({
@@ -88,6 +89,7 @@ async function insertUsers(context: Context, tx: Tx, tokenId: bigint, users: rea
 
 /** Makes refused people REQUESTED again, before Apple is asked once more. */
 export async function requestAgain(context: Context, tx: Tx, userIds: readonly bigint[]): Promise<void> {
+  await lockPeople(tx, context.actor.organizationId, sql`SELECT unnest(${ids(userIds)})`);
   await tx.$executeRaw(sql`
     UPDATE vpp_user SET status = 'REQUESTED', updated_at = ${moment(context.clock.now())}
     WHERE organization_id = ${context.actor.organizationId} AND id = ANY (${ids(userIds)}) AND status = 'REFUSED'`);

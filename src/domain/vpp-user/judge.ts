@@ -55,10 +55,8 @@ function isSo(kind: UserCallKind, user: CarriedUser): boolean {
   const active = isActive(user.status);
   if (kind === 'CREATE_USERS') return active;
   if (kind === 'RETIRE_USERS') return !active;
-  return (
-    (user.email === null || user.email === user.knownEmail) &&
-    (user.managedAppleId === null || user.status === 'ASSOCIATED')
-  );
+  // To which account somebody is linked is in no list: only Apple's word for the write proves it.
+  return user.managedAppleId === null && (user.email === null || user.email === user.knownEmail);
 }
 
 /** What {@link judgeUser} needs of a call. */

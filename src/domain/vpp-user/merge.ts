@@ -51,7 +51,7 @@ export async function mergeVppUsers(
     const mine = listed.filter((row) => row.clientUserId === user.clientUserId && !isLate(user, row, listing));
     if (mine.length === 0) continue;
     const kept = records.get(user.id) ?? [];
-    const merged = mergeRecords(kept, mine, listing === 'HINT' ? 'CHANGED' : listing);
+    const merged = mergeRecords(kept, mine, listing === 'HINT' ? 'PAGE' : listing);
     noteRecords(moved, user.id, kept, merged);
     const change = await changeOf(services, token, user, merged, mine);
     if (change) changes.push(change);

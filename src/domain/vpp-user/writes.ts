@@ -2,6 +2,7 @@
 import { ids, moment, type Sql, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { UserCallKind } from '../license/call.ts';
 import type { ItemFailure } from '../license/item-failure.ts';
+import { lockPeople } from './lock-people.ts';
 
 /** A person to be written. */
 export interface NewWrite {
@@ -66,6 +67,11 @@ export async function finishWrites(
   now: Date,
 ): Promise<void> {
   if (writeIds.length === 0) return;
+  await lockPeople(
+    tx,
+    organizationId,
+    sql`SELECT user_id FROM vpp_user_write WHERE organization_id = ${organizationId} AND id = ANY (${ids(writeIds)})`,
+  );
   const done = sql`
     UPDATE vpp_user_write SET state = 'DONE', settled_at = ${moment(now)}
     WHERE organization_id = ${organizationId} AND id = ANY (${ids(writeIds)}) AND state = 'OPEN' RETURNING user_id, email, managed_apple_id`;
@@ -96,6 +102,11 @@ export async function failWrites(
   failure: Omit<ItemFailure, 'appleErrorNumber'> & Partial<ItemFailure>,
   now: Date,
 ): Promise<bigint[]> {
+  await lockPeople(
+    tx,
+    organizationId,
+    sql`SELECT w.user_id FROM vpp_user_write w WHERE w.organization_id = ${organizationId} AND w.state = 'OPEN' AND (${where})`,
+  );
   const rows = await tx.$queryRaw<{ id: bigint }[]>(sql`
     WITH failed AS (
       UPDATE vpp_user_write w SET state = 'FAILED', settled_at = ${moment(now)}

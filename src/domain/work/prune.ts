@@ -47,7 +47,9 @@ export async function prune(services: Services): Promise<Pruned> {
   const notifications = await inBlocks(() =>
     services.prisma.$executeRaw(sql`
     DELETE FROM notification WHERE ctid IN (
-      SELECT ctid FROM notification WHERE received_at < ${notificationsBefore} AND applied_at IS NOT NULL ORDER BY received_at LIMIT ${block})`),
+      SELECT n.ctid FROM notification n WHERE n.received_at < ${notificationsBefore} AND (n.applied_at IS NOT NULL OR EXISTS (
+        SELECT 1 FROM token t WHERE t.organization_id = n.organization_id AND t.id = n.token_id AND t.removed_at IS NOT NULL))
+      ORDER BY n.received_at LIMIT ${block})`),
   );
   const tasks = await inBlocks(() => removeTasks(services, new Date(now - taskDays * day)), taskBlock);
   return { taskEvents, idempotencyKeys, plans, notifications, tasks };

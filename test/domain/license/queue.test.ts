@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { preparedRows } from '../../../src/db/rows.ts';
 import { removeDevices } from '../../../src/domain/device/remove.ts';
+import { upsertDevices } from '../../../src/domain/device/upsert.ts';
 import { setDeviceGroupMembers } from '../../../src/domain/device-group/members.ts';
 import { setGroupQuota } from '../../../src/domain/device-group/quota.ts';
 import { createDeviceGroup } from '../../../src/domain/device-group/write.ts';
@@ -278,4 +279,36 @@ test('F14 a plan says who would wait, and applying it lets exactly these wait; a
   await settle();
   expect(await taskOf(world, taskId!)).toMatchObject({ state: 'WAITING', waitsFor: 'SEATS', completed: 1n });
   expect((await queueOf(app)).map(([device]) => device)).toEqual(devices.slice(1));
+});
+
+test('F14 F11 a license of another app that is taken back makes room in a quota of all apps, and who waits is served', async () => {
+  const [first, second] = [await giveApp(world, token, { total: 5 }), await giveApp(world, token, { total: 5 })];
+  const [device] = await makeDevices(world, 1);
+  const groupId = await createDeviceGroup(world.admin, { name: 'One of anything' });
+  await setDeviceGroupMembers(world.admin, { groupId, target: { deviceIds: [device!] } });
+  await setGroupQuota(world.admin, { groupId, seats: 1 });
+  await associate(world, first, [device!]);
+  await settle();
+  await associate(world, second, [device!], wait);
+  await settle();
+  expect(await queueOf(second)).toEqual([[device, 1n, 'QUOTA_EXCEEDED']]);
+  await revoke(world, first, [device!]);
+  await settle();
+  expect(await holders(second)).toEqual(new Set([device]));
+});
+
+test('F14 F11 a device that leaves a full rule group by an update is served', async () => {
+  const app = await giveApp(world, token, { total: 5 });
+  const [device] = await makeDevices(world, 1);
+  const rule = { namePrefix: 'Full' };
+  const { serialNumber } = await world.database.prisma.device.findFirstOrThrow({ where: { id: device! } });
+  await upsertDevices(world.admin, { devices: [{ serialNumber, name: 'Full 1' }] });
+  const groupId = await createDeviceGroup(world.admin, { name: 'Full ones', rule });
+  await setGroupQuota(world.admin, { groupId, appId: app.id, seats: 0 });
+  await associate(world, app, [device!], wait);
+  await settle();
+  expect(await holders(app)).toEqual(new Set());
+  await upsertDevices(world.admin, { devices: [{ serialNumber, name: 'Free 1' }] });
+  await settle();
+  expect(await holders(app)).toEqual(new Set([device]));
 });

@@ -86,3 +86,14 @@ test('§4.2 open invitations are sealed anew under a new key; one that no key op
     null,
   ]);
 });
+
+test('S23 a retirement that is told once more does not retire whoever was made anew since then', async () => {
+  await merge([listed('again', { status: 'ASSOCIATED', idHash: 'B', inviteCode: null })], 'HINT');
+  const retired = listed('again', { status: 'RETIRED', idHash: 'B', inviteCode: null });
+  await merge([retired], 'HINT');
+  await merge([retired, listed('again')], 'WHOLE');
+  const before = await find('again');
+  expect(before).toMatchObject({ status: 'REGISTERED', inviteJwe: expect.any(String) });
+  await merge([retired], 'HINT');
+  expect(await find('again')).toMatchObject({ status: 'REGISTERED', inviteJwe: before.inviteJwe });
+});

@@ -69,7 +69,7 @@ async function crashAndRescue(
   const victim = await processes.worker({ RUSSET_FAILPOINT: failpoint });
   const taskId = await start();
   const { poolId } = await victim.ready;
-  expect(await eventually(() => lockedJobs(processes, poolId)), 'the victim takes the job').toBeGreaterThan(0);
+  expect(await eventually(() => lockedJobs(processes, { poolId })), 'the victim takes the job').toBeGreaterThan(0);
   const rescuer = processes.worker();
   expect(await eventually(() => victim.ended()), 'the victim dies').toBe('SIGKILL');
   const died = performance.now();

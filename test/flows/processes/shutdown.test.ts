@@ -42,7 +42,7 @@ test('F12 a worker and an API are told to stop in the middle of a sync: both do 
   const leaving = await processes.worker();
   const taskId = await startSync(apis[0], tokenId);
   const { poolId } = await leaving.ready;
-  expect(await eventually(() => lockedJobs(processes, poolId))).toBe(1);
+  expect(await eventually(() => lockedJobs(processes, { poolId, name: 'sync-token' }))).toBe(1);
   await processes.worker();
   const overSocket = watchTask(apis[0], taskId, { transport: 'ws' });
   const overEvents = watchTask(apis[0], taskId, { transport: 'sse' });
@@ -54,7 +54,7 @@ test('F12 a worker and an API are told to stop in the middle of a sync: both do 
   // Within 10 s whatever happens; here the worker must not even wait for the sync to end.
   expect(worker).toBeLessThan(3_000);
   expect(api).toBeLessThan(10_000);
-  expect(await lockedJobs(processes, poolId)).toBe(0);
+  expect(await lockedJobs(processes, { poolId })).toBe(0);
   expect(leaving.output()).not.toContain('"level":"error"');
   expect(apis[0].child.output()).not.toContain('"level":"error"');
 
@@ -89,7 +89,7 @@ test('F12 a worker is told to stop while Apple works on a write: another one set
   const taskId = await startAssociation(api, { appIds: [app], target: { serialNumbers: serials(devices) } });
   const confirming = async () => (await readTask(api, taskId)).phase === 'CONFIRMING';
   expect(await eventually(confirming)).toBe(true);
-  expect(await lockedJobs(processes, poolId)).toBe(1);
+  expect(await lockedJobs(processes, { poolId, name: 'write-licenses' })).toBe(1);
   expect(await stopTime(leaving)).toBeLessThan(3_000);
   expect(await lockedJobs(processes)).toBe(0);
 
