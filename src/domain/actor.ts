@@ -20,6 +20,12 @@ export const scopes = [
   'tasks:read',
   'tasks:write',
   'audit:read',
+  'mdm:read',
+  'mdm:write',
+  'commands:write',
+  'updates:read',
+  'updates:write',
+  'storefront:use',
   'keys:read',
   'keys:write',
 ] as const;

@@ -15,7 +15,10 @@ export type TaskKind =
   | 'UPDATE_USERS'
   | 'RETIRE_USERS'
   | 'ASSIGN_SEATS'
-  | 'REMOVE_SEATS';
+  | 'REMOVE_SEATS'
+  | 'INSTALL'
+  | 'UPDATE'
+  | 'REMOVE_APPS';
 
 /** A task to be. */
 export interface NewTask {
