@@ -93,7 +93,7 @@ export function getSubscription(session: Session): Promise<StoredSubscription> {
 export async function postSubscription(
   session: Session,
   { id, name, metadata }: LibraryHolder,
-  { url, secret }: Subscription,
+  { url, secret, seats = true }: Subscription,
 ): Promise<void> {
   await call(session, {
     operation: 'Client Config (subscribe)',
@@ -103,10 +103,22 @@ export async function postSubscription(
       mdmInfo: { id, name, metadata },
       notificationUrl: url,
       notificationAuthToken: secret,
-      notificationTypes: [...notificationTypes, ...seatTypes],
+      notificationTypes: seats ? [...notificationTypes, ...seatTypes] : notificationTypes,
     },
     answer: z.object({}),
     timeout: session.timeouts.write,
+  });
+}
+
+/** Client Config, POST, with an empty set of kinds: how else to end a subscription Apple does not say (fact sheet §5). */
+export async function postNoSubscription(session: Session, { id, name, metadata }: LibraryHolder): Promise<void> {
+  await call(session, {
+    operation: 'Client Config (unsubscribe)',
+    method: 'POST',
+    url: new URL('client/config', session.root),
+    body: { mdmInfo: { id, name, metadata }, notificationTypes: [] },
+    answer: z.object({}),
+    timeout: session.timeouts.config,
   });
 }
 

@@ -1,5 +1,5 @@
 /** The driver of Apple's library service: what the domain asks for, by Apple's endpoints. @module */
-import type { AppleLibrary, Credential } from '../domain/ports.ts';
+import type { AppleLibrary, Credential, SharedPause } from '../domain/ports.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import {
@@ -13,10 +13,12 @@ import {
   getSubscription,
   getUsers,
   postClientConfig,
+  postNoSubscription,
   postSubscription,
   retireUsers,
   updateUsers,
 } from './client.ts';
+import { createConnections } from './connections.ts';
 import { notificationHead, notificationNews } from './notifications.ts';
 import { parseRoot } from './root.ts';
 import { createServiceConfig, type ServiceConfig } from './service-config.ts';
@@ -43,6 +45,8 @@ export interface AppleLibraryOptions {
   timeouts?: Partial<AppleTimeouts>;
   /** Allows plain http to another machine, for a sandbox. Default false. */
   allowHttp?: boolean;
+  /** Where the pause of a host is kept for other processes too. Default: this one keeps it to itself. */
+  pauseOf?: (host: string) => SharedPause;
 }
 
 /** The driver, and beside it Apple's settings for whoever looks up metadata. */
@@ -55,8 +59,11 @@ export interface AppleLibraryDriver extends AppleLibrary {
 export function createAppleLibrary(options: AppleLibraryOptions): AppleLibraryDriver {
   const root = parseRoot(options.baseUrl, options.allowHttp);
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
-  const exchange = createExchange(options);
-  const serviceConfig = createServiceConfig({ exchange, root, clock: options.clock, timeout: timeouts.config });
+  const onMoved = () => serviceConfig.forget();
+  const exchange = createExchange({ ...options, connections: createConnections(), onMoved });
+  const { clock, pauseOf } = options;
+  const pause = pauseOf?.(root.host);
+  const serviceConfig = createServiceConfig({ exchange, root, clock, timeout: timeouts.config, pause });
   const open = (credential: Credential): Session => ({ exchange, root, timeouts, credential });
 
   return {
@@ -68,6 +75,7 @@ export function createAppleLibrary(options: AppleLibraryOptions): AppleLibraryDr
       return getClientConfig(session);
     },
     readSubscription: (credential) => getSubscription(open(credential)),
+    unsubscribe: (credential, holder) => postNoSubscription(open(credential), holder),
     subscribe: (credential, holder, subscription) => postSubscription(open(credential), holder, subscription),
     notificationHead,
     notificationNews,

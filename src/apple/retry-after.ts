@@ -1,7 +1,7 @@
 /** Reads the header Retry-After, which comes in two forms (fact sheet §15). @module */
 
-/** Longest wait that is taken over from Apple, in milliseconds: one hour. A typing error there must not stop us for years. */
-export const maxRetryAfter = 60 * 60 * 1000;
+/** Longest wait that is taken over from Apple, in milliseconds: a day. A typing error there must not stop us for years. */
+export const maxRetryAfter = 24 * 60 * 60 * 1000;
 
 /**
  * Milliseconds to wait, between 0 and {@link maxRetryAfter}; undefined without a readable header. `now` is what an

@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from 'zod';
-import { AppleFailure, type AppleLimits } from '../domain/ports.ts';
+import { AppleFailure, type AppleLimits, type SharedPause } from '../domain/ports.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isLoopback } from './root.ts';
 import type { Exchange } from './transport.ts';
@@ -45,6 +45,8 @@ export interface ServiceConfigOptions {
   clock: Clock;
   /** Milliseconds for the exchange. */
   timeout: number;
+  /** What other processes were told to wait. */
+  pause?: SharedPause | undefined;
 }
 
 /** How new the limits have to be. */
@@ -60,6 +62,8 @@ export interface ServiceConfig {
   limits(options?: LimitsOptions): Promise<AppleLimits>;
   /** Where the legacy lookup of metadata is (`contentMetadataLookup`): the one address that is taken from Apple's answer. */
   metadataLookupUrl(): Promise<string>;
+  /** Apple moved: what is known is asked for again before it is used. */
+  forget(): void;
   /** The address that a user opens to accept an invitation (`invitationEmail`). */
   invitationUrl(inviteCode: string): Promise<string>;
 }
@@ -91,7 +95,7 @@ type Answer = z.output<typeof serviceConfigAnswer>;
  * one goes on being used, and Apple is not asked again before it allows that.
  */
 export function createServiceConfig(options: ServiceConfigOptions): ServiceConfig {
-  const { exchange, root, clock, timeout } = options;
+  const { exchange, root, clock, timeout, pause } = options;
   let known: { answer: Answer; askedAt: number } | undefined;
   let refused: { failure: AppleFailure; until: number } | undefined;
   let underWay: Promise<Answer> | undefined;
@@ -99,6 +103,7 @@ export function createServiceConfig(options: ServiceConfigOptions): ServiceConfi
   async function read(): Promise<Answer> {
     const askedAt = clock.now().getTime();
     const url = new URL('service/config', root);
+    await passPause();
     const request = { operation: 'Service Config', method: 'GET', url, answer: serviceConfigAnswer, timeout } as const;
     try {
       const answer = await exchange(request);
@@ -106,11 +111,22 @@ export function createServiceConfig(options: ServiceConfigOptions): ServiceConfi
       return answer;
     } catch (error) {
       if (error instanceof AppleFailure) {
-        const pause = error.retryAfter ?? (known ? retryPause : 0);
-        refused = { failure: error, until: clock.now().getTime() + pause };
+        const wait = error.retryAfter ?? (known ? retryPause : 0);
+        refused = { failure: error, until: clock.now().getTime() + wait };
+        if (error.retryAfter !== undefined) await pause?.extend(new Date(refused.until));
       }
       throw error;
     }
+  }
+
+  /** Another process may have been told to wait. */
+  async function passPause(): Promise<void> {
+    const until = (await pause?.until())?.getTime() ?? 0;
+    const left = until - clock.now().getTime();
+    if (left <= 0) return;
+    const failure = new AppleFailure('UNAVAILABLE', 'Apple asked to wait with "Service Config"', { retryAfter: left });
+    refused = { failure, until };
+    throw failure;
   }
 
   function ask(): Promise<Answer> {
@@ -134,6 +150,9 @@ export function createServiceConfig(options: ServiceConfigOptions): ServiceConfi
   }
 
   return {
+    forget: () => {
+      if (known) known.askedAt = Number.NEGATIVE_INFINITY;
+    },
     limits: async (how = {}) => toLimits(await current(how)),
     async metadataLookupUrl() {
       const text = (await current({})).urls?.contentMetadataLookup ?? '';

@@ -7,11 +7,15 @@ import { AppleFailure } from '../domain/ports.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type Logger, silentLogger } from '../lib/logger.ts';
 import { type CallRecord, type Reply, readAnswer } from './answer.ts';
+import type { Connections } from './connections.ts';
 import { connectionFailure, timeoutFailure } from './network-failure.ts';
 import type { AppleRequest } from './request.ts';
 
 /** Longest answer that is read, in bytes after decompression. A page of 1000 rows has about 300 kB. */
 export const defaultMaxBodyBytes = 16 * 1024 * 1024;
+
+/** Apple's service is somewhere else by now, or is to be asked on another connection. */
+const moved: readonly (number | undefined)[] = [9617, 9729];
 
 /** Does one exchange. @throws AppleFailure */
 export type Exchange = <Answer>(request: AppleRequest<Answer>) => Promise<Answer>;
@@ -24,14 +28,19 @@ export interface ExchangeOptions {
   logger?: Logger | undefined;
   /** Default: the fetch of Node. */
   fetch?: typeof fetch | undefined;
+  /** Given up when Apple says that its service moved. Default: those that all of the process shares. */
+  connections?: Connections | undefined;
+  /** Called when Apple says so. */
+  onMoved?: (() => void) | undefined;
   /** Default {@link defaultMaxBodyBytes}. */
   maxBodyBytes?: number | undefined;
 }
 
 /** The one way to Apple. Never repeats a call: rate slots are taken outside, so only the domain may. */
 export function createExchange(options: ExchangeOptions): Exchange {
-  const { clock, logger = silentLogger, maxBodyBytes = defaultMaxBodyBytes } = options;
-  const send = options.fetch ?? fetch;
+  const { clock, logger = silentLogger, maxBodyBytes = defaultMaxBodyBytes, connections } = options;
+  const plain = options.fetch ?? fetch;
+  const send: typeof fetch = (url, init) => plain(url, { ...init, ...connections?.options() });
 
   return async (request) => {
     const started = clock.now().getTime();
@@ -41,6 +50,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
       return readAnswer(request, reply, clock.now(), record);
     } catch (error) {
       if (error instanceof AppleFailure) record.failure = error.kind;
+      if (moved.includes(record.errorNumber)) {
+        connections?.renew();
+        options.onMoved?.();
+      }
       throw error;
     } finally {
       const { operation, method } = request;

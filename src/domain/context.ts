@@ -64,6 +64,8 @@ export interface Settings {
   taskEventDays: number;
   /** Days for which a task is kept after its end, with its failures and its calls to Apple. */
   taskDays: number;
+  /** Days after its hour for which a plan can still be read. */
+  planDays: number;
   /** Days for which Apple's notifications are kept. */
   notificationDays: number;
   /** Days for which an idempotency key is kept. */

@@ -213,6 +213,8 @@ export interface Subscription {
   url: string;
   /** What Apple sends as bearer. */
   secret: string;
+  /** Of seats too; true when absent. */
+  seats?: boolean;
 }
 
 /** What Apple has of a subscription. Holds a secret: to be compared, never kept or shown. */
@@ -265,6 +267,14 @@ export interface NotificationReader {
   notificationNews(body: string): { uId: string | null; news: AppleNews };
 }
 
+/** A pause that all processes keep together. */
+export interface SharedPause {
+  /** When it is over; null when there never was one. */
+  until(): Promise<Date | null>;
+  /** Makes it end at that moment at the earliest. */
+  extend(until: Date): Promise<void>;
+}
+
 /** Apple's library service. Every method may throw {@link AppleFailure}; none of them repeats a write by itself. */
 export interface AppleLibrary extends NotificationReader {
   /** What the library is; the only proof that a token still works. */
@@ -275,6 +285,8 @@ export interface AppleLibrary extends NotificationReader {
   readSubscription(credential: Credential): Promise<StoredSubscription>;
   /** Tells Apple where to post, and writes our name again. Apple calls the webhook before it answers; REJECTED with 9728 when that fails. */
   subscribe(credential: Credential, holder: LibraryHolder, subscription: Subscription): Promise<void>;
+  /** Tells Apple to post nothing more, and writes our name again. */
+  unsubscribe(credential: Credential, holder: LibraryHolder): Promise<void>;
   /**
    * Current limits; answered without a token, cached for five minutes unless `fresh`. With `since` an answer that was
    * asked for before that moment is not good enough.

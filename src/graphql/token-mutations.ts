@@ -21,7 +21,7 @@ const fileText =
 const force = 'Take the file although it expires before the one in use.';
 
 /** A payload that shows the token, and more. */
-function tokenPayload<Shape extends { tokenId: bigint }>(name: string, description: string) {
+export function tokenPayload<Shape extends { tokenId: bigint }>(name: string, description: string) {
   const ref = builder.objectRef<Shape>(name).implement({ description });
   builder.objectField(ref, 'token', (t) =>
     t.field({

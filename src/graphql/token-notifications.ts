@@ -1,7 +1,13 @@
 /** What a token shows of Apple's notifications. @module */
+
+import { NotFoundError } from '../domain/errors.ts';
+import { rotateWebhook } from '../domain/notification/rotate.ts';
 import { type NotificationsState, notificationsState, type SecondManager } from '../domain/notification/state.ts';
 import { builder } from './builder.ts';
+import { rowId } from './ids.ts';
+import { mutation } from './mutation.ts';
 import { TokenRef } from './token.ts';
+import { tokenPayload } from './token-mutations.ts';
 
 const NotificationsStateEnum = builder.enumType('NotificationsState', {
   description: 'How Russet hears from Apple.',
@@ -28,28 +34,34 @@ const PollingReasonEnum = builder.enumType('PollingReason', {
   } as const,
 });
 
-const TokenNotificationsRef = builder.objectRef<NotificationsState>('TokenNotifications').implement({
-  description: "Whether Apple's notifications come for the library of a token.",
-  fields: (t) => ({
-    state: t.expose('state', { type: NotificationsStateEnum, description: 'How Russet hears from Apple.' }),
-    reason: t.expose('reason', {
-      type: PollingReasonEnum,
-      nullable: true,
-      description: 'Why it is POLLING; null while LIVE.',
+const TokenNotificationsRef = builder
+  .objectRef<NotificationsState & { setAside: number }>('TokenNotifications')
+  .implement({
+    description: "Whether Apple's notifications come for the library of a token.",
+    fields: (t) => ({
+      state: t.expose('state', { type: NotificationsStateEnum, description: 'How Russet hears from Apple.' }),
+      reason: t.expose('reason', {
+        type: PollingReasonEnum,
+        nullable: true,
+        description: 'Why it is POLLING; null while LIVE.',
+      }),
+      message: t.exposeString('message', { nullable: true, description: 'The same as a sentence, with what to do.' }),
+      registeredAt: t.expose('registeredAt', {
+        type: 'DateTime',
+        nullable: true,
+        description: 'Since when Apple posts to this installation; null while POLLING.',
+      }),
+      lastReceivedAt: t.expose('lastReceivedAt', {
+        type: 'DateTime',
+        nullable: true,
+        description: 'When a notification last came, give or take ten seconds.',
+      }),
+      setAside: t.exposeInt('setAside', {
+        description:
+          'How many notifications were ever set aside because applying them met errors of Russet again and again; a sync read the library after each. Anything but 0 is to be reported.',
+      }),
     }),
-    message: t.exposeString('message', { nullable: true, description: 'The same as a sentence, with what to do.' }),
-    registeredAt: t.expose('registeredAt', {
-      type: 'DateTime',
-      nullable: true,
-      description: 'Since when Apple posts to this installation; null while POLLING.',
-    }),
-    lastReceivedAt: t.expose('lastReceivedAt', {
-      type: 'DateTime',
-      nullable: true,
-      description: 'When a notification last came, give or take ten seconds.',
-    }),
-  }),
-});
+  });
 
 const ForeignActionEnum = builder.enumType('ForeignAction', {
   description: 'What somebody else did with licenses.',
@@ -80,7 +92,8 @@ builder.objectFields(TokenRef, (t) => ({
     description: "Whether Apple's notifications come for its library.",
     resolve: async (token, _args, { loaders, domain }) => {
       const facts = (await loaders.webhooks.load(token.id)) ?? noWebhook;
-      return notificationsState({ ...token, ...facts }, domain.clock.now(), domain.settings);
+      const state = notificationsState({ ...token, ...facts }, domain.clock.now(), domain.settings);
+      return { ...state, setAside: facts.setAside };
     },
   }),
   secondManager: t.field({
@@ -91,4 +104,24 @@ builder.objectFields(TokenRef, (t) => ({
   }),
 }));
 
-const noWebhook = { webhookId: null, registeredUrl: null, registeredAt: null, problem: null, lastReceivedAt: null };
+const noWebhook = {
+  ...{ webhookId: null, registeredUrl: null, registeredAt: null, problem: null, lastReceivedAt: null },
+  setAside: 0,
+};
+
+const RotateWebhookInput = builder.inputType('RotateWebhookInput', {
+  description: 'Whose webhook gets another address and bearer.',
+  fields: (t) => ({ tokenId: t.id({ required: true, description: 'Global id of the token.' }) }),
+});
+
+mutation('rotateWebhook', {
+  description:
+    'Gives the webhook of a token another address and with it another bearer, e.g. because somebody saw the old one. Apple is told at once; until it has the new one, what it posts to the old one is taken.',
+  right: 'tokens:write',
+  input: RotateWebhookInput,
+  payload: tokenPayload('RotateWebhookPayload', 'The token whose webhook was changed.'),
+  failures: [NotFoundError],
+  run: async ({ domain }, { tokenId }) => ({
+    tokenId: await rotateWebhook(domain, { tokenId: rowId('Token', tokenId, ['tokenId']) }),
+  }),
+});

@@ -1,8 +1,9 @@
 /** Interrupts a job where it costs nothing: before Apple is asked something, and while it waits. @module */
 import type { Services } from '../domain/context.ts';
+import { InterruptedError } from '../lib/interrupted.ts';
 
 /** The worker stops. The job goes on from its rows in another one. */
-export class WorkerStopsError extends Error {
+export class WorkerStopsError extends InterruptedError {
   override readonly name = 'WorkerStopsError';
   constructor() {
     super('the worker stops');
@@ -43,6 +44,7 @@ export function interruptible(services: Services, stopping: AbortSignal): Servic
       notificationHead: (body) => apple.notificationHead(body),
       notificationNews: (body) => apple.notificationNews(body),
       subscribe: (...args) => apple.subscribe(...args),
+      unsubscribe: (...args) => apple.unsubscribe(...args),
       claim: (...args) => apple.claim(...args),
       createUsers: (...args) => apple.createUsers(...args),
       updateUsers: (...args) => apple.updateUsers(...args),

@@ -92,6 +92,7 @@ const services = z.object({
   TASK_EVENT_DAYS: whole(1, 3650, 30),
   SHORTAGE_WAIT_DAYS: whole(1, 365, 30),
   TASK_DAYS: whole(30, 3650, 396),
+  PLAN_DAYS: whole(1, 3650, 30),
   NOTIFICATION_DAYS: whole(1, 3650, 396),
   IDEMPOTENCY_DAYS: whole(1, 365, 7),
   TOKEN_EXPIRING_DAYS: whole(1, 365, 30),
@@ -203,6 +204,7 @@ function settingsOf(mode: Config['mode'], values: z.output<typeof services>, pub
     metadataApps: values.METADATA_APPS,
     taskEventDays: values.TASK_EVENT_DAYS,
     taskDays: values.TASK_DAYS,
+    planDays: values.PLAN_DAYS,
     notificationDays: values.NOTIFICATION_DAYS,
     idempotencyDays: values.IDEMPOTENCY_DAYS,
   };

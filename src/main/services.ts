@@ -3,6 +3,7 @@
 import { createAppleLibrary } from '../apple/library.ts';
 import { type Database, openDatabase } from '../db/client.ts';
 import type { Failpoint, Services } from '../domain/context.ts';
+import { createSharedPause } from '../domain/installation/apple-pause.ts';
 import { markDatabase } from '../domain/installation/marker.ts';
 import { openInstallation } from '../domain/installation/open.ts';
 import { createSecretBox, type SecretBox } from '../domain/token/secret-box.ts';
@@ -64,7 +65,8 @@ async function openSecretBox(config: Config, { prisma }: Database): Promise<Secr
 }
 
 function assemble(config: Config, { prisma, pool }: Database, logger: Logger, secrets: SecretBox): Services {
-  const apple = createAppleLibrary({ baseUrl: config.appleBaseUrl, clock: systemClock, logger });
+  const pauseOf = (host: string) => createSharedPause({ prisma }, host);
+  const apple = createAppleLibrary({ baseUrl: config.appleBaseUrl, clock: systemClock, logger, pauseOf });
   return {
     prisma,
     pool,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createAppleLibrary } from '../../src/apple/library.ts';
 import {
   appleLookupUrl,
   conservativeLimits,
@@ -7,7 +8,7 @@ import {
 } from '../../src/apple/service-config.ts';
 import { createExchange } from '../../src/apple/transport.ts';
 import { createVirtualClock } from '../../src/lib/clock.ts';
-import { driverWith, start } from './support.ts';
+import { credential, driverWith, start } from './support.ts';
 
 test('limits are read without a token and kept for five minutes', async () => {
   let maxAssets = 25;
@@ -56,6 +57,37 @@ test('§15 while Apple does not tell its limits the last ones are used, and it i
   answer = { json: { limits: { maxAssets: 7 } } };
   await clock.advance(1);
   expect((await library.limits()).maxAssets).toBe(7);
+});
+
+test('§15 what one process was told to wait, another one waits too', async () => {
+  let shared: Date | null = null;
+  const pauseOf = () => ({
+    until: async () => shared,
+    extend: async (until: Date) => {
+      shared = until;
+    },
+  });
+  let answer: object = { status: 503, headers: { 'retry-after': '60' }, json: {} };
+  const { url, asked, clock } = await driverWith(() => answer);
+  const drivers = [1, 2].map(() => createAppleLibrary({ baseUrl: `${url}/mdm/v2`, clock, pauseOf }));
+  await expect(drivers[0]!.limits()).rejects.toMatchObject({ retryAfter: 60_000 });
+  await clock.advance(59_999);
+  await expect(drivers[1]!.limits()).rejects.toMatchObject({ kind: 'UNAVAILABLE', retryAfter: 1 });
+  expect(asked).toHaveLength(1);
+  answer = { json: { limits: { maxAssets: 7 } } };
+  await clock.advance(1);
+  expect((await drivers[1]!.limits()).maxAssets).toBe(7);
+});
+
+test('§14 9617: Apple has moved, and its settings are read again before the next call', async () => {
+  const { library, asked } = await driverWith(({ path }) =>
+    path.endsWith('service/config') ? { json: { limits: {} } } : { status: 503, json: { errorNumber: 9617 } },
+  );
+  await library.limits();
+  await library.limits();
+  await expect(library.describe(credential)).rejects.toMatchObject({ appleErrorNumber: 9617 });
+  await library.limits();
+  expect(asked.filter(({ path }) => path.endsWith('service/config'))).toHaveLength(2);
 });
 
 test('§14 limits that were asked for before a refusal are not good enough', async () => {

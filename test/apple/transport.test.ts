@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { createAppleLibrary } from '../../src/apple/library.ts';
@@ -150,6 +151,24 @@ test('S69 a host with several addresses was not reached only if none of them was
   expect(await kindOf([refused, reset])).toBe('UNKNOWN_OUTCOME');
 });
 
+test('§14 after 9729 calls open a new connection; after any other answer they use the one that is there', async () => {
+  const ports: (number | undefined)[] = [];
+  let errorNumber = 9644;
+  const { url } = await startApple(() => (response: ServerResponse) => {
+    ports.push(response.socket?.remotePort);
+    const headers = { 'content-type': 'application/json', 'keep-alive': 'timeout=60' };
+    response.writeHead(503, headers).end(JSON.stringify({ errorNumber }));
+  });
+  const library = createAppleLibrary({ baseUrl: url, clock: systemClock });
+  for (const number of [9644, 9644, 9644, 9644, 9644, 9729, 9644, 9644]) {
+    errorNumber = number;
+    await failureOf(library.describe(credential));
+  }
+  const before = new Set(ports.slice(0, 6));
+  expect(before.size).toBeLessThan(6);
+  expect(ports.slice(6).filter((port) => before.has(port))).toEqual([]);
+});
+
 test('no call is repeated', async () => {
   const { library, asked } = await driverWith(() => ({ status: 503, json: { errorNumber: 9729, errorMessage: '' } }));
   await failureOf(library.readAssets(credential, {}));
@@ -161,7 +180,8 @@ test.each([
   ['30', 30_000],
   ['Tue, 24 Nov 2026 12:02:00 GMT', 120_000],
   ['Tue, 24 Nov 2026 11:00:00 GMT', 0],
-  ['999999999', 3_600_000],
+  ['80000', 80_000_000],
+  ['999999999', 86_400_000],
   ['soon', undefined],
 ])('Retry-After %s on 503 and 429', async (header, wait) => {
   const headers = { 'retry-after': header };

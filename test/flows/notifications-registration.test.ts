@@ -1,5 +1,7 @@
 /** How a token's notifications come to be live, and why they are not. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { webhookSecret } from '../../src/domain/notification/address.ts';
+import { rotateWebhook } from '../../src/domain/notification/rotate.ts';
 import { notificationsState } from '../../src/domain/notification/state.ts';
 import { claimToken } from '../../src/domain/token/claim.ts';
 import { removeToken } from '../../src/domain/token/remove.ts';
@@ -51,10 +53,19 @@ async function shown() {
   return { state, reason, message };
 }
 
-test('§1.13 registered it is LIVE; without a public address it is POLLING, and nobody is asked', async () => {
+test('§1.13 registered it is LIVE; without a public address it is POLLING, Apple is told once to post nothing, and nobody is asked', async () => {
   expect(await shown()).toEqual({ state: 'LIVE', reason: null, message: null });
   world.services.settings.publicUrl = null;
   expect(await shown()).toMatchObject({ state: 'POLLING', reason: 'NO_PUBLIC_URL' });
+  world.simulator.admin.clearJournal();
+  await world.work();
+  expect(posts()).toBe(1);
+  expect(await webhook()).toMatchObject({ registeredUrl: null, dueAt: null });
+  world.simulator.admin.pauseDeliveries();
+  world.simulator.admin.purchase({ uId, adamId: world.simulator.admin.truth({ uId }).assets[0]!.adamId, count: 1 });
+  await world.clock.advance(5_000);
+  expect(world.withheld()).toEqual([]);
+  world.simulator.admin.resumeDeliveries();
   world.simulator.admin.clearJournal();
   await world.clock.advance(2 * hour);
   expect((await dueWork(world.services)).filter((work) => work.name === 'register-webhook')).toEqual([]);
@@ -133,6 +144,62 @@ test('F7 a library that somebody else claimed is left alone, his webhook too, un
   await claimToken(world.admin, { tokenId: token });
   await world.work();
   expect(await shown()).toMatchObject({ state: 'LIVE' });
+});
+
+test('S10 a rotated webhook has another address and bearer; the old ones are good until Apple has the new ones', async () => {
+  const { webhookId: old } = await webhook();
+  const body = (id: string) => ({ notification: {}, notificationId: id, notificationType: 'NEW', uId });
+  const postOld = async (id: string) => {
+    const response = await fetch(`${world.publicUrl}/apple/notifications/${old}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${webhookSecret(world.services, old)}` },
+      body: JSON.stringify(body(id)),
+    });
+    return response.status;
+  };
+  await expect(
+    rotateWebhook(world.as('EMPLOYEE', { scopes: ['licenses:read'] }), { tokenId: token }),
+  ).rejects.toThrow();
+  await rotateWebhook(world.admin, { tokenId: token });
+  await rotateWebhook(world.admin, { tokenId: token });
+  const { webhookId } = await webhook();
+  expect(webhookId).not.toBe(old);
+  expect(await shown()).toMatchObject({ state: 'POLLING', reason: 'NOT_REGISTERED' });
+  expect(await postOld('still-old')).toBe(204);
+  await world.work();
+  expect(await shown()).toMatchObject({ state: 'LIVE' });
+  expect(atApple()).toContain(webhookId);
+  expect(await postOld('too-late')).toBe(403);
+  expect(await world.post(token, body('new'))).toBe(204);
+  const entry = await world.database.prisma.auditEntry.findFirstOrThrow({ orderBy: { id: 'desc' } });
+  expect(entry).toMatchObject({ action: 'token.rotate-webhook', subject: `token:${token}` });
+});
+
+test('§14 where Apple does not know the kinds about seats, the others are registered', async () => {
+  await configure({ notificationTypes: ['ASSET_COUNT'] }, 'own-renewed');
+  world.simulator.admin.clearJournal();
+  faultOnce(world, { kind: 'error', errorNumber: 9602 }, 'setClientConfig');
+  await world.clock.advance(hour);
+  await world.work();
+  expect(posts()).toBe(2);
+  expect(await shown()).toMatchObject({ state: 'LIVE' });
+  const answer = await fetch(`${world.simulator.url}/mdm/v2/client/config`, {
+    headers: { authorization: `Bearer ${world.simulator.admin.tokenFile('own-renewed')}` },
+  });
+  const { subscribedNotificationTypes: kinds } = (await answer.json()) as { subscribedNotificationTypes: string[] };
+  expect(kinds).toEqual(['ASSET_COUNT', 'ASSET_MANAGEMENT', 'USER_ASSOCIATED', 'USER_MANAGEMENT']);
+});
+
+test('§1.13 an address that is gone: a refusal to forget it is the end of it, and trouble on the way is not', async () => {
+  world.services.settings.publicUrl = null;
+  faultOnce(world, { kind: 'error', errorNumber: 9603, status: 503 }, 'getClientConfig');
+  await world.work();
+  expect((await webhook()).registeredUrl).not.toBeNull();
+  faultOnce(world, { kind: 'error', errorNumber: 9602 }, 'setClientConfig');
+  await world.clock.advance(30_000);
+  await world.work();
+  expect(posts()).toBe(1);
+  expect(await webhook()).toMatchObject({ registeredUrl: null, dueAt: null });
 });
 
 test('§1.14 a copy of the database does not draw the notifications of the original to itself', async () => {

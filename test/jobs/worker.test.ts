@@ -33,7 +33,14 @@ test('F12 a worker whose job could not be written down as done goes on with the 
     CREATE FUNCTION break_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF nextval('deletions') = 1 THEN RAISE EXCEPTION 'the connection broke'; END IF; RETURN OLD; END $$;
     CREATE TRIGGER break_once BEFORE DELETE ON graphile_worker._private_jobs FOR EACH ROW EXECUTE FUNCTION break_once()`);
-  const settings = { publicUrl: null, taskEventDays: 30, taskDays: 30, notificationDays: 30, idempotencyDays: 7 };
+  const settings = {
+    publicUrl: null,
+    taskEventDays: 30,
+    taskDays: 30,
+    notificationDays: 30,
+    planDays: 30,
+    idempotencyDays: 7,
+  };
   const services = { ...database, clock: systemClock, logger: silentLogger, settings } as unknown as Services;
   const worker = await startWorker({
     database,

@@ -11,6 +11,7 @@ import { createOrganization } from '../../src/domain/access/create-organization.
 import { type KeyActor, type Role, scopes } from '../../src/domain/actor.ts';
 import type { Context, Services, Settings } from '../../src/domain/context.ts';
 import { upsertDevices } from '../../src/domain/device/upsert.ts';
+import { createSharedPause } from '../../src/domain/installation/apple-pause.ts';
 import { syncLicenses } from '../../src/domain/sync/start.ts';
 import { createKeyRing } from '../../src/domain/token/key-ring.ts';
 import { createSecretBox } from '../../src/domain/token/secret-box.ts';
@@ -43,6 +44,7 @@ export const testSettings: Settings = {
   reconcileHour: null,
   taskEventDays: 30,
   taskDays: 396,
+  planDays: 30,
   notificationDays: 396,
   idempotencyDays: 7,
   noticeDays: [60, 30, 15, 7, 1],
@@ -91,7 +93,8 @@ export async function createWorld(
     ...options.simulator,
   });
   await simulator.listen(0);
-  const apple = createAppleLibrary({ baseUrl: `${simulator.url}/mdm/v2`, clock });
+  const pauseOf = (host: string) => createSharedPause(database, host);
+  const apple = createAppleLibrary({ baseUrl: `${simulator.url}/mdm/v2`, clock, pauseOf });
   const services: Services = {
     prisma: database.prisma,
     pool: database.pool,

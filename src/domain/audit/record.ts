@@ -11,6 +11,7 @@ export type AuditAction =
   | 'token.reorder'
   | 'token.reserve'
   | 'token.claim'
+  | 'token.rotate-webhook'
   | 'token.reseal'
   | 'token.notice'
   | 'installation.confirm'

@@ -90,13 +90,36 @@ export async function endWaits(
   which: Sql,
   failure: { code: string; message: string },
 ): Promise<void> {
+  await tellEnded(
+    tx,
+    organizationId,
+    sql`DELETE FROM license_wait w WHERE w.organization_id = ${organizationId} AND (${which})
+      RETURNING w.task_id, w.app_id, w.device_id, ${failure.code}::text AS code, ${failure.message}::text AS message`,
+  );
+}
+
+/** Ends the waiting of these rows, each for a reason of its own, in one statement. Their tasks are locked. */
+export async function endEach(
+  tx: Tx,
+  organizationId: bigint,
+  rows: readonly { waitId: bigint; code: string; message: string }[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  const given = sql`unnest(${ids(rows.map((row) => row.waitId))}, ${texts(rows.map((row) => row.code))}, ${texts(rows.map((row) => row.message))})`;
+  await tellEnded(
+    tx,
+    organizationId,
+    sql`DELETE FROM license_wait w USING ${given} AS q(id, code, message) WHERE w.organization_id = ${organizationId} AND w.id = q.id
+      RETURNING w.task_id, w.app_id, w.device_id, q.code, q.message`,
+  );
+}
+
+async function tellEnded(tx: Tx, organizationId: bigint, ended: Sql): Promise<void> {
   await tx.$executeRaw(sql`
-    WITH ended AS (
-      DELETE FROM license_wait w WHERE w.organization_id = ${organizationId} AND (${which})
-      RETURNING w.task_id, w.app_id, w.device_id
+    WITH ended AS (${ended}
     ), told AS (
       INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number)
-      SELECT ${organizationId}, e.task_id, ${failure.code}, ${failure.message}, e.app_id, e.device_id, d.serial_number
+      SELECT ${organizationId}, e.task_id, e.code, e.message, e.app_id, e.device_id, d.serial_number
       FROM ended e LEFT JOIN device d ON d.organization_id = ${organizationId} AND d.id = e.device_id
     )
     UPDATE task t SET failed = t.failed + n.count, dirty = true

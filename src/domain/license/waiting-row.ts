@@ -48,15 +48,25 @@ export async function listWaiting(
 ): Promise<WaitingRow[]> {
   const owner = kind === 'app' ? sql`w.app_id` : sql`w.task_id`;
   const order = window.fromEnd ? sql`w.priority, w.id DESC` : sql`w.priority DESC, w.id`;
+  // Where a row stands is counted once a page and queue, up to the last one of the page.
   const rows = await reader.rows<WaitingRow>(sql`
+    WITH page AS MATERIALIZED (
+      SELECT o.id AS owner, w.* FROM unnest(${ids(ownerIds)}) o(id) CROSS JOIN LATERAL (
+        SELECT w.* FROM license_wait w WHERE w.organization_id = ${organizationId} AND ${owner} = o.id ${between(window)}
+        ORDER BY ${order} LIMIT ${window.limit}
+      ) w
+    ), last AS (
+      SELECT DISTINCT ON (app_id) app_id, priority, id FROM page ORDER BY app_id, priority, id DESC
+    ), place AS (
+      SELECT r.id, r.position FROM last l CROSS JOIN LATERAL (
+        SELECT b.id, row_number() OVER (ORDER BY b.priority DESC, b.id) AS position FROM license_wait b
+        WHERE b.organization_id = ${organizationId} AND b.app_id = l.app_id AND b.priority >= l.priority
+          AND (b.priority > l.priority OR b.id <= l.id)
+      ) r
+    )
     SELECT w.id, w.task_id AS "taskId", w.app_id AS "appId", w.device_id AS "deviceId", w.token_id AS "tokenId", w.priority,
-      (SELECT count(*) FROM license_wait b WHERE b.organization_id = w.organization_id AND b.app_id = w.app_id
-        AND (b.priority > w.priority OR (b.priority = w.priority AND b.id <= w.id))) AS position,
-      w.reason, w.message, w.created_at AS "createdAt", w.expires_at AS "expiresAt"
-    FROM unnest(${ids(ownerIds)}) o(id) CROSS JOIN LATERAL (
-      SELECT w.* FROM license_wait w WHERE w.organization_id = ${organizationId} AND ${owner} = o.id ${between(window)}
-      ORDER BY ${order} LIMIT ${window.limit}
-    ) w ORDER BY o.id, ${order}`);
+      place.position, w.reason, w.message, w.created_at AS "createdAt", w.expires_at AS "expiresAt"
+    FROM page w JOIN place ON place.id = w.id ORDER BY w.owner, ${order}`);
   return inOrder(rows, window);
 }
 

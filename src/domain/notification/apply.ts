@@ -1,5 +1,6 @@
 /** Brings what Apple told of one library into the rows. May come twice, and on two machines: each step checks under its locks. @module */
 import { type Tx, transaction } from '../../db/transaction.ts';
+import { InterruptedError } from '../../lib/interrupted.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { lockGates } from '../license/lock-gates.ts';
 import type { AppleNews } from '../ports.ts';
@@ -9,6 +10,7 @@ import { mergeVppUsers } from '../vpp-user/merge.ts';
 import { applyWrites } from './apply-writes.ts';
 import { type DueNotification, markApplied, type NotificationOutcome, readDue, type Told } from './read-due.ts';
 import { hintSeats } from './seat-hint.ts';
+import { applySingly } from './set-aside.ts';
 
 /** Applies everything that is due for the token. */
 export async function applyNotifications(services: Services, token: TokenKey, correlationId: string): Promise<void> {
@@ -16,8 +18,19 @@ export async function applyNotifications(services: Services, token: TokenKey, co
   for (;;) {
     const due = await readDue(context, token);
     if (due.length === 0) return;
-    await applyBlock(context, token, due);
+    await applyDue(context, token, due);
     context.logger.debug({ tokenId: String(token.tokenId), notifications: due.length }, 'notifications applied');
+  }
+}
+
+/** All of them together; and when that meets an error of our own, what is left of them piece by piece. */
+async function applyDue(context: Context, token: TokenKey, due: readonly DueNotification[]): Promise<void> {
+  try {
+    await applyBlock(context, token, due);
+  } catch (error) {
+    if (error instanceof InterruptedError) throw error;
+    const left = await readDue(context, token);
+    await applySingly(context, token, left, (rows) => applyBlock(context, token, rows));
   }
 }
 

@@ -19,12 +19,14 @@ export async function dueNotifications(
   const hints = await services.prisma.$queryRaw<(TokenKey & { adamId: string })[]>(sql`
     SELECT d.organization_id AS "organizationId", d.token_id AS "tokenId", d.adam_id AS "adamId" FROM asset_hint d ${present}
     WHERE d.due_at <= ${now} ORDER BY d.due_at LIMIT ${limit}`);
-  const webhooks =
+  // Without a public address, what Apple was told under another one is taken back.
+  const toTell =
     publicUrl === null
-      ? []
-      : await services.prisma.$queryRaw<TokenKey[]>(sql`
+      ? sql`d.registered_url IS NOT NULL AND (d.due_at <= ${now} OR d.tried_base IS NOT NULL)`
+      : sql`d.due_at <= ${now} OR d.tried_base IS DISTINCT FROM ${publicUrl}`;
+  const webhooks = await services.prisma.$queryRaw<TokenKey[]>(sql`
     SELECT d.organization_id AS "organizationId", d.token_id AS "tokenId" FROM token_webhook d ${present}
-    WHERE d.due_at <= ${now} OR d.tried_base IS DISTINCT FROM ${publicUrl} ORDER BY d.token_id LIMIT ${limit}`);
+    WHERE ${toTell} ORDER BY d.token_id LIMIT ${limit}`);
   const ids = ({ organizationId, tokenId }: TokenKey) => {
     return { organizationId: String(organizationId), tokenId: String(tokenId) };
   };

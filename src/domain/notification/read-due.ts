@@ -29,7 +29,17 @@ export async function readDue(context: Context, { organizationId, tokenId }: Tok
     SELECT id, type, received_at AS "receivedAt", attempts, body FROM notification
     WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND applied_at IS NULL AND due_at <= ${moment(context.clock.now())}
     ORDER BY due_at, id LIMIT ${block}`);
-  return rows.map(({ body, ...row }) => ({ ...row, ...context.apple.notificationNews(body) }));
+  return rows.map(({ body, ...row }) => ({ ...row, ...newsOf(context, body) }));
+}
+
+/** One that can't be read must not keep the others from being read. */
+function newsOf(context: Context, body: string): ReturnType<Context['apple']['notificationNews']> {
+  try {
+    return context.apple.notificationNews(body);
+  } catch (error) {
+    context.logger.error({ error }, 'a notification could not be read');
+    return { uId: null, news: { kind: 'UNREADABLE', reason: 'Russet could not read it' } };
+  }
 }
 
 /** What became of a notification. */
@@ -43,6 +53,8 @@ export type NotificationOutcome =
   | 'NOT_READ'
   | 'IGNORED'
   | 'UNREADABLE'
+  /** Applying it met errors of Russet's own, again and again; a sync reads what it was about. */
+  | 'SET_ASIDE'
   | 'OTHER_LIBRARY';
 
 /** Marks them as applied; ones that are stay as they are. */

@@ -1,18 +1,15 @@
 /** Tells Apple where to post, and looks from time to time whether it still knows. @module */
 import { json, moment, type Sql, sql, transaction } from '../../db/transaction.ts';
-import { backoff } from '../../lib/backoff.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
-import { DomainError, TokenExpiredError, TokenNotUsableError } from '../errors.ts';
+import { DomainError } from '../errors.ts';
 import { requireOwnDatabase } from '../installation/marker.ts';
 import { AppleFailure, type Subscription } from '../ports.ts';
 import { callApple, libraryHolder } from '../token/call-apple.ts';
 import type { TokenRow } from '../token/exchange.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { webhookSecret, webhookUrl } from './address.ts';
-import type { RegistrationProblem } from './state.ts';
-
-/** Waits between tries while the address is not taken. Milliseconds. */
-const retry = { base: 30_000, factor: 2, cap: 3_600_000 };
+import { isOfToken, nextTry, problemOf } from './registration-failure.ts';
+import { unregisterWebhook } from './unregister.ts';
 
 /**
  * Registers the token's webhook where Apple has another one or none. The webhook is open before: Apple calls it first,
@@ -20,8 +17,8 @@ const retry = { base: 30_000, factor: 2, cap: 3_600_000 };
  */
 export async function registerWebhook(services: Services, token: TokenKey, correlationId: string): Promise<void> {
   const { publicUrl } = services.settings;
-  if (publicUrl === null) return;
   const context = systemContext(services, token.organizationId, 'notifications', correlationId);
+  if (publicUrl === null) return unregisterWebhook(context, token);
   const webhook = await services.prisma.tokenWebhook.findUnique({
     where: { organizationId_tokenId: token },
     select: { webhookId: true, registeredUrl: true },
@@ -31,14 +28,23 @@ export async function registerWebhook(services: Services, token: TokenKey, corre
     url: webhookUrl(publicUrl, webhook.webhookId),
     secret: webhookSecret(services, webhook.webhookId),
   };
+  const told = { ...token, webhookId: webhook.webhookId, base: publicUrl };
   try {
     const outcome = await subscribe(context, token, wanted);
-    await keep(context, token, publicUrl, webhook.registeredUrl, wanted.url, outcome);
+    await keep(context, told, webhook.registeredUrl, wanted.url, outcome);
   } catch (error) {
     if (!(error instanceof AppleFailure) && !(error instanceof DomainError)) throw error;
-    await keepFailure(context, token, publicUrl, error);
+    await keepFailure(context, told, error);
   }
 }
+
+/** The webhook under the public address that Apple was told of, or was to be. */
+interface Told extends TokenKey {
+  webhookId: string;
+  base: string;
+}
+
+const keyOf = ({ organizationId, tokenId }: TokenKey) => ({ organizationId, tokenId });
 
 type Outcome = 'KNOWN' | 'TOLD' | 'FOREIGN';
 
@@ -53,24 +59,37 @@ async function subscribe(context: Context, token: TokenKey, wanted: Subscription
   if (known.complete && known.url === wanted.url && known.secret === wanted.secret) return 'KNOWN';
   // A copy of the database must not draw the original's notifications to itself.
   await requireOwnDatabase(context);
-  const post = async (credential: string, row: TokenRow) => {
-    await context.apple.subscribe(credential, await libraryHolder(context, row), wanted);
-    return null;
-  };
-  await callApple(context, token, 'TOKEN', post);
+  await post(context, token, wanted);
   return 'TOLD';
 }
 
-function keep(
-  context: Context,
-  token: TokenKey,
-  base: string,
-  before: string | null,
-  url: string,
-  outcome: Outcome,
-): Promise<void> {
+/** Apple may not know the kinds about seats everywhere: refused with them, it is asked without. */
+async function post(context: Context, token: TokenKey, wanted: Subscription): Promise<void> {
+  const ask = (seats: boolean) =>
+    callApple(context, token, 'TOKEN', async (credential: string, row: TokenRow) => {
+      await context.apple.subscribe(credential, await libraryHolder(context, row), { ...wanted, seats });
+      return null;
+    });
+  try {
+    await ask(true);
+  } catch (error) {
+    if (!(error instanceof AppleFailure) || !isAboutContent(error)) throw error;
+    context.logger.warn(
+      { tokenId: String(token.tokenId), appleErrorNumber: error.appleErrorNumber ?? null },
+      'Apple refused to tell of seats; it is asked for the other kinds only',
+    );
+    await ask(false);
+  }
+}
+
+/** An argument is missing or invalid, or nothing more is said; what is wrong with the address has numbers of its own. */
+function isAboutContent({ kind, appleErrorNumber }: AppleFailure): boolean {
+  return kind === 'REJECTED' && (appleErrorNumber === undefined || [9600, 9602].includes(appleErrorNumber));
+}
+
+function keep(context: Context, token: Told, before: string | null, url: string, outcome: Outcome): Promise<void> {
   const now = context.clock.now();
-  if (outcome === 'FOREIGN') return note(context, token, base, sql`registered_url = NULL, due_at = NULL, attempts = 0`);
+  if (outcome === 'FOREIGN') return note(context, token, sql`registered_url = NULL, due_at = NULL, attempts = 0`);
   if (outcome === 'TOLD' || before !== url) {
     context.logger.info(
       { tokenId: String(token.tokenId), outcome },
@@ -82,22 +101,21 @@ function keep(
   return note(
     context,
     token,
-    base,
-    sql`registered_url = ${url}, registered_at = ${since}, problem = NULL, attempts = 0, due_at = ${moment(next)}`,
+    sql`registered_url = ${url}, registered_at = ${since}, problem = NULL, attempts = 0, due_at = ${moment(next)},
+      retired_webhook_id = NULL`,
   );
 }
 
-async function keepFailure(context: Context, token: TokenKey, base: string, error: Error): Promise<void> {
+async function keepFailure(context: Context, token: Told, error: Error): Promise<void> {
   const problem = problemOf(error);
   const { code, appleErrorNumber, message } = problem;
   context.logger.warn(
     { tokenId: String(token.tokenId), code, appleErrorNumber, reason: message },
     'the webhook is not registered; writes are polled',
   );
-  const row = await context.prisma.tokenWebhook.findUniqueOrThrow({ where: { organizationId_tokenId: token } });
+  const row = await context.prisma.tokenWebhook.findUniqueOrThrow({ where: { organizationId_tokenId: keyOf(token) } });
   const attempts = row.attempts + 1;
-  const asked = error instanceof AppleFailure ? error.retryAfter : undefined;
-  const next = new Date(context.clock.now().getTime() + (asked ?? backoff(attempts, retry)));
+  const next = nextTry(attempts, context.clock.now(), error);
   // A renewal or a claim makes it due again; until then the token itself is what has to be mended.
   const due = isOfToken(error) ? sql`NULL` : moment(next);
   // What Apple could not be asked about may still hold.
@@ -105,31 +123,15 @@ async function keepFailure(context: Context, token: TokenKey, base: string, erro
   await note(
     context,
     token,
-    base,
     sql`registered_url = ${registered}, problem = ${json(problem)}, attempts = ${attempts}, due_at = ${due}`,
   );
 }
 
-function isOfToken(error: Error): boolean {
-  if (error instanceof AppleFailure) return error.kind.startsWith('TOKEN_');
-  return error instanceof TokenExpiredError || error instanceof TokenNotUsableError;
-}
-
-function problemOf(error: Error): RegistrationProblem {
-  if (!(error instanceof AppleFailure)) return { code: 'REFUSED', message: error.message, appleErrorNumber: null };
-  const appleErrorNumber = error.appleErrorNumber ?? null;
-  if (appleErrorNumber === 9728) {
-    const message =
-      'Apple got no answer from the webhook (9728). Check that PUBLIC_URL leads to the API from the internet, over https with a certificate that everybody trusts.';
-    return { code: 'UNREACHABLE', message, appleErrorNumber };
-  }
-  const passes = error.kind === 'UNAVAILABLE' || error.kind === 'RATE_LIMITED' || error.kind === 'UNKNOWN_OUTCOME';
-  return { code: passes ? 'APPLE_UNAVAILABLE' : 'REFUSED', message: error.message, appleErrorNumber };
-}
-
-function note(context: Context, { organizationId, tokenId }: TokenKey, base: string, change: Sql): Promise<void> {
+/** Says nothing of a webhook that was given another address meanwhile: that one is due already. */
+function note(context: Context, { organizationId, tokenId, webhookId, base }: Told, change: Sql): Promise<void> {
   return transaction(context, async (tx) => {
     await tx.$executeRaw(sql`
-      UPDATE token_webhook SET tried_base = ${base}, ${change} WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`);
+      UPDATE token_webhook SET tried_base = ${base}, ${change}
+      WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND webhook_id = ${webhookId}::uuid`);
   });
 }

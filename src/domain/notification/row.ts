@@ -9,6 +9,8 @@ export interface WebhookRow extends WebhookFacts {
   /** The token's id. */
   id: bigint;
   secondManager: SecondManager | null;
+  /** Notifications that were set aside. */
+  setAside: number;
 }
 
 const webhookShape = shape<WebhookRow>({
@@ -20,6 +22,7 @@ const webhookShape = shape<WebhookRow>({
     problem: 'w.problem',
     lastReceivedAt: 'w.last_received_at',
     secondManager: 'w.second_manager',
+    setAside: 'w.set_aside',
   },
   bigints: ['id'],
   moments: ['registeredAt', 'lastReceivedAt'],

@@ -35,7 +35,10 @@ function insert(tx: Tx, rows: readonly Incoming[], now: Date) {
       SELECT * FROM unnest(${texts(rows.map((row) => row.webhookId))}::uuid[], ${texts(rows.map((row) => row.id))}, ${texts(rows.map((row) => row.bodyHash))},
         ${texts(rows.map((row) => row.type))}, ${texts(rows.map((row) => row.body))}) AS g(webhook_id, apple_id, body_hash, type, body)
     ), known AS (
-      SELECT g.*, w.organization_id, w.token_id FROM given g JOIN token_webhook w ON w.webhook_id = g.webhook_id
+      SELECT g.*, w.organization_id, w.token_id FROM given g JOIN LATERAL (
+        SELECT organization_id, token_id FROM token_webhook WHERE webhook_id = g.webhook_id
+        UNION ALL SELECT organization_id, token_id FROM token_webhook WHERE retired_webhook_id = g.webhook_id
+      ) w ON true
       JOIN token t ON t.organization_id = w.organization_id AND t.id = w.token_id AND t.removed_at IS NULL
     ), stored AS (
       INSERT INTO notification (organization_id, token_id, apple_id, body_hash, type, body, received_at, due_at)

@@ -10,9 +10,6 @@ const planBlock = 50;
 /** Tasks deleted by one statement, with all that belongs to them. */
 const taskBlock = 500;
 
-/** Days after its hour for which a plan can still be read. */
-const planDays = 30;
-
 /** How many rows were deleted. */
 export interface Pruned {
   plans: number;
@@ -25,7 +22,7 @@ export interface Pruned {
 /** Deletes what is kept for a limited time: task events, idempotency keys, plans, notifications and finished tasks. Ledger and audit log are kept. */
 export async function prune(services: Services): Promise<Pruned> {
   const now = services.clock.now().getTime();
-  const { taskEventDays, taskDays, idempotencyDays, notificationDays } = services.settings;
+  const { taskEventDays, taskDays, idempotencyDays, notificationDays, planDays } = services.settings;
   const eventsBefore = moment(new Date(now - taskEventDays * day));
   const keysBefore = moment(new Date(now - idempotencyDays * day));
   const taskEvents = await inBlocks(() =>

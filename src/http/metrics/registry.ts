@@ -1,6 +1,7 @@
 /** What can be measured: one line for each noun. The numbers come from where they are kept, when somebody asks. @module */
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Services } from '../../domain/context.ts';
+import { addNotificationMetrics } from './notifications.ts';
 import { addTokenMetrics } from './tokens.ts';
 
 /** The metrics of one process, as text. */
@@ -30,5 +31,6 @@ export function createMetrics({ services, version, name }: MetricsOptions): Metr
     registers: [registry],
   }).set({ version, mode: services.settings.mode, process: name }, 1);
   addTokenMetrics(registry, services);
+  addNotificationMetrics(registry, services);
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }

@@ -71,6 +71,24 @@ for (const [name, retryAfter, seconds] of [
   });
 }
 
+test('§15 Retry-After of twenty hours is kept, and the task says until when', async () => {
+  const app = await giveApp(world, token);
+  const hours = 20 * 3_600_000;
+  faultOnce(world, { kind: 'error', errorNumber: 9729, retryAfter: hours / 1000 });
+  world.simulator.admin.clearJournal();
+  const taskId = await associate(world, app, await makeDevices(world, 3));
+  await world.work();
+  const task = await taskOf(world, taskId);
+  expect(task).toMatchObject({ state: 'WAITING', waitsFor: 'APPLE' });
+  expect(Math.abs(task.waitsUntil!.getTime() - world.clock.now().getTime() - hours)).toBeLessThan(1_000);
+  await world.clock.advance(hours - 2_000);
+  await world.work();
+  expect(world.simulator.admin.journal().filter((entry) => entry.uId)).toHaveLength(1);
+  await world.settle();
+  expect(await taskOf(world, taskId)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL' });
+  await expectSound(world);
+});
+
 test('503 again and again: the waits grow, and the first answer ends them', async () => {
   const app = await giveApp(world, token);
   faultOnce(world, { kind: 'error', errorNumber: 9729 }, 'associateAssets', 5);

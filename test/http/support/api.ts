@@ -109,6 +109,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
       unknownOutcomeWait: 1000,
       expiringDays: 30,
       renewalWait: 86_400_000,
+      planDays: 30,
       shortageWait: 30 * 86_400_000,
       metadataEvery: 86_400_000,
       fullSyncEvery: 86_400_000,

@@ -7,14 +7,12 @@ const line = 5 * 30;
 
 const isPage = ({ operation }: JournalEntry) => operation === 'getAssets' || operation === 'getAssignments';
 const whose = (entry: JournalEntry) => entry.uId ?? entry.operation;
-/** service/config is asked without a token: each process keeps that pause by itself, as two installations would. */
-const isOfLibrary = ({ operation }: JournalEntry) => operation !== 'serviceConfig';
 
-/** No call for a library comes earlier than the Retry-After of any answer before it allowed. */
+/** No call comes earlier than the Retry-After of any answer before it allowed: of the same library, or of service/config. */
 export function callsTooEarly(journal: readonly JournalEntry[]): string[] {
   const closed = new Map<string, { from: number; until: number; by: JournalEntry }>();
   const found: string[] = [];
-  for (const entry of journal.filter(isOfLibrary)) {
+  for (const entry of journal) {
     const at = Date.parse(entry.at);
     const pause = closed.get(whose(entry));
     if (pause && at > pause.from + (isPage(entry) ? line : 0) && at < pause.until) {

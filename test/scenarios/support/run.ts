@@ -7,6 +7,7 @@ import { createAppleLibrary } from '../../../src/apple/library.ts';
 import type { Services } from '../../../src/domain/context.ts';
 import { upsertDevices } from '../../../src/domain/device/upsert.ts';
 import { DomainError } from '../../../src/domain/errors.ts';
+import { createSharedPause } from '../../../src/domain/installation/apple-pause.ts';
 import { associateLicenses } from '../../../src/domain/license/associate.ts';
 import { revokeLicenses } from '../../../src/domain/license/revoke.ts';
 import { syncLicenses } from '../../../src/domain/sync/start.ts';
@@ -79,7 +80,8 @@ async function prepare(world: LiveWorld, seed: number): Promise<Play> {
     devices: serials.map((serialNumber) => ({ serialNumber, family: 'IPAD', osVersion: '17.4' })),
   });
   const appIds = await Promise.all(adamIds.map((adamId) => world.app(adamId)));
-  const second = createAppleLibrary({ baseUrl: `${simulator.url}/mdm/v2`, clock: world.clock });
+  const pauseOf = (host: string) => createSharedPause(services, host);
+  const second = createAppleLibrary({ baseUrl: `${simulator.url}/mdm/v2`, clock: world.clock, pauseOf });
   const processes = [services, { ...services, apple: second }];
   return { world, random: createRandom(seed), told: nothingTold(), appIds, processes };
 }
