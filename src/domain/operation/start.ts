@@ -16,11 +16,14 @@ export interface NewOperation {
   state?: 'WAITING_FOR_LICENSE' | 'READY';
   /** When it may be sent; at once when absent. */
   dueAt?: Date;
+  /** Nothing is sent for it from here on: unsent, it is CANCELLED with the cause WINDOW_CLOSED. The window of an update. */
+  notAfter?: Date;
 }
 
 /**
  * Starts operations of a task. Pairs that have an open operation already are passed over; gives the pairs that were
- * started. Asks for `drive-devices`.
+ * started. Asks for `drive-devices`. Counts and end of an UPDATE task are the affair of `src/domain/update`, which reads
+ * what its operations came to.
  */
 export async function startOperations(
   _context: Context,
