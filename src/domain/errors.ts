@@ -260,9 +260,11 @@ export class InstallationNotConfirmedError extends DomainError {
 /** Apple could not be reached, or was not able to answer. */
 export class AppleUnavailableError extends DomainError {
   readonly code = 'APPLE_UNAVAILABLE';
+  /** Seconds that Apple asked to wait. */
   readonly retryAfter: number | null;
   constructor(retryAfter: number | null = null) {
-    super('Apple did not answer. Nothing was stored or changed. Try again in a minute.');
+    const when = retryAfter !== null && retryAfter > 60 ? `${Math.ceil(retryAfter / 60)} minutes` : 'a minute';
+    super(`Apple did not answer. Nothing was stored or changed. Try again in ${when}.`);
     this.retryAfter = retryAfter;
   }
 }

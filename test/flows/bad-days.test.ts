@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createAppleLibrary } from '../../src/apple/library.ts';
 import type { Services } from '../../src/domain/context.ts';
+import { createSharedPause } from '../../src/domain/installation/apple-pause.ts';
 import { writeLicenses } from '../../src/domain/license/write-licenses.ts';
 import { runSync } from '../../src/domain/sync/run.ts';
 import { syncLicenses } from '../../src/domain/sync/start.ts';
@@ -30,7 +31,8 @@ beforeAll(async () => {
   world.services.metadata = { lookup: async () => [] };
   token = await world.library('own');
   other = await world.library('district');
-  const apple = createAppleLibrary({ baseUrl: `${world.simulator.url}/mdm/v2`, clock: world.clock });
+  const pauseOf = (host: string) => createSharedPause(world.services, host);
+  const apple = createAppleLibrary({ baseUrl: `${world.simulator.url}/mdm/v2`, clock: world.clock, pauseOf });
   second = { ...world.services, apple };
   await apple.limits();
   world.simulator.admin.clearJournal();
@@ -133,6 +135,21 @@ describe('S69 §15 all calls of a token wait together, in every process, and no 
     await refusedSync();
     expect(await gate()).toBe(2_000);
   });
+});
+
+test('§15 the pause of service/config is one for all processes', async () => {
+  faultOnce(world, error(9644, { status: 503, retryAfter: 600 }), 'serviceConfig');
+  const asked = () => callsOf(world, 'serviceConfig').length;
+  await expect(world.services.apple.limits({ fresh: true })).rejects.toMatchObject({ retryAfter: 600_000 });
+  expect(asked()).toBe(1);
+  await world.clock.advance(599_000);
+  // Its last limits are old by now, and go on being used.
+  expect((await second.apple.limits()).maxAssets).toBe(25);
+  await expect(second.apple.limits({ fresh: true })).rejects.toMatchObject({ retryAfter: 1_000 });
+  expect(asked()).toBe(1);
+  await world.clock.advance(1_000);
+  await second.apple.limits();
+  expect(asked()).toBe(2);
 });
 
 describe('§14 limits that shrink while Russet works', () => {

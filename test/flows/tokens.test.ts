@@ -103,6 +103,16 @@ describe('S7 a text that is no token is refused with its cause: nothing is store
     await expect(uploadToken(tenant.context, { file: file() })).rejects.toThrow(AppleUnavailableError);
     expect(await stored(tenant)).toBe(0);
   });
+
+  test('S7 §15 Apple asks to wait for hours: APPLE_UNAVAILABLE says for how many seconds', async () => {
+    const tenant = await newTenant(world);
+    const fault: Fault = { kind: 'error', errorNumber: 9729, retryAfter: 7_200 };
+    world.simulator.admin.faults.add({ match: { path: 'client/config' }, fault });
+    await expect(uploadToken(tenant.context, { file: file() })).rejects.toMatchObject({
+      retryAfter: 7_200,
+      message: expect.stringContaining('in 120 minutes'),
+    });
+  });
 });
 
 test.each([

@@ -21,5 +21,9 @@ describe('the judges can say no', () => {
     const refused = entry(1, 0, { status: 503, errorNumber: 9644, faults: ['error'] });
     expect(callsTooEarly([refused, entry(2, 19)])).toHaveLength(1);
     expect(callsTooEarly([refused, entry(2, 19, { uId: '2' }), entry(3, 20)])).toEqual([]);
+    const settings = { operation: 'serviceConfig', uId: undefined };
+    const unwell = entry(1, 0, { ...settings, status: 503, errorNumber: 9644, faults: ['error'] });
+    expect(callsTooEarly([unwell, entry(2, 1), entry(3, 20, settings)])).toEqual([]);
+    expect(callsTooEarly([unwell, entry(2, 19, settings)])).toHaveLength(1);
   });
 });

@@ -7,7 +7,7 @@ export function appleRefusal(failure: AppleFailure): DomainError {
     case 'RATE_LIMITED':
     case 'UNAVAILABLE':
     case 'UNKNOWN_OUTCOME':
-      return new AppleUnavailableError(failure.retryAfter ?? null);
+      return new AppleUnavailableError(failure.retryAfter === undefined ? null : Math.ceil(failure.retryAfter / 1000));
     default:
       return new AppleRefusedError(failure.appleErrorNumber ?? null, failure.message);
   }
