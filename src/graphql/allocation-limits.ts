@@ -1,17 +1,18 @@
 /** What keeps seats from being given out: reserves of tokens and quotas of device groups. @module */
 import { setGroupQuota } from '../domain/device-group/quota.ts';
 import { NotFoundError } from '../domain/errors.ts';
-import type { Reserve } from '../domain/license/allocation.ts';
-import { setTokenReserve } from '../domain/token/reserve.ts';
+import { type ReserveRow, setTokenReserve } from '../domain/token/reserve.ts';
 import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
 import { groupPayload } from './device-group-mutations.ts';
 import { optionalRowId, rowId } from './ids.ts';
 import { mutation } from './mutation.ts';
+import { ownedPage } from './owned-lists.ts';
 import { showsWritten } from './rights.ts';
 import { TokenRef } from './token.ts';
+import { totalCount } from './total-count.ts';
 
-const TokenReserveRef = builder.objectRef<Reserve>('TokenReserve').implement({
+const TokenReserveRef = builder.objectRef<ReserveRow>('TokenReserve').implement({
   description: 'Free licenses of an app in a token that only requests get which name the token.',
   fields: (t) => ({
     app: t.field({
@@ -25,11 +26,14 @@ const TokenReserveRef = builder.objectRef<Reserve>('TokenReserve').implement({
 });
 
 builder.objectField(TokenRef, 'reserves', (t) =>
-  t.field({
-    type: [TokenReserveRef],
-    description: 'What requests leave alone in it unless they name it, the number for all apps first.',
-    resolve: ({ id }, _args, { loaders }) => loaders.reservesOfToken.load(id),
-  }),
+  t.connection(
+    {
+      type: TokenReserveRef,
+      description: 'What requests leave alone in it unless they name it, the number for all apps first.',
+      resolve: ({ id }, args, { loaders }) => ownedPage(loaders.reservesOfToken, id, args),
+    },
+    totalCount,
+  ),
 );
 
 const SetTokenReserveInput = builder.inputType('SetTokenReserveInput', {

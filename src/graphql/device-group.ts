@@ -1,3 +1,4 @@
+import type { QuotaRow } from '../domain/device-group/quota.ts';
 import { countDevicesAsRuled, countGroups, listDevicesAsRuled, listGroups } from '../domain/device-group/row.ts';
 import { type DeviceRule, ruleSchema } from '../domain/device-group/rule.ts';
 import { parseInput } from '../domain/parse.ts';
@@ -7,6 +8,7 @@ import { DeviceGroupRef } from './device-group-ref.ts';
 import { DeviceRef } from './device-ref.ts';
 import { DeviceFamilyEnum, DeviceGroupKindEnum } from './enums.ts';
 import { rowId } from './ids.ts';
+import { ownedPage } from './owned-lists.ts';
 import { idCursor, idWindowOf, pageOf } from './page.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
@@ -64,13 +66,7 @@ export const DeviceGroupRuleInput = builder.inputType('DeviceGroupRuleInput', {
   }),
 });
 
-interface Quota {
-  appId: bigint | null;
-  seats: bigint;
-  used: bigint;
-}
-
-const GroupQuotaRef = builder.objectRef<Quota>('GroupQuota').implement({
+const GroupQuotaRef = builder.objectRef<QuotaRow>('GroupQuota').implement({
   description: 'Most licenses that the devices of a group may hold, through whichever tokens.',
   fields: (t) => ({
     app: t.field({
@@ -95,12 +91,15 @@ rowNode(DeviceGroupRef, 'deviceGroups', {
       description: 'The rule; null for a list.',
       resolve: ({ rule }) => rule,
     }),
-    quotas: t.field({
-      type: [GroupQuotaRef],
-      description: 'Its quotas, that of all apps first.',
-      ...needs('licenses:read'),
-      resolve: ({ id }, _args, { loaders }) => loaders.quotasOfGroup.load(id),
-    }),
+    quotas: t.connection(
+      {
+        type: GroupQuotaRef,
+        description: 'Its quotas, that of all apps first.',
+        ...needs('licenses:read'),
+        resolve: ({ id }, args, { loaders }) => ownedPage(loaders.quotasOfGroup, id, args),
+      },
+      totalCount,
+    ),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', {
       type: 'DateTime',
@@ -110,11 +109,7 @@ rowNode(DeviceGroupRef, 'deviceGroups', {
       {
         type: DeviceRef,
         description: 'The devices that are in it now.',
-        resolve: async ({ id }, args, { loaders }) => {
-          const window = idWindowOf(args);
-          const found = await loaders.groupDevices.page(id, window);
-          return { ...pageOf(found, window, idCursor), count: () => loaders.groupDevices.count(id) };
-        },
+        resolve: ({ id }, args, { loaders }) => ownedPage(loaders.devicesOfGroup, id, args),
       },
       totalCount,
     ),

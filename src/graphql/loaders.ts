@@ -12,35 +12,58 @@ import { type PoolOfToken, readPools, readPoolsOfApps } from '../domain/app/pool
 import { type AppRow, readApps } from '../domain/app/row.ts';
 import type { Services } from '../domain/context.ts';
 import { type DeviceRow, readDevices } from '../domain/device/row.ts';
-import { type QuotaRow, readQuotasOfGroups } from '../domain/device-group/quota.ts';
-import { type DeviceGroupRow, readGroups, readGroupsOfDevices } from '../domain/device-group/row.ts';
+import { countQuotasOf, listQuotasOf, type QuotaRow } from '../domain/device-group/quota.ts';
+import {
+  countDevicesOfGroups,
+  type DeviceGroupRow,
+  listDevicesOfGroups,
+  readGroups,
+  readGroupsOfDevices,
+} from '../domain/device-group/row.ts';
 import type { TokenHoldings } from '../domain/errors.ts';
-import type { Reserve } from '../domain/license/allocation.ts';
 import { readHoldings } from '../domain/license/holdings.ts';
 import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
+import { type LedgerRowWithApp, readTimelines, type TimelineQuestion } from '../domain/license/timeline.ts';
+import { countWaiting, listWaiting, type WaitingRow, type WaitingWindow } from '../domain/license/waiting-row.ts';
 import { readWebhooks, type WebhookRow } from '../domain/notification/row.ts';
+import {
+  countSeatSubscriptionsOf,
+  countSeatsOf,
+  listSeatSubscriptionsOf,
+  listSeatsOf,
+} from '../domain/seat/list-of.ts';
 import {
   type DeferredSeats,
   readDeferredSeats,
   readSeatLibraries,
   readSeatSubscriptions,
-  readSeatSubscriptionsOfTokens,
   readSeats,
-  readSeatsOfUsers,
   type SeatLibraryRow,
   type SeatRow,
   type SeatSubscriptionRow,
 } from '../domain/seat/row.ts';
 import { readTokenHoldings } from '../domain/token/holdings.ts';
-import { type NoticeRow, readNotices } from '../domain/token/notices.ts';
-import { readReservesOfTokens } from '../domain/token/reserve.ts';
+import {
+  countNoticesOf,
+  listNoticesOf,
+  type NoticeRow,
+  type NoticeWindow,
+  readNotices,
+} from '../domain/token/notices.ts';
+import { countReservesOf, listReservesOf, type ReserveRow } from '../domain/token/reserve.ts';
 import { readTokens, readTokensOfTasks, type TokenRow } from '../domain/token/row.ts';
 import { type Invitation, readInvitations } from '../domain/vpp-user/invitation.ts';
-import { readVppUserRecords, readVppUsers, type VppUserRecordRow, type VppUserRow } from '../domain/vpp-user/row.ts';
+import {
+  countVppUserRecordsOf,
+  listVppUserRecordsOf,
+  readVppUsers,
+  type VppUserRecordRow,
+  type VppUserRow,
+} from '../domain/vpp-user/row.ts';
 import type { AppMetadata } from '../generated/prisma/client.ts';
-import { createGroupDevices, type GroupDevices } from './group-devices.ts';
+import { type AskOwner, askedAlike } from './asked-alike.ts';
 import { createLicensePages, type LicensePages } from './license-pages.ts';
-import { createWaitingPages, type WaitingPages } from './waiting-pages.ts';
+import { type OwnedList, ownedList } from './owned-lists.ts';
 
 /** One app, counted over all tokens or over one. */
 export interface CountKey {
@@ -73,22 +96,25 @@ export interface Loaders {
   licenses: DataLoader<bigint, LicenseWithParts | null>;
   vppUsers: DataLoader<bigint, VppUserRow | null>;
   invitations: DataLoader<bigint, Invitation | null>;
-  recordsOfVppUser: DataLoader<bigint, VppUserRecordRow[]>;
   seatSubscriptions: DataLoader<bigint, SeatSubscriptionRow | null>;
   seats: DataLoader<bigint, SeatRow | null>;
   seatLibraries: DataLoader<bigint, SeatLibraryRow | null>;
   deferredSeats: DataLoader<bigint, DeferredSeats | null>;
-  seatSubscriptionsOfToken: DataLoader<bigint, SeatSubscriptionRow[]>;
-  seatsOfUser: DataLoader<bigint, SeatRow[]>;
   poolsOfApp: DataLoader<bigint, PoolOfToken[]>;
   variantsOfApp: DataLoader<bigint, AppMetadata[]>;
   tokensOfTask: DataLoader<bigint, TokenRow[]>;
-  reservesOfToken: DataLoader<bigint, Reserve[]>;
   deviceGroups: DataLoader<bigint, DeviceGroupRow | null>;
   groupsOfDevice: DataLoader<bigint, DeviceGroupRow[]>;
-  quotasOfGroup: DataLoader<bigint, QuotaRow[]>;
-  groupDevices: GroupDevices;
-  waiting: WaitingPages;
+  recordsOfVppUser: OwnedList<VppUserRecordRow>;
+  seatSubscriptionsOfToken: OwnedList<SeatSubscriptionRow>;
+  seatsOfUser: OwnedList<SeatRow>;
+  reservesOfToken: OwnedList<ReserveRow>;
+  noticesOfToken: OwnedList<NoticeRow, NoticeWindow>;
+  quotasOfGroup: OwnedList<QuotaRow>;
+  devicesOfGroup: OwnedList<DeviceRow>;
+  waitingForApp: OwnedList<WaitingRow, WaitingWindow>;
+  waitingInTask: OwnedList<WaitingRow, WaitingWindow>;
+  timelines: AskOwner<TimelineQuestion, LedgerRowWithApp[]>;
   forecasts: DataLoader<ForecastKey, AppForecast>;
   counts: DataLoader<CountKey, AppCounts>;
   holdings: DataLoader<HolderKey, boolean>;
@@ -102,6 +128,19 @@ export function createLoaders(
   services: () => Services,
   organizationId: bigint,
 ): Loaders {
+  const owned = <Row, Window>(
+    list: (reader: Rows, of: bigint, ids: readonly bigint[], window: Window) => Promise<Map<bigint, Row[]>>,
+    count: (reader: Rows, of: bigint, ids: readonly bigint[]) => Promise<Map<bigint, bigint>>,
+  ) =>
+    ownedList<Row, Window>(
+      (ids, window) => list(rows, organizationId, ids, window),
+      (ids) => count(rows, organizationId, ids),
+    );
+  const waiting = (kind: 'app' | 'task') =>
+    ownedList<WaitingRow, WaitingWindow>(
+      (ownerIds, window) => listWaiting(rows, organizationId, { kind, ownerIds }, window),
+      (ownerIds) => countWaiting(rows, organizationId, { kind, ownerIds }),
+    );
   return {
     apps: one((ids) => readApps(rows, organizationId, ids)),
     tokens: one((ids) => readTokens(rows, organizationId, ids)),
@@ -113,22 +152,10 @@ export function createLoaders(
     licenses: one((ids) => readLicenses(rows, organizationId, ids)),
     vppUsers: one((ids) => readVppUsers(rows, organizationId, ids)),
     invitations: gathered((ids) => readInvitations(services(), organizationId, ids)),
-    recordsOfVppUser: many(
-      (ids) => readVppUserRecords(rows, organizationId, ids),
-      (record) => record.userId,
-    ),
     seatSubscriptions: one((ids) => readSeatSubscriptions(rows, organizationId, ids)),
     seats: one((ids) => readSeats(rows, organizationId, ids)),
     seatLibraries: one((ids) => readSeatLibraries(rows, organizationId, ids)),
     deferredSeats: one((ids) => readDeferredSeats(rows, organizationId, ids)),
-    seatSubscriptionsOfToken: many(
-      (ids) => readSeatSubscriptionsOfTokens(rows, organizationId, ids),
-      (subscription) => subscription.tokenId,
-    ),
-    seatsOfUser: many(
-      (ids) => readSeatsOfUsers(rows, organizationId, ids),
-      (seat) => seat.vppUserId,
-    ),
     poolsOfApp: many(
       (ids) => readPoolsOfApps(rows, organizationId, ids),
       (pool) => pool.appId,
@@ -145,21 +172,24 @@ export function createLoaders(
       (ids) => readTokensOfTasks(rows, organizationId, ids),
       (token) => token.taskId,
     ),
-    reservesOfToken: many(
-      (ids) => readReservesOfTokens(rows, organizationId, ids),
-      (reserve) => reserve.tokenId,
-    ),
     deviceGroups: one((ids) => readGroups(rows, organizationId, ids)),
     groupsOfDevice: many(
       (ids) => readGroupsOfDevices(rows, organizationId, ids),
       (group) => group.deviceId,
     ),
-    quotasOfGroup: many(
-      (ids) => readQuotasOfGroups(rows, organizationId, ids),
-      (quota) => quota.groupId,
+    recordsOfVppUser: owned(listVppUserRecordsOf, countVppUserRecordsOf),
+    seatSubscriptionsOfToken: owned(listSeatSubscriptionsOf, countSeatSubscriptionsOf),
+    seatsOfUser: owned(listSeatsOf, countSeatsOf),
+    reservesOfToken: owned(listReservesOf, countReservesOf),
+    noticesOfToken: owned(listNoticesOf, countNoticesOf),
+    quotasOfGroup: owned(listQuotasOf, countQuotasOf),
+    devicesOfGroup: owned(listDevicesOfGroups, countDevicesOfGroups),
+    waitingForApp: waiting('app'),
+    waitingInTask: waiting('task'),
+    timelines: askedAlike<TimelineQuestion, LedgerRowWithApp[]>(
+      (ownerIds, { kind, window, withApp }) => readTimelines(rows, { organizationId, kind, ownerIds }, window, withApp),
+      [],
     ),
-    groupDevices: createGroupDevices(rows, organizationId),
-    waiting: createWaitingPages(rows, organizationId),
     forecasts: gathered(async (keys) => {
       const appIds = keys.map(({ appId }) => appId);
       const found = await readForecasts(rows, organizationId, appIds, keys[0]!.now);

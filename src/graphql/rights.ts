@@ -1,6 +1,6 @@
 /**
  * Who may read what: the one place where the schema asks for rights. A field needs its own right and that of the type
- * that it leads to, so no way to a type is left open. Whoever may write sees what was written: the fields of a payload
+ * that it leads to, a connection that of its objects, so no way to a type is left open. Whoever may write sees what was written: the fields of a payload
  * that are marked so need no right to read.
  * @module
  */
@@ -50,7 +50,7 @@ export function guard(schema: GraphQLSchema): void {
 
 function guardField(field: Field): void {
   const { right, written } = field.extensions as { right?: Need; written?: boolean };
-  const target = getNamedType(field.type);
+  const target = targetOf(field);
   const ofTarget = written ? undefined : typeRights[target.name];
   const needed = [...new Set([right, ofTarget])].filter((need) => need !== undefined);
   const check = (context: GraphQLContext) => {
@@ -61,6 +61,15 @@ function guardField(field: Field): void {
     if (field.subscribe) field.subscribe = checked(check, field.subscribe);
   }
   if (!written) guardMembers(field, target);
+}
+
+/** The type that a field leads to: of a connection that of its objects, so that none is counted without the right to it. */
+function targetOf(field: Field): GraphQLNamedType {
+  const type = getNamedType(field.type);
+  const edges = isObjectType(type) ? type.getFields().edges : undefined;
+  const edge = edges && getNamedType(edges.type);
+  const node = edge && isObjectType(edge) ? edge.getFields().node : undefined;
+  return node ? getNamedType(node.type) : type;
 }
 
 /** Which member of a union a field leads to is known once it is resolved: now, or when its rows are read. */

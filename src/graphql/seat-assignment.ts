@@ -4,6 +4,7 @@ import type { VppUserRow } from '../domain/vpp-user/row.ts';
 import { builder } from './builder.ts';
 import { LicenseSourceEnum } from './enums.ts';
 import { nodeKey, optionalRowId } from './ids.ts';
+import { ownedPage } from './owned-lists.ts';
 import { idCursor, idWindowOf, pageOf } from './page.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
@@ -120,9 +121,12 @@ builder.queryField('seatAssignments', (t) =>
 );
 
 builder.objectField(VppUserRef, 'seats', (t) =>
-  t.field({
-    type: [SeatAssignmentRef],
-    description: 'The seats of subscriptions that the user holds, or that are on their way.',
-    resolve: ({ id }, _args, { loaders }) => loaders.seatsOfUser.load(id),
-  }),
+  t.connection(
+    {
+      type: SeatAssignmentRef,
+      description: 'The seats of subscriptions that the user holds, or that are on their way, oldest first.',
+      resolve: ({ id }, args, { loaders }) => ownedPage(loaders.seatsOfUser, id, args),
+    },
+    totalCount,
+  ),
 );

@@ -4,6 +4,7 @@ import type { SeatLibraryRow, SeatSubscriptionRow } from '../domain/seat/row.ts'
 import type { TokenRow } from '../domain/token/row.ts';
 import { builder } from './builder.ts';
 import { optionalRowId } from './ids.ts';
+import { ownedPage } from './owned-lists.ts';
 import { idCursor, idWindowOf, pageOf } from './page.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
@@ -174,9 +175,12 @@ builder.objectFields(TokenRef, (t) => ({
     resolve: async ({ id }, _args, { loaders }) =>
       (await loaders.seatLibraries.load(id)) ?? { enabledAt: null, readAt: null },
   }),
-  seatSubscriptions: t.field({
-    type: [SeatSubscriptionRef],
-    description: 'The seat subscriptions that Apple lists in its library.',
-    resolve: ({ id }, _args, { loaders }) => loaders.seatSubscriptionsOfToken.load(id),
-  }),
+  seatSubscriptions: t.connection(
+    {
+      type: SeatSubscriptionRef,
+      description: 'The seat subscriptions that Apple lists in its library, oldest first.',
+      resolve: ({ id }, args, { loaders }) => ownedPage(loaders.seatSubscriptionsOfToken, id, args),
+    },
+    totalCount,
+  ),
 }));

@@ -1,11 +1,6 @@
 /** Timelines of apps and devices: the lines of the ledger that are about their licenses. @module */
 import type { GraphQLResolveInfo } from 'graphql';
-import {
-  type LedgerRowWithApp,
-  readTimeline,
-  type TimelineOwner,
-  type TimelinePlace,
-} from '../domain/license/timeline.ts';
+import type { LedgerRowWithApp, TimelineOwners, TimelinePlace } from '../domain/license/timeline.ts';
 import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
 import type { GraphQLContext } from './context.ts';
@@ -63,14 +58,14 @@ export const LedgerLineRef = builder.objectRef<LedgerRowWithApp>('LedgerLine').i
 
 /** The connection of an owner's timeline. */
 export async function timelinePage(
-  { rows, actor }: GraphQLContext,
-  owner: Omit<TimelineOwner, 'organizationId'>,
+  { loaders }: GraphQLContext,
+  { kind, id }: { kind: TimelineOwners['kind']; id: bigint },
   args: PageArguments,
   info: GraphQLResolveInfo,
 ) {
   const window = windowOf(args, readPlace);
   const withApp = selectedFields(info, ['edges', 'node']).has('app');
-  const found = await readTimeline(rows, { ...owner, organizationId: actor.organizationId }, window, withApp);
+  const found = await loaders.timelines(id, { kind, window, withApp });
   return pageOf(found, window, writePlace);
 }
 

@@ -86,10 +86,12 @@ rowNode(TokenNoticeRef, 'tokenNotices', {
 
 const listDescription = 'Newest first. The cursor of an edge is one of the subscription `tokenNotices`, too.';
 
+const cursorOf = (notice: NoticeRow) => writeNoticeCursor(notice.seq);
+
 async function pageOfNotices({ rows, actor }: GraphQLContext, tokenId: bigint | null, args: PageArguments) {
   const window = windowOf(args, readNoticeCursor);
   const found = await listNotices(rows, actor.organizationId, tokenId, window);
-  const page = pageOf(found, window, (notice) => writeNoticeCursor(notice.seq));
+  const page = pageOf(found, window, cursorOf);
   return { ...page, count: () => countNotices(rows, actor.organizationId, tokenId) };
 }
 
@@ -112,7 +114,13 @@ builder.objectField(TokenRef, 'notices', (t) =>
     {
       type: TokenNoticeRef,
       description: `What people were told of it. ${listDescription}`,
-      resolve: (token, args, context) => pageOfNotices(context, token.id, args),
+      resolve: async ({ id }, args, { loaders: { noticesOfToken } }) => {
+        const window = windowOf(args, readNoticeCursor);
+        return {
+          ...pageOf(await noticesOfToken.page(id, window), window, cursorOf),
+          count: () => noticesOfToken.count(id),
+        };
+      },
     },
     totalCount,
   ),

@@ -11,6 +11,7 @@ import { VppUserStatusEnum } from './enums.ts';
 import { optionalRowId, rowId } from './ids.ts';
 import { LicenseRef } from './license.ts';
 import { asOfText, licensePage } from './license-pages.ts';
+import { ownedPage } from './owned-lists.ts';
 import { idCursor, idWindowOf, pageOf } from './page.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
@@ -100,12 +101,15 @@ rowNode(VppUserRef, 'vppUsers', {
       ...needs('users:write'),
       resolve: ({ id }, _args, { loaders }) => loaders.invitations.load(id),
     }),
-    history: t.field({
-      type: [VppUserRecordRef],
-      description: 'Every record that Apple is known to have had of the person, oldest first; at most one is active.',
-      ...needs('users:read'),
-      resolve: ({ id }, _args, { loaders }) => loaders.recordsOfVppUser.load(id),
-    }),
+    history: t.connection(
+      {
+        type: VppUserRecordRef,
+        description: 'Every record that Apple is known to have had of the person, oldest first; at most one is active.',
+        ...needs('users:read'),
+        resolve: ({ id }, args, { loaders }) => ownedPage(loaders.recordsOfVppUser, id, args),
+      },
+      totalCount,
+    ),
     licenses: t.connection(
       {
         type: LicenseRef,

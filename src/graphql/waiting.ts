@@ -1,9 +1,9 @@
-import type { WaitingPlace, WaitingRow } from '../domain/license/waiting-row.ts';
+import type { WaitingPlace, WaitingRow, WaitingWindow } from '../domain/license/waiting-row.ts';
 import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
-import type { GraphQLContext } from './context.ts';
 import { DeviceRef } from './device-ref.ts';
 import { bareId, globalId, nodeKey } from './ids.ts';
+import type { OwnedList } from './owned-lists.ts';
 import { type PageArguments, pageOf, windowOf } from './page.ts';
 import { needs } from './rights.ts';
 import { TokenRef } from './token.ts';
@@ -65,10 +65,9 @@ function readPlace(cursor: string): WaitingPlace | null {
 }
 
 /** A page of those who wait for an app, or in a task. */
-async function waitingPage(kind: 'app' | 'task', id: bigint, args: PageArguments, { loaders }: GraphQLContext) {
+async function waitingPage(waiting: OwnedList<WaitingRow, WaitingWindow>, id: bigint, args: PageArguments) {
   const window = windowOf(args, readPlace);
-  const found = await loaders.waiting.page({ kind, id }, window);
-  return { ...pageOf(found, window, writePlace), count: () => loaders.waiting.count({ kind, id }) };
+  return { ...pageOf(await waiting.page(id, window), window, writePlace), count: () => waiting.count(id) };
 }
 
 builder.objectField(AppRef, 'waitingRequests', (t) =>
@@ -77,7 +76,7 @@ builder.objectField(AppRef, 'waitingRequests', (t) =>
       type: WaitingRequestRef,
       description: 'The devices that wait for a license of it, in the order in which they are served.',
       ...needs('licenses:read'),
-      resolve: (app, args, context) => waitingPage('app', app.id, args, context),
+      resolve: (app, args, { loaders }) => waitingPage(loaders.waitingForApp, app.id, args),
     },
     totalCount,
   ),
@@ -90,7 +89,7 @@ builder.prismaObjectField('Task', 'waiting', (t) =>
       description:
         'Its items that wait for a license, larger priorities first; they are in no other count than `requested`.',
       ...needs('licenses:read'),
-      resolve: (task, args, context) => waitingPage('task', task.id, args, context),
+      resolve: (task, args, { loaders }) => waitingPage(loaders.waitingInTask, task.id, args),
     },
     totalCount,
   ),

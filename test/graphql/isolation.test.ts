@@ -1,115 +1,73 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { globalId, type NodeName, nodeRights } from '../../src/graphql/ids.ts';
+import { type NodeName, nodeRights } from '../../src/graphql/ids.ts';
+import { buildSchema } from '../../src/graphql/schema.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
-import {
-  addApp,
-  addDevice,
-  addGroup,
-  addLicense,
-  addNotice,
-  addPlan,
-  addPool,
-  addSeat,
-  addTask,
-  addToken,
-} from './rows.ts';
+import { addOneOfEach, secret } from './one-of-each.ts';
+import { type Ids, leastInput, narrowed, waysFrom } from './ways.ts';
+
+const schema = buildSchema();
+const query = schema.getQueryType()!;
+const mutations = Object.values(schema.getMutationType()!.getFields());
 
 let api: TestApi;
 let mine: string;
 let theirs: string;
-const ids = {} as Record<NodeName, string>;
+let ids: Ids;
 
 beforeAll(async () => {
   api = await startApi();
-  const { prisma } = api.services;
   const organizationId = await api.organization('Theirs');
+  ids = await addOneOfEach(api, organizationId);
   theirs = await api.key(organizationId);
   mine = await api.key(await api.organization('Mine'));
-  const token = await addToken(prisma, organizationId);
-  const app = await addApp(prisma, organizationId, { adamId: '42', name: 'Secret' });
-  const pool = await addPool(prisma, { organizationId, tokenId: token.id, appId: app.id });
-  const device = await addDevice(prisma, organizationId, 'SECRET');
-  const license = await addLicense(prisma, pool, device);
-  const group = await addGroup(prisma, organizationId);
-  const task = await addTask(prisma, organizationId);
-  const apiKey = await prisma.apiKey.findFirstOrThrow({ where: { organizationId } });
-  const audit = await prisma.auditEntry.findFirstOrThrow({ where: { organizationId } });
-  const user = await prisma.vppUser.create({
-    data: { organizationId, tokenId: token.id, clientUserId: 'u', createdAt: new Date(), updatedAt: new Date() },
-  });
-  const seat = await addSeat(prisma, token, user);
-  const notice = await addNotice(prisma, token);
-  const rows = {
-    Organization: { id: organizationId },
-    Token: token,
-    App: app,
-    LicensePool: pool,
-    Device: device,
-    DeviceGroup: group,
-    License: license,
-    SeatAssignment: seat,
-    SeatSubscription: { id: seat.subscriptionId },
-    Task: task,
-    ApiKey: apiKey,
-    AuditEntry: audit,
-    VppUser: user,
-    TokenNotice: notice,
-    Plan: await addPlan(prisma, organizationId),
-  };
-  for (const [name, row] of Object.entries(rows)) ids[name as NodeName] = globalId(name as NodeName, row.id);
 });
 afterAll(() => api.close());
 
 test.each(Object.keys(nodeRights) as NodeName[])(
   'S3 the %s of another organization is null through node and nodes',
   async (name) => {
-    const query = 'query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }';
-    expect((await api.ask(theirs, query, { id: ids[name] })).data).toEqual({
+    const both = 'query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }';
+    expect((await api.ask(theirs, both, { id: ids[name] })).data).toEqual({
       node: { id: ids[name] },
       nodes: [{ id: ids[name] }],
     });
-    const answer = await api.ask(mine, query, { id: ids[name] });
+    const answer = await api.ask(mine, both, { id: ids[name] });
     expect(answer).toMatchObject({ data: { node: null, nodes: [null] } });
     expect(answer.errors).toBeUndefined();
   },
 );
 
-test('S3 every field that takes an id finds nothing of another organization', async () => {
-  const answer = await api.ask(
-    mine,
-    `query($token: ID!, $task: ID!, $app: ID!, $device: ID!, $group: ID!) {
-      token(id: $token) { id } task(id: $task) { id } app(id: $app) { id } device(by: { id: $device }) { id }
-      byAdamId: app(adamId: "42") { id } bySerial: device(by: { serialNumber: "SECRET" }) { id }
-      apps(first: 10, tokenId: $token) { totalCount } licenses(first: 10, appId: $app) { totalCount }
-      seatSubscriptions(first: 10, tokenId: $token) { totalCount } seatAssignments(first: 10, tokenId: $token) { totalCount }
-      tasks(first: 10, tokenId: $token) { totalCount } devices(first: 10) { totalCount }
-      deviceGroups(first: 10) { totalCount } deviceGroup(id: $group) { id }
-      apiKeys(first: 10) { totalCount } auditEntries(first: 10) { totalCount } tokens(first: 10) { totalCount }
-    }`,
-    { token: ids.Token, task: ids.Task, app: ids.App, device: ids.Device, group: ids.DeviceGroup },
+/** Everything that the other organization has, table by table. */
+async function rowsOf(): Promise<unknown> {
+  const { rows: tables } = await api.services.pool.query<{ name: string }>(
+    `SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'organization_id' ORDER BY 1`,
   );
-  expect(answer.errors).toBeUndefined();
-  expect(answer.data).toEqual({
-    token: null,
-    task: null,
-    app: null,
-    device: null,
-    byAdamId: null,
-    bySerial: null,
-    apps: { totalCount: 0 },
-    licenses: { totalCount: 0 },
-    seatSubscriptions: { totalCount: 0 },
-    seatAssignments: { totalCount: 0 },
-    tasks: { totalCount: 0 },
-    devices: { totalCount: 0 },
-    deviceGroups: { totalCount: 0 },
-    deviceGroup: null,
-    apiKeys: { totalCount: 1 },
-    auditEntries: { totalCount: 2 },
-    tokens: { totalCount: 0 },
-  });
-});
+  const found: Record<string, unknown> = {};
+  for (const { name } of tables) {
+    const { rows } = await api.services.pool.query(
+      `SELECT to_jsonb(t) AS row FROM "${name}" t WHERE organization_id = (SELECT min(id) FROM organization) ORDER BY 1`,
+    );
+    found[name] = rows;
+  }
+  return found;
+}
+
+/** An empty answer, or the refusal of an id that is none here. */
+const nothingOrNoSuchId =
+  /^\{"data":\{"\w+":(null|\{"totalCount":0,"edges":\[\]\})\}|^\{"errors":\[\{"message":"The input was/;
+
+/** What an organization has of its own as soon as it has a key. */
+const own = ['Query.viewer', 'Query.organization', 'Query.apiKeys', 'Query.auditEntries'];
+
+test.each([...waysFrom(query, ['node', 'nodes']), ...narrowed(query)])(
+  'S3 $name shows nothing of another organization, whatever ids are named',
+  async ({ name, selection }) => {
+    const text = JSON.stringify(await api.ask(mine, `{ ${selection(ids)} }`));
+    for (const id of [...Object.values(ids), secret]) expect(text).not.toContain(id);
+    if (!own.includes(name)) expect(text).toMatch(nothingOrNoSuchId);
+  },
+);
 
 test('S3 a cursor of another organization leads nowhere', async () => {
   const { data } = await api.ask(theirs, '{ devices(first: 1) { pageInfo { endCursor } } }');
@@ -139,4 +97,21 @@ test('S3 ids out of range or of no number lead to null', async () => {
     });
     expect([text, answer.errors, answer.data]).toEqual([text, undefined, { node: null }]);
   }
+});
+
+test('S3 no mutation finds, changes or shows anything of another organization', async () => {
+  const before = await rowsOf();
+  for (const field of mutations) {
+    const types = field.args.map(({ name, type }) => `$${name}: ${type}`).join(', ');
+    const args = field.args.map(({ name }) => `${name}: $${name}`).join(', ');
+    const input = leastInput(field, ids);
+    const answer = await api.ask(mine, `mutation(${types}) { it: ${field.name}(${args}) { __typename } }`, input);
+    const named = Object.values(ids).some((id) => JSON.stringify(input).includes(id));
+    if (named)
+      expect([field.name, answer.data?.it?.__typename ?? 'Error']).toEqual([
+        field.name,
+        expect.stringMatching(/Error$/),
+      ]);
+  }
+  expect(await rowsOf()).toEqual(before);
 });

@@ -39,6 +39,8 @@ export async function addApp(
       organizationId,
       adamId: String(randomInt(2 ** 40)),
       productType: 'APP',
+      platforms: ['iOS'],
+      deviceFamilies: ['iPad'],
       status: 'RELEASE',
       firstSeenAt: at,
       ...fields,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Rows } from '../../src/db/rows.ts';
 import { sql } from '../../src/db/transaction.ts';
 import { type LicenseFilter, listLicenses, listLicensesOf } from '../../src/domain/license/list.ts';
-import { readTimeline } from '../../src/domain/license/timeline.ts';
+import { readTimelines } from '../../src/domain/license/timeline.ts';
 import { globalId } from '../../src/graphql/ids.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
 import { addApp, addPool, addToken } from './rows.ts';
@@ -132,7 +132,7 @@ test('F13 licenses(asOf:) and timelines read no whole table at a hundred thousan
   }
   const place = { after: { at: day(500), id: 1n }, before: null, limit: 51, fromEnd: false };
   for (const kind of ['app', 'device'] as const) {
-    await readTimeline(reader, { organizationId, kind, id: kind === 'app' ? appId : deviceId }, place, true);
+    await readTimelines(reader, { organizationId, kind, ownerIds: [kind === 'app' ? appId : deviceId] }, place, true);
   }
   for (const [index, plan] of plans.entries()) {
     // Of long ago half the table is the answer, and reading it from front to end is right.

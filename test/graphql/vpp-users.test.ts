@@ -99,7 +99,7 @@ describe('G9 who may see what of people', () => {
       (
         await api.ask(
           key,
-          `{ vppUsers(first: 5, ${args}) { totalCount edges { node { clientUserId history { status } } } } }`,
+          `{ vppUsers(first: 5, ${args}) { totalCount edges { node { clientUserId history(first: 10) { edges { node { status } } } } } } }`,
         )
       ).data.vppUsers;
     expect(await ask('search: "IDA@"')).toMatchObject({ totalCount: 1, edges: [{ node: { clientUserId: 'u-1' } }] });

@@ -5,8 +5,10 @@ import { ids, type Sql, sql, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
+import { type IdWindow, idOrder, idWindow } from '../id-window.ts';
 import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import { readApps } from '../license/world.ts';
+import { byOwner, countsByOwner, type Owned } from '../owned.ts';
 import { parseInput } from '../parse.ts';
 import { lockGroup } from './find.ts';
 import { inGroup } from './rule.ts';
@@ -46,8 +48,8 @@ export async function setGroupQuota(context: Context, rawInput: z.input<typeof i
 
 /** One quota and how much of it is used. */
 export interface QuotaRow {
+  /** Its place in the list of its group: the app's id, or 0 for all apps together. */
   id: bigint;
-  groupId: bigint;
   appId: bigint | null;
   seats: bigint;
   used: bigint;
@@ -64,14 +66,31 @@ export const usedOfQuota: Sql = sql`CASE WHEN q.app_id IS NULL THEN (
     SELECT count(*) FROM license l JOIN device d ON d.organization_id = l.organization_id AND d.id = l.device_id
     WHERE l.organization_id = q.organization_id AND l.app_id = q.app_id AND l.ended_at IS NULL AND ${inGroup}) END`;
 
-/** The quotas of groups, those of all apps first. */
-export function readQuotasOfGroups(
+/** The same page of the quotas of each group, that of all apps first, in one statement. Only those of the page are counted. */
+export async function listQuotasOf(
   reader: Rows,
   organizationId: bigint,
   groupIds: readonly bigint[],
-): Promise<QuotaRow[]> {
-  return reader.rows<QuotaRow>(sql`
-    SELECT q.id, q.group_id AS "groupId", q.app_id AS "appId", q.seats, ${usedOfQuota} AS used
-    FROM group_quota q JOIN device_group g ON g.organization_id = q.organization_id AND g.id = q.group_id
-    WHERE q.organization_id = ${organizationId} AND q.group_id = ANY (${ids(groupIds)}) ORDER BY q.app_id NULLS FIRST, q.id`);
+  window: IdWindow,
+): Promise<Map<bigint, QuotaRow[]>> {
+  const place = sql`coalesce(n.app_id, 0)`;
+  const rows = await reader.rows<QuotaRow & Owned>(sql`
+    SELECT g.id AS "ownerId", q.place AS id, q.app_id AS "appId", q.seats, ${usedOfQuota} AS used
+    FROM device_group g CROSS JOIN LATERAL (
+      SELECT n.*, ${place} AS place FROM group_quota n
+      WHERE n.organization_id = g.organization_id AND n.group_id = g.id ${idWindow(window, place)} ${idOrder(window, place)}
+    ) q WHERE g.organization_id = ${organizationId} AND g.id = ANY (${ids(groupIds)}) ORDER BY q.place`);
+  return byOwner(rows);
+}
+
+/** How many quotas each group has. */
+export async function countQuotasOf(
+  reader: Rows,
+  organizationId: bigint,
+  groupIds: readonly bigint[],
+): Promise<Map<bigint, bigint>> {
+  const rows = await reader.rows<Owned & { count: bigint }>(sql`
+    SELECT group_id AS "ownerId", count(*) AS count FROM group_quota
+    WHERE organization_id = ${organizationId} AND group_id = ANY (${ids(groupIds)}) GROUP BY 1`);
+  return countsByOwner(rows);
 }

@@ -4,6 +4,7 @@ import { shape } from '../../db/shape.ts';
 import { ids, json, sql } from '../../db/transaction.ts';
 import { type DeviceRow, deviceShape } from '../device/row.ts';
 import { type IdWindow, idOrder, idWindow, inOrder } from '../id-window.ts';
+import { byOwner, countsByOwner, type Owned } from '../owned.ts';
 import { asRuled, type DeviceRule, inGroup, isListed } from './rule.ts';
 
 /** One group. */
@@ -66,28 +67,30 @@ export function readGroupsOfDevices(
 }
 
 /** The same page of the devices of each group, in one statement. */
-export function listDevicesOfGroups(
+export async function listDevicesOfGroups(
   reader: Rows,
   organizationId: bigint,
   groupIds: readonly bigint[],
   window: IdWindow,
-): Promise<(DeviceRow & { groupId: bigint })[]> {
-  return reader.rows(sql`
-    SELECT ${deviceShape.columns}, g.id AS "groupId" FROM device_group g CROSS JOIN LATERAL (
+): Promise<Map<bigint, DeviceRow[]>> {
+  const rows = await reader.rows<DeviceRow & Owned>(sql`
+    SELECT ${deviceShape.columns}, g.id AS "ownerId" FROM device_group g CROSS JOIN LATERAL (
       SELECT d.* FROM device d WHERE d.organization_id = g.organization_id AND ${isListed} AND ${inGroup}
         ${idWindow(window, sql`d.id`)} ${idOrder(window, sql`d.id`)}
     ) d WHERE g.organization_id = ${organizationId} AND g.id = ANY (${ids(groupIds)}) ORDER BY d.id`);
+  return byOwner(rows);
 }
 
 /** How many devices each group has. */
-export function countDevicesOfGroups(
+export async function countDevicesOfGroups(
   reader: Rows,
   organizationId: bigint,
   groupIds: readonly bigint[],
-): Promise<{ groupId: bigint; count: bigint }[]> {
-  return reader.rows(sql`
-    SELECT g.id AS "groupId", (SELECT count(*) FROM device d WHERE d.organization_id = g.organization_id AND ${isListed} AND ${inGroup}) AS count
+): Promise<Map<bigint, bigint>> {
+  const rows = await reader.rows<Owned & { count: bigint }>(sql`
+    SELECT g.id AS "ownerId", (SELECT count(*) FROM device d WHERE d.organization_id = g.organization_id AND ${isListed} AND ${inGroup}) AS count
     FROM device_group g WHERE g.organization_id = ${organizationId} AND g.id = ANY (${ids(groupIds)})`);
+  return countsByOwner(rows);
 }
 
 /** A page of the devices that a rule would hold for. */

@@ -2,6 +2,7 @@
 import type { Rows } from '../../db/rows.ts';
 import { ids, join, moment, nothing, type Sql, sql, texts } from '../../db/transaction.ts';
 import { type IdWindow, idOrder, idWindow } from '../id-window.ts';
+import { byOwner, countsByOwner, type Owned } from '../owned.ts';
 import { type LicenseParts, type LicenseWithParts, readLicenseRows } from './row.ts';
 
 /** Which licenses. */
@@ -115,22 +116,12 @@ export async function listLicensesOf(
       WHERE n.organization_id = ${organizationId} AND ${owner} = o.id AND ${heldAt(asOf, sql`n`)}
         ${tokenId === null ? nothing : sql`AND n.token_id = ${tokenId}`} ${idWindow(window, sql`n.id`)} ${idOrder(window, sql`n.id`)}
     ) l`;
-  const rows = await readLicenseRows<{ ownerId: bigint }>(reader, parts, {
+  const rows = await readLicenseRows<Owned>(reader, parts, {
     source,
     extra: sql`o.id AS "ownerId"`,
     rest: sql`ORDER BY l.id`,
   });
-  return groupByOwner(rows);
-}
-
-function groupByOwner<Row extends { ownerId: bigint }>(rows: Row[]): Map<bigint, Row[]> {
-  const groups = new Map<bigint, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(row.ownerId);
-    if (group) group.push(row);
-    else groups.set(row.ownerId, [row]);
-  }
-  return groups;
+  return byOwner(rows);
 }
 
 /** How many licenses each owner has; absent for none. */
@@ -139,10 +130,10 @@ export async function countLicensesOf(
   { organizationId, kind, ownerIds, tokenId, asOf }: LicenseOwners,
 ): Promise<Map<bigint, bigint>> {
   const owner = { app: sql`l.app_id`, device: sql`l.device_id`, vppUser: sql`l.vpp_user_id` }[kind];
-  const rows = await reader.rows<{ ownerId: bigint; count: bigint }>(sql`
+  const rows = await reader.rows<Owned & { count: bigint }>(sql`
     SELECT ${owner} AS "ownerId", count(*) AS count FROM license l
     WHERE l.organization_id = ${organizationId} AND ${owner} = ANY (${ids(ownerIds)}) AND ${heldAt(asOf, sql`l`)}
       ${tokenId === null ? nothing : sql`AND l.token_id = ${tokenId}`}
     GROUP BY 1`);
-  return new Map(rows.map(({ ownerId, count }) => [ownerId, count]));
+  return countsByOwner(rows);
 }

@@ -1,8 +1,9 @@
 /** What happened to the licenses of an app or a device, read from the ledger, newest first. @module */
 import type { Rows } from '../../db/rows.ts';
 import { shape } from '../../db/shape.ts';
-import { moment, nothing, type Sql, sql } from '../../db/transaction.ts';
+import { ids, moment, nothing, type Sql, sql } from '../../db/transaction.ts';
 import { type AppRow, appShape } from '../app/row.ts';
+import { byOwner, type Owned } from '../owned.ts';
 import type { LedgerKind } from './rules.ts';
 
 /** One line of the ledger, and whose license it is about. */
@@ -58,51 +59,60 @@ export interface TimelineWindow {
   fromEnd: boolean;
 }
 
-/** Whose timeline. */
-export interface TimelineOwner {
+/** Whose timelines. */
+export interface TimelineOwners {
   organizationId: bigint;
   kind: 'app' | 'device';
-  id: bigint;
+  ownerIds: readonly bigint[];
+}
+
+/** What is asked of owners. */
+export interface TimelineQuestion {
+  kind: TimelineOwners['kind'];
+  window: TimelineWindow;
+  /** Each line with its app. */
+  withApp: boolean;
 }
 
 /** A line, and its app where that was asked for. */
 export type LedgerRowWithApp = LedgerRow & { app?: AppRow };
 
-/** A page of a timeline, newest line first. */
-export async function readTimeline(
+/** The same page of the timeline of each owner, newest line first, in one statement. */
+export async function readTimelines(
   reader: Rows,
-  owner: TimelineOwner,
+  owners: TimelineOwners,
   window: TimelineWindow,
   withApp: boolean,
-): Promise<LedgerRowWithApp[]> {
+): Promise<Map<bigint, LedgerRowWithApp[]>> {
   const order = window.fromEnd ? sql`ORDER BY g.at, g.id` : sql`ORDER BY g.at DESC, g.id DESC`;
-  const page = sql`(SELECT g.*, l.app_id, l.token_id, l.serial_number, l.client_user_id FROM ${linesOf(owner, window, order)} ${order} LIMIT ${window.limit})`;
+  const page = sql`(SELECT g.*, l.app_id, l.token_id, l.serial_number, l.client_user_id FROM ${linesOf(owners, window, order)} ${order} LIMIT ${window.limit})`;
   const app = withApp
     ? sql`, CASE WHEN row_number() OVER (PARTITION BY l.app_id ORDER BY g.id) = 1 THEN ${appShape.json} END AS app`
     : nothing;
-  const apps = withApp ? sql`JOIN app a ON a.organization_id = ${owner.organizationId} AND a.id = l.app_id` : nothing;
-  const rows = await reader.rows<LedgerRow & { app?: object | null }>(sql`
-    SELECT ${lineShape.columns} ${app} FROM ${page} g CROSS JOIN LATERAL (SELECT g.app_id, g.token_id, g.serial_number, g.client_user_id) l ${apps}
+  const apps = withApp ? sql`JOIN app a ON a.organization_id = ${owners.organizationId} AND a.id = l.app_id` : nothing;
+  const rows = await reader.rows<LedgerRow & Owned & { app?: object | null }>(sql`
+    SELECT ${lineShape.columns}, o.id AS "ownerId" ${app}
+    FROM unnest(${ids(owners.ownerIds)}) o(id) CROSS JOIN LATERAL ${page} g CROSS JOIN LATERAL (SELECT g.app_id, g.token_id, g.serial_number, g.client_user_id) l ${apps}
     ORDER BY g.at DESC, g.id DESC`);
-  if (!withApp) return rows as LedgerRow[];
+  if (!withApp) return byOwner(rows as (LedgerRow & Owned)[]);
   const known = new Map<bigint, AppRow>();
   for (const row of rows) if (row.app) known.set(row.appId, appShape.revive(row.app));
-  return rows.map((row) => ({ ...row, app: known.get(row.appId)! }));
+  return byOwner(rows.map((row) => ({ ...row, app: known.get(row.appId)! })));
 }
 
-/** The lines `g` with their licenses `l`. Of an app the newest of each pool are enough; a device has few. */
-function linesOf({ organizationId, kind, id }: TimelineOwner, window: TimelineWindow, order: Sql): Sql {
+/** The lines `g` of owner `o` with their licenses `l`. Of an app the newest of each pool are enough; a device has few. */
+function linesOf({ organizationId, kind }: TimelineOwners, window: TimelineWindow, order: Sql): Sql {
   const within = sql`${beyond(window.after, sql`<`)} ${beyond(window.before, sql`>`)}`;
   if (kind === 'device') {
     // License by license through the index, however long the ledger is; OFFSET keeps the planner to it.
     return sql`license l CROSS JOIN LATERAL (
         SELECT g.* FROM ledger g WHERE g.organization_id = l.organization_id AND g.license_id = l.id ${within} OFFSET 0
-      ) g WHERE l.organization_id = ${organizationId} AND l.device_id = ${id}`;
+      ) g WHERE l.organization_id = ${organizationId} AND l.device_id = o.id`;
   }
   return sql`license_pool p CROSS JOIN LATERAL (
         SELECT g.* FROM ledger g WHERE g.organization_id = ${organizationId} AND g.pool_id = p.id ${within} ${order} LIMIT ${window.limit}
       ) g JOIN license l ON l.organization_id = ${organizationId} AND l.id = g.license_id
-      WHERE p.organization_id = ${organizationId} AND p.app_id = ${id}`;
+      WHERE p.organization_id = ${organizationId} AND p.app_id = o.id`;
 }
 
 function beyond(place: TimelinePlace | null, than: Sql): Sql {

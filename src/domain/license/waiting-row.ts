@@ -2,6 +2,7 @@
 import type { Rows } from '../../db/rows.ts';
 import { ids, nothing, type Sql, sql } from '../../db/transaction.ts';
 import { inOrder } from '../id-window.ts';
+import { byOwner, countsByOwner, type Owned } from '../owned.ts';
 
 /** One who waits. */
 export interface WaitingRow {
@@ -45,11 +46,11 @@ export async function listWaiting(
   organizationId: bigint,
   { kind, ownerIds }: WaitingOwners,
   window: WaitingWindow,
-): Promise<WaitingRow[]> {
+): Promise<Map<bigint, WaitingRow[]>> {
   const owner = kind === 'app' ? sql`w.app_id` : sql`w.task_id`;
   const order = window.fromEnd ? sql`w.priority, w.id DESC` : sql`w.priority DESC, w.id`;
   // Where a row stands is counted once a page and queue, up to the last one of the page.
-  const rows = await reader.rows<WaitingRow>(sql`
+  const rows = await reader.rows<WaitingRow & Owned>(sql`
     WITH page AS MATERIALIZED (
       SELECT o.id AS owner, w.* FROM unnest(${ids(ownerIds)}) o(id) CROSS JOIN LATERAL (
         SELECT w.* FROM license_wait w WHERE w.organization_id = ${organizationId} AND ${owner} = o.id ${between(window)}
@@ -64,10 +65,10 @@ export async function listWaiting(
           AND (b.priority > l.priority OR b.id <= l.id)
       ) r
     )
-    SELECT w.id, w.task_id AS "taskId", w.app_id AS "appId", w.device_id AS "deviceId", w.token_id AS "tokenId", w.priority,
+    SELECT w.owner AS "ownerId", w.id, w.task_id AS "taskId", w.app_id AS "appId", w.device_id AS "deviceId", w.token_id AS "tokenId", w.priority,
       place.position, w.reason, w.message, w.created_at AS "createdAt", w.expires_at AS "expiresAt"
     FROM page w JOIN place ON place.id = w.id ORDER BY w.owner, ${order}`);
-  return inOrder(rows, window);
+  return byOwner(inOrder(rows, window));
 }
 
 /** The larger priority comes first, then the smaller id. */
@@ -86,8 +87,8 @@ export async function countWaiting(
   { kind, ownerIds }: WaitingOwners,
 ): Promise<Map<bigint, bigint>> {
   const owner = kind === 'app' ? sql`w.app_id` : sql`w.task_id`;
-  const rows = await reader.rows<{ ownerId: bigint; count: bigint }>(sql`
+  const rows = await reader.rows<Owned & { count: bigint }>(sql`
     SELECT ${owner} AS "ownerId", count(*) AS count FROM license_wait w
     WHERE w.organization_id = ${organizationId} AND ${owner} = ANY (${ids(ownerIds)}) GROUP BY 1`);
-  return new Map(rows.map(({ ownerId, count }) => [ownerId, count]));
+  return countsByOwner(rows);
 }

@@ -6,6 +6,7 @@ import { NotFoundError } from '../errors.ts';
 import { listTokens } from '../token/find.ts';
 import { tokenState } from '../token/state.ts';
 import type { Applicant, Candidate, CandidateToken, Holding, Reserve, WantedApp } from './allocation.ts';
+import { selectReserves } from './reserves.ts';
 import { lockPools } from './transition.ts';
 
 /** The apps, or NOT_FOUND. */
@@ -49,14 +50,8 @@ export async function readSupply(context: Context, tx: Tx, appIds: readonly bigi
     const token = byId.get(pool.tokenId);
     return token ? [toCandidate(pool, token)] : [];
   });
-  return { tokens, candidates, reserves: await readReserves(context, tx, appIds) };
-}
-
-/** The reserves that matter for the apps. */
-function readReserves(context: Context, tx: Tx, appIds: readonly bigint[]): Promise<Reserve[]> {
-  return tx.$queryRaw<Reserve[]>(sql`
-    SELECT token_id AS "tokenId", app_id AS "appId", seats FROM token_reserve
-    WHERE organization_id = ${context.actor.organizationId} AND (app_id IS NULL OR app_id = ANY (${ids(appIds)}))`);
+  const reserves = await tx.$queryRaw<Reserve[]>(selectReserves(organizationId, appIds));
+  return { tokens, candidates, reserves };
 }
 
 function toCandidate(pool: LicensePool, token: CandidateToken): Candidate {

@@ -116,28 +116,10 @@ export function readSeatSubscriptions(
     WHERE s.organization_id = ${organizationId} AND s.id = ANY (${ids(subscriptionIds)})`);
 }
 
-/** The subscriptions of tokens, those that Apple lists no more left out. */
-export function readSeatSubscriptionsOfTokens(
-  reader: Rows,
-  organizationId: bigint,
-  tokenIds: readonly bigint[],
-): Promise<SeatSubscriptionRow[]> {
-  return reader.rows(sql`
-    SELECT ${seatSubscriptionShape.columns} FROM seat_subscription s
-    WHERE s.organization_id = ${organizationId} AND s.token_id = ANY (${ids(tokenIds)}) AND s.gone_at IS NULL ORDER BY s.id`);
-}
-
 /** The seats with these ids, in no order. */
 export function readSeats(reader: Rows, organizationId: bigint, seatIds: readonly bigint[]): Promise<SeatRow[]> {
   return reader.rows(sql`
     SELECT ${seatShape.columns} FROM seat_assignment l WHERE l.organization_id = ${organizationId} AND l.id = ANY (${ids(seatIds)})`);
-}
-
-/** The live seats of people. */
-export function readSeatsOfUsers(reader: Rows, organizationId: bigint, userIds: readonly bigint[]): Promise<SeatRow[]> {
-  return reader.rows(sql`
-    SELECT ${seatShape.columns} FROM seat_assignment l
-    WHERE l.organization_id = ${organizationId} AND l.vpp_user_id = ANY (${ids(userIds)}) AND l.ended_at IS NULL ORDER BY l.id`);
 }
 
 /** Whether the seat subscriptions of a token's library are managed here. */

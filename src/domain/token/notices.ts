@@ -2,8 +2,9 @@
 import { ring } from '../../db/notify.ts';
 import type { Rows } from '../../db/rows.ts';
 import { shape } from '../../db/shape.ts';
-import { ids, json, moment, nothing, sql, type Tx } from '../../db/transaction.ts';
+import { ids, json, moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import { CursorInvalidError } from '../errors.ts';
+import { byOwner, countsByOwner, type Owned } from '../owned.ts';
 import type { TokenKey } from './gate.ts';
 import type { NoticeKind } from './ladder.ts';
 
@@ -78,19 +79,48 @@ export interface NoticeWindow {
   fromEnd: boolean;
 }
 
+const within = ({ after, before }: NoticeWindow): Sql =>
+  sql`${after === null ? nothing : sql`AND n.seq < ${after}`} ${before === null ? nothing : sql`AND n.seq > ${before}`}`;
+const inOrder = ({ fromEnd, limit }: NoticeWindow): Sql =>
+  sql`ORDER BY n.seq ${fromEnd ? sql`ASC` : sql`DESC`} LIMIT ${limit}`;
+
 /** A page of an organization's notices, or of one token's, newest first. */
 export async function listNotices(
   reader: Rows,
   organizationId: bigint,
   tokenId: bigint | null,
-  { after, before, limit, fromEnd }: NoticeWindow,
+  window: NoticeWindow,
 ): Promise<NoticeRow[]> {
   const found = await reader.rows<NoticeRow>(sql`
     SELECT ${noticeShape.columns} FROM token_notice n WHERE n.organization_id = ${organizationId}
-      ${tokenId === null ? nothing : sql`AND n.token_id = ${tokenId}`}
-      ${after === null ? nothing : sql`AND n.seq < ${after}`} ${before === null ? nothing : sql`AND n.seq > ${before}`}
-    ORDER BY n.seq ${fromEnd ? sql`ASC` : sql`DESC`} LIMIT ${limit}`);
-  return fromEnd ? found.reverse() : found;
+      ${tokenId === null ? nothing : sql`AND n.token_id = ${tokenId}`} ${within(window)} ${inOrder(window)}`);
+  return window.fromEnd ? found.reverse() : found;
+}
+
+/** The same page of the notices of each token, newest first, in one statement. */
+export async function listNoticesOf(
+  reader: Rows,
+  organizationId: bigint,
+  tokenIds: readonly bigint[],
+  window: NoticeWindow,
+): Promise<Map<bigint, NoticeRow[]>> {
+  const rows = await reader.rows<NoticeRow & Owned>(sql`
+    SELECT ${noticeShape.columns}, o.id AS "ownerId" FROM unnest(${ids(tokenIds)}) o(id) CROSS JOIN LATERAL (
+      SELECT n.* FROM token_notice n WHERE n.organization_id = ${organizationId} AND n.token_id = o.id ${within(window)} ${inOrder(window)}
+    ) n ORDER BY n.seq DESC`);
+  return byOwner(rows);
+}
+
+/** How many notices each token has. */
+export async function countNoticesOf(
+  reader: Rows,
+  organizationId: bigint,
+  tokenIds: readonly bigint[],
+): Promise<Map<bigint, bigint>> {
+  const rows = await reader.rows<Owned & { count: bigint }>(sql`
+    SELECT n.token_id AS "ownerId", count(*) AS count FROM token_notice n
+    WHERE n.organization_id = ${organizationId} AND n.token_id = ANY (${ids(tokenIds)}) GROUP BY 1`);
+  return countsByOwner(rows);
 }
 
 /** How many notices there are. */

@@ -5,6 +5,7 @@ import { sql } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { allocate } from '../license/allocate.ts';
 import type { Allocation, Candidate, CandidateToken, Reserve, WantedApp } from '../license/allocation.ts';
+import { selectReserves } from '../license/reserves.ts';
 import { requireSameTokens } from './reorder.ts';
 import { listTokens, type TokenRow } from './row.ts';
 import { tokenState } from './state.ts';
@@ -57,8 +58,7 @@ export async function previewTokenOrder(
     tokenIds,
   );
   const pools = await readPools(reader, organizationId);
-  const reserves = await reader.rows<Reserve>(sql`
-    SELECT token_id AS "tokenId", app_id AS "appId", seats FROM token_reserve WHERE organization_id = ${organizationId}`);
+  const reserves = await reader.rows<Reserve>(selectReserves(organizationId, null));
   const apps = [...new Map(pools.map((pool) => [pool.appId, { id: pool.appId, name: pool.name }])).values()];
   const stateOf = (token: TokenRow) => tokenState(token, context.clock.now(), context.settings);
   const decide = (order: readonly bigint[]) => nextSources(apps, inOrder(tokens, order, stateOf), pools, reserves);

@@ -5,9 +5,11 @@ import { ids, sql, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
+import { type IdWindow, idOrder, idWindow } from '../id-window.ts';
 import type { Reserve } from '../license/allocation.ts';
 import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import { readApps } from '../license/world.ts';
+import { byOwner, countsByOwner, type Owned } from '../owned.ts';
 import { parseInput } from '../parse.ts';
 import { findToken, lockTokens } from './find.ts';
 
@@ -41,13 +43,33 @@ export async function setTokenReserve(context: Context, rawInput: z.input<typeof
   return tokenId;
 }
 
-/** The reserves of tokens, that of all apps first. */
-export function readReservesOfTokens(
+/** A reserve and its place in the list of its token: the app's id, or 0 for the number of all apps. */
+export type ReserveRow = Omit<Reserve, 'tokenId'> & { id: bigint };
+
+/** The same page of the reserves of each token, that of all apps first, in one statement. */
+export async function listReservesOf(
   reader: Rows,
   organizationId: bigint,
   tokenIds: readonly bigint[],
-): Promise<Reserve[]> {
-  return reader.rows<Reserve>(sql`
-    SELECT token_id AS "tokenId", app_id AS "appId", seats FROM token_reserve
-    WHERE organization_id = ${organizationId} AND token_id = ANY (${ids(tokenIds)}) ORDER BY app_id NULLS FIRST`);
+  window: IdWindow,
+): Promise<Map<bigint, ReserveRow[]>> {
+  const place = sql`coalesce(n.app_id, 0)`;
+  const rows = await reader.rows<ReserveRow & Owned>(sql`
+    SELECT o.id AS "ownerId", r.* FROM unnest(${ids(tokenIds)}) o(id) CROSS JOIN LATERAL (
+      SELECT ${place} AS id, n.app_id AS "appId", n.seats FROM token_reserve n
+      WHERE n.organization_id = ${organizationId} AND n.token_id = o.id ${idWindow(window, place)} ${idOrder(window, place)}
+    ) r ORDER BY r.id`);
+  return byOwner(rows);
+}
+
+/** How many reserves each token has. */
+export async function countReservesOf(
+  reader: Rows,
+  organizationId: bigint,
+  tokenIds: readonly bigint[],
+): Promise<Map<bigint, bigint>> {
+  const rows = await reader.rows<Owned & { count: bigint }>(sql`
+    SELECT token_id AS "ownerId", count(*) AS count FROM token_reserve
+    WHERE organization_id = ${organizationId} AND token_id = ANY (${ids(tokenIds)}) GROUP BY 1`);
+  return countsByOwner(rows);
 }

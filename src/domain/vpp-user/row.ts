@@ -4,6 +4,7 @@ import { shape } from '../../db/shape.ts';
 import { ids, nothing, type Sql, sql, texts } from '../../db/transaction.ts';
 import type { VppUserStatus } from '../../generated/prisma/enums.ts';
 import { type IdWindow, idOrder, idWindow, inOrder } from '../id-window.ts';
+import { byOwner, countsByOwner, type Owned } from '../owned.ts';
 
 /** Where a person stands: what Apple says, what Russet has asked for, or that only a license names them. */
 export type VppUserStanding = VppUserStatus | 'RETIRING' | 'UNKNOWN';
@@ -86,20 +87,36 @@ function matches({ organizationId, tokenId, statuses, search }: VppUserFilter): 
 
 /** One record that Apple has or had of a clientUserId. */
 export interface VppUserRecordRow {
-  userId: bigint;
+  id: bigint;
   status: VppUserStatus;
   idHash: string | null;
   firstSeenAt: Date;
   changedAt: Date;
 }
 
-/** The records of people, each oldest first. */
-export function readVppUserRecords(
+/** The same page of the records of each person, oldest first, in one statement. */
+export async function listVppUserRecordsOf(
   reader: Rows,
   organizationId: bigint,
   userIds: readonly bigint[],
-): Promise<VppUserRecordRow[]> {
-  return reader.rows<VppUserRecordRow>(sql`
-    SELECT user_id AS "userId", status::text AS status, id_hash AS "idHash", first_seen_at AS "firstSeenAt", changed_at AS "changedAt"
-    FROM vpp_user_record WHERE organization_id = ${organizationId} AND user_id = ANY (${ids(userIds)}) ORDER BY id`);
+  window: IdWindow,
+): Promise<Map<bigint, VppUserRecordRow[]>> {
+  const rows = await reader.rows<VppUserRecordRow & Owned>(sql`
+    SELECT o.id AS "ownerId", r.* FROM unnest(${ids(userIds)}) o(id) CROSS JOIN LATERAL (
+      SELECT n.id, n.status::text AS status, n.id_hash AS "idHash", n.first_seen_at AS "firstSeenAt", n.changed_at AS "changedAt"
+      FROM vpp_user_record n WHERE n.organization_id = ${organizationId} AND n.user_id = o.id ${idWindow(window, sql`n.id`)} ${idOrder(window, sql`n.id`)}
+    ) r ORDER BY r.id`);
+  return byOwner(rows);
+}
+
+/** How many records each person has. */
+export async function countVppUserRecordsOf(
+  reader: Rows,
+  organizationId: bigint,
+  userIds: readonly bigint[],
+): Promise<Map<bigint, bigint>> {
+  const rows = await reader.rows<Owned & { count: bigint }>(sql`
+    SELECT user_id AS "ownerId", count(*) AS count FROM vpp_user_record
+    WHERE organization_id = ${organizationId} AND user_id = ANY (${ids(userIds)}) GROUP BY 1`);
+  return countsByOwner(rows);
 }

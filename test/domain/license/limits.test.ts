@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { preparedRows } from '../../../src/db/rows.ts';
 import { setDeviceGroupMembers } from '../../../src/domain/device-group/members.ts';
-import { readQuotasOfGroups, setGroupQuota } from '../../../src/domain/device-group/quota.ts';
+import { listQuotasOf, setGroupQuota } from '../../../src/domain/device-group/quota.ts';
 import { createDeviceGroup } from '../../../src/domain/device-group/write.ts';
 import { previewTokenOrder } from '../../../src/domain/token/preview-order.ts';
 import { reorderTokens } from '../../../src/domain/token/reorder.ts';
@@ -33,6 +33,8 @@ beforeAll(async () => {
 afterEach(() => expectSound(world));
 afterAll(() => world.close());
 
+const window = { after: null, before: null, limit: 100, fromEnd: false };
+
 async function groupOf(deviceIds: bigint[]): Promise<bigint> {
   const groupId = await createDeviceGroup(world.admin, { name: `Group ${++groups}` });
   await setDeviceGroupMembers(world.admin, { groupId, target: { deviceIds } });
@@ -40,9 +42,9 @@ async function groupOf(deviceIds: bigint[]): Promise<bigint> {
 }
 
 const usedOf = async (groupId: bigint) =>
-  (await readQuotasOfGroups(preparedRows(world.database.pool), world.organizationId, [groupId])).map(
-    ({ used }) => used,
-  );
+  (await listQuotasOf(preparedRows(world.database.pool), world.organizationId, [groupId], window))
+    .get(groupId)!
+    .map(({ used }) => used);
 
 test('F11 a reserve stays for requests that name the token; the license says so; without the number it is free again', async () => {
   const app = await giveApp(world, own, { total: 3 });

@@ -60,12 +60,14 @@ async function settle(): Promise<void> {
 
 const queueOf = async (app: TestApp) =>
   (
-    await listWaiting(
-      preparedRows(world.database.pool),
-      world.organizationId,
-      { kind: 'app', ownerIds: [app.id] },
-      { after: null, before: null, limit: 100, fromEnd: false },
-    )
+    (
+      await listWaiting(
+        preparedRows(world.database.pool),
+        world.organizationId,
+        { kind: 'app', ownerIds: [app.id] },
+        { after: null, before: null, limit: 100, fromEnd: false },
+      )
+    ).get(app.id) ?? []
   ).map(({ deviceId, position, reason }) => [deviceId, position, reason]);
 
 const holders = async (app: TestApp) => new Set((await liveOf(world, app)).map((license) => license.deviceId));

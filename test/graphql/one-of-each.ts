@@ -1,0 +1,72 @@
+/** An organization with one object of every type that has a global id, tied to each other. @module */
+import { randomInt } from 'node:crypto';
+import { globalId, type NodeName } from '../../src/graphql/ids.ts';
+import type { TestApi } from '../http/support/api.ts';
+import {
+  addApp,
+  addDevice,
+  addGroup,
+  addLicense,
+  addNotice,
+  addPlan,
+  addPool,
+  addSeat,
+  addTask,
+  addToken,
+} from './rows.ts';
+
+/** What nobody else may see. */
+export const secret = 'C02SECRET1';
+
+/** Writes the rows. Their global ids, by type. */
+export async function addOneOfEach({ services: { prisma } }: TestApi, organizationId: bigint) {
+  const at = new Date('2026-03-01T11:00:00.000Z');
+  const token = await addToken(prisma, organizationId);
+  const app = await addApp(prisma, organizationId, { adamId: String(randomInt(2 ** 40)), name: secret });
+  const pool = await addPool(prisma, { organizationId, tokenId: token.id, appId: app.id });
+  const device = await addDevice(prisma, organizationId, secret);
+  const license = await addLicense(prisma, pool, device);
+  const group = await addGroup(prisma, organizationId);
+  const task = await addTask(prisma, organizationId);
+  const user = await prisma.vppUser.create({
+    data: { organizationId, tokenId: token.id, clientUserId: secret, createdAt: at, updatedAt: at },
+  });
+  const seat = await addSeat(prisma, token, user);
+  const key = { organizationId };
+  const before = await addTask(prisma, organizationId);
+  const plan = await addPlan(prisma, organizationId);
+  await prisma.plan.updateMany({ where: key, data: { taskId: task.id } });
+  await prisma.task.updateMany({ where: { ...key, id: task.id }, data: { retryOf: before.id } });
+  await prisma.taskToken.create({ data: { ...key, taskId: task.id, tokenId: token.id } });
+  await prisma.license.updateMany({ where: key, data: { taskId: task.id } });
+  await prisma.seatAssignment.updateMany({ where: key, data: { taskId: task.id, removalTaskId: before.id } });
+  const { id: _id, allocation: _allocation, ...like } = license;
+  await prisma.license.create({
+    data: { ...like, serialNumber: null, deviceId: null, clientUserId: secret, vppUserId: user.id },
+  });
+  await prisma.deviceGroupMember.create({ data: { ...key, groupId: group.id, deviceId: device.id } });
+  const rows: Record<NodeName, { id: bigint }> = {
+    Organization: { id: organizationId },
+    Token: token,
+    App: app,
+    LicensePool: pool,
+    Device: device,
+    DeviceGroup: group,
+    License: license,
+    SeatAssignment: seat,
+    SeatSubscription: { id: seat.subscriptionId },
+    Task: task,
+    ApiKey: await prisma.apiKey.create({
+      data: { ...key, name: secret, hash: secret, role: 'EMPLOYEE', scopes: [], createdAt: at },
+    }),
+    AuditEntry: await prisma.auditEntry.create({
+      data: { ...key, at, actor: 'key:1', action: 'token.upload', taskId: task.id },
+    }),
+    VppUser: user,
+    TokenNotice: await addNotice(prisma, token),
+    Plan: plan,
+  };
+  return Object.fromEntries(
+    Object.entries(rows).map(([name, { id }]) => [name, globalId(name as NodeName, id)]),
+  ) as Record<NodeName, string>;
+}

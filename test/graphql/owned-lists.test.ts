@@ -1,0 +1,117 @@
+/** Lists inside a page: of many tokens, groups, people, apps and devices, read together. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startApi, type TestApi } from '../http/support/api.ts';
+import { addApp, addDevice, addGroup, addLicense, addNotice, addPool, addSeat, addToken } from './rows.ts';
+import { statementsOf } from './statements.ts';
+
+let api: TestApi;
+let key: string;
+const owners = 4;
+const each = 3;
+const at = new Date('2026-03-01T11:00:00.000Z');
+
+beforeAll(async () => {
+  api = await startApi();
+  const organizationId = await api.organization();
+  key = await api.key(organizationId);
+  const { prisma, pool: database } = api.services;
+  for (let n = 0; n < owners; n++) {
+    const token = await addToken(prisma, organizationId, { label: `T${n}`, position: n + 1 });
+    const user = await prisma.vppUser.create({
+      data: { organizationId, tokenId: token.id, clientUserId: `U${n}`, createdAt: at, updatedAt: at },
+    });
+    const group = await addGroup(prisma, organizationId, `G${n}`);
+    const device = await addDevice(prisma, organizationId, `D${n}`);
+    for (let m = 0; m < each; m++) {
+      const app = await addApp(prisma, organizationId, { name: `A${n}-${m}` });
+      const pool = await addPool(prisma, { organizationId, tokenId: token.id, appId: app.id });
+      await addLicense(prisma, pool, device);
+      await addNotice(prisma, token, BigInt(n * each + m + 1));
+      await addSeat(prisma, token, user);
+      const appId = m === 1 ? null : app.id;
+      await prisma.tokenReserve.create({ data: { organizationId, tokenId: token.id, appId, seats: BigInt(n + 1) } });
+      await prisma.groupQuota.create({ data: { organizationId, groupId: group.id, appId, seats: BigInt(n + 1) } });
+      const [status, idHash] = m === 0 ? (['ASSOCIATED', 'hash'] as const) : (['RETIRED', null] as const);
+      const seen = { firstSeenAt: at, changedAt: at };
+      await prisma.vppUserRecord.create({ data: { organizationId, userId: user.id, status, idHash, ...seen } });
+    }
+  }
+  await database.query(
+    `INSERT INTO ledger (organization_id, at, pool_id, license_id, kind, held_delta, reserved_delta, actor)
+     SELECT organization_id, started_at, pool_id, id, 'FOUND', 1, 0, 'system:sync' FROM license`,
+  );
+}, 60_000);
+afterAll(() => api.close());
+
+/** The list, where it is, and what of an item is looked at. */
+const lists: [list: string, field: string, item: string, totals?: false][] = [
+  ['tokens', 'notices', 'id token { label }'],
+  ['tokens', 'reserves', 'app { name } seats'],
+  ['tokens', 'seatSubscriptions', 'id token { label }'],
+  ['deviceGroups', 'quotas', 'app { name } seats used'],
+  ['deviceGroups', 'devices', 'id'],
+  ['vppUsers', 'history', 'status idHash'],
+  ['vppUsers', 'seats', 'id vppUser { clientUserId }'],
+  ['devices', 'timeline', 'licenseId app { name }', false],
+  ['apps', 'timeline', 'licenseId app { name }', false],
+];
+
+interface Page {
+  totalCount?: number;
+  edges: { cursor: string; node: object }[];
+  pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean };
+}
+
+test.each(lists)('F13 %s { %s } on a page of many takes as many statements as on a page of one', async (...asked) => {
+  const [list, field, item, totals] = asked;
+  const of = async (first: number, inside: string) => {
+    const total = totals === false ? '' : 'totalCount';
+    const page = `${field}(${inside}) { ${total} edges { cursor node { ${item} } } pageInfo { hasNextPage hasPreviousPage } }`;
+    const { result, statements } = await statementsOf(() =>
+      api.ask(key, `{ it: ${list}(first: ${first}) { edges { node { id ${page} } } } }`),
+    );
+    expect(result.errors).toBeUndefined();
+    const pages = result.data.it.edges.map(({ node }: { node: Record<string, Page> }) => node[field]!) as Page[];
+    return { pages, statements };
+  };
+  const one = await of(1, 'first: 10');
+  const many = await of(owners, 'first: 10');
+  // The first request signs the key in.
+  expect(many.statements.length, many.statements.join('\n')).toBeLessThanOrEqual(one.statements.length);
+  expect(many.pages[0]).toEqual(one.pages[0]);
+  if (field === 'devices') return;
+  const length = list === 'apps' ? 1 : each;
+  for (const { totalCount, edges } of many.pages)
+    expect([totalCount ?? length, edges.length]).toEqual([length, length]);
+  // Nothing of one owner stands in the list of another.
+  const texts = many.pages.flatMap(({ edges }) => edges.map(({ node }) => JSON.stringify(node)));
+  if (/^id|^licenseId/.test(item)) expect(new Set(texts).size).toBe(owners * length);
+  if (length === 1) return;
+  const [all] = many.pages;
+  const [, second, third] = all!.edges;
+  const behind = await of(1, `first: 1, after: "${all!.edges[0]!.cursor}"`);
+  expect(behind.pages[0]).toMatchObject({ edges: [second], pageInfo: { hasNextPage: true, hasPreviousPage: true } });
+  const before = await of(1, `last: 1, before: "${third!.cursor}"`);
+  expect(before.pages[0]).toMatchObject({ edges: [second], pageInfo: { hasNextPage: true, hasPreviousPage: true } });
+});
+
+test('F13 a page of tokens, groups, devices or people with such a list takes three statements at most', async () => {
+  const plain = ['tokens { notices }', 'tokens { reserves }', 'deviceGroups { quotas }', 'vppUsers { history }'];
+  for (const text of [...plain, 'devices { timeline }', 'apps { timeline }']) {
+    const [list, field] = text.split(/[ {}]+/);
+    const { statements } = await statementsOf(() =>
+      api.ask(key, `{ it: ${list}(first: 50) { edges { node { ${field}(first: 9) { edges { cursor } } } } } }`),
+    );
+    expect(statements.length, statements.join('\n')).toBeLessThanOrEqual(3);
+  }
+});
+
+test('F11 reserves and quotas: the number of all apps comes first', async () => {
+  const answer = await api.ask(
+    key,
+    `{ tokens(first: 1) { edges { node { reserves(first: 1) { edges { node { app { id } seats } } } } } }
+       deviceGroups(first: 1) { edges { node { quotas(first: 1) { edges { node { app { id } seats used } } } } } } }`,
+  );
+  expect(answer.data.tokens.edges[0].node.reserves.edges).toEqual([{ node: { app: null, seats: 1 } }]);
+  expect(answer.data.deviceGroups.edges[0].node.quotas.edges).toEqual([{ node: { app: null, seats: 1, used: 0 } }]);
+});
