@@ -23,13 +23,15 @@ afterEach(() => world.close());
 const serve = (app: TestApp) =>
   serveQueue(world.services, { organizationId: world.organizationId, appId: app.id }, 'test');
 const length = (app: TestApp) => world.database.prisma.licenseWait.count({ where: { appId: app.id } });
-const page = (app: TestApp, more: { fromEnd?: boolean; limit?: number } = {}) =>
-  listWaiting(
+const page = async (app: TestApp, more: { fromEnd?: boolean; limit?: number } = {}) => {
+  const found = await listWaiting(
     preparedRows(world.database.pool),
     world.organizationId,
     { kind: 'app', ownerIds: [app.id] },
     { after: null, before: null, limit: 3, fromEnd: false, ...more },
   );
+  return found.get(app.id) ?? [];
+};
 
 /** An app of which nothing is free, a block of devices that wait for it in one token, and a few behind them. */
 async function crowd(behind: number): Promise<{ app: TestApp; crowded: bigint; devices: bigint[] }> {
