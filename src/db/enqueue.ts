@@ -15,7 +15,8 @@ export type JobName =
   | 'forget-licenses'
   | 'reconcile-token'
   | 'apply-notifications'
-  | 'register-webhook';
+  | 'register-webhook'
+  | 'drive-devices';
 
 /** A wake-up call. It carries ids only and may come twice. */
 export interface Job {

@@ -87,8 +87,15 @@ export interface Addressee {
   type: 'DEVICE' | 'USER';
 }
 
+/** When something happened. */
+export interface Dated {
+  /** ISO time by the MDM server's clock, which alone can put news in order; absent where it does not say: then when it came. */
+  at?: string;
+}
+
 /** What an MDM server tells of one device. Told once, twice, late, or never (MDM sheet §4.1). */
 export type DeviceNews = Addressee &
+  Dated &
   (
     | /** Enrollment began; everything that was queued is gone. */ { kind: 'AUTHENTICATED'; facts: DeviceFacts }
     /** It can be reached. `fresh` when this is the first time since it enrolled. */
@@ -97,6 +104,12 @@ export type DeviceNews = Addressee &
     | { kind: 'CHECKED_OUT' }
     /** It asked for work. */
     | { kind: 'IDLE' }
+    /** Whoever leased the command handed it on to the device. */
+    | { kind: 'DELIVERED'; commandUuid: string }
+    /** Whoever leased the command can't hand it on. */
+    | { kind: 'REFUSED'; commandUuid: string; reason: string }
+    /** Its apps or what it is, told without being asked by us. `complete`: `apps` is the whole list. */
+    | { kind: 'INVENTORY'; apps: DeviceApp[] | null; complete: boolean; facts: DeviceFacts | null }
     /** It can't now; the server offers the command again. */
     | { kind: 'NOT_NOW'; commandUuid: string }
     /** It answered. MALFORMED: it did not understand us. */

@@ -97,7 +97,7 @@ builder.queryField('devices', (t) =>
         families: t.arg({ type: [DeviceFamilyEnum], description: 'Only these kinds.' }),
         origins: t.arg({
           type: [DeviceOriginEnum],
-          description: 'Only these; LIST when absent, which hides devices that only a license names.',
+          description: 'Only these; LIST and MDM when absent, which hides devices that only a license names.',
         }),
         removed: t.arg.boolean({ defaultValue: false, description: 'The removed ones in place of the present ones.' }),
       },
@@ -124,7 +124,7 @@ function filterOf({ search, families, origins, removed }: DeviceArguments, organ
     organizationId,
     search: search?.trim() || null,
     families: families ?? null,
-    origins: origins ?? ['LIST'],
+    origins: origins ?? ['LIST', 'MDM'],
     removed: removed ?? false,
   };
 }

@@ -215,6 +215,7 @@ export const DeviceOriginEnum = builder.enumType('DeviceOrigin', {
   values: described({
     LIST: 'It was listed by `upsertDevices`.',
     LICENSE: 'Only a license that Apple lists names it.',
+    MDM: 'The MDM server told of it, and nobody listed it.',
   }),
 });
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { JobName } from '../db/enqueue.ts';
 import { refreshMetadata } from '../domain/app/refresh-metadata.ts';
 import { type Services, systemContext } from '../domain/context.ts';
+import { driveDevices } from '../domain/device-news/drive.ts';
 import { reserveBlocks } from '../domain/license/reserve-blocks.ts';
 import { serveQueue } from '../domain/license/serve-queue.ts';
 import { writeLicenses } from '../domain/license/write-licenses.ts';
@@ -24,6 +25,7 @@ const id = z.string().regex(/^\d+$/).transform(BigInt);
 const taskKey = z.object({ organizationId: id, taskId: id });
 const tokenKey = z.object({ organizationId: id, tokenId: id });
 const queueKey = z.object({ organizationId: id, appId: id });
+const organizationKey = z.object({ organizationId: id });
 const assetKey = tokenKey.extend({ adamId: z.string().min(1) });
 
 /** Every job there is. */
@@ -56,6 +58,8 @@ export const jobs: Record<JobName, JobHandler> = {
     const { adamId, ...token } = assetKey.parse(payload);
     return refreshAsset(services, token, adamId, correlationId);
   },
+  'drive-devices': (services, payload, correlationId) =>
+    driveDevices(services, organizationKey.parse(payload).organizationId, correlationId),
   'serve-waiting': (services, payload, correlationId) => serveQueue(services, queueKey.parse(payload), correlationId),
   'refresh-metadata': (services, payload, correlationId) => {
     const token = tokenKey.parse(payload);
