@@ -1,7 +1,7 @@
 /** A command that came to an end, as whoever planned it is told. @module */
 import type { Tx } from '../../db/transaction.ts';
 import type { DeviceCommandState } from '../../generated/prisma/enums.ts';
-import type { DeviceRequest, DeviceResult } from '../mdm-ports.ts';
+import type { DeviceRequest, DeviceRequestKind, DeviceResult } from '../mdm-ports.ts';
 
 /** How a command ends. */
 export type EndState = Exclude<DeviceCommandState, 'PLANNED' | 'SENT' | 'QUEUED'>;
@@ -14,6 +14,7 @@ export interface EndedCommand {
   deviceId: bigint | null;
   operationId: bigint | null;
   appId: bigint | null;
+  kind: DeviceRequestKind;
   request: DeviceRequest;
   state: EndState;
   /** What the device answered; null when it did not. */
@@ -27,7 +28,7 @@ export interface EndedCommand {
 }
 
 /**
- * Told of every command that ends, in the transaction that ends it. Locks are held: the connection, the tasks of the
- * operations, the enrollments, and the commands; tokens and pools can't be locked any more, so seats are given back later.
+ * Told of every command that ends, in the transaction that ends it. Locks are held: the connection, the
+ * enrollments and the commands; tasks, tokens and pools can't be locked any more, so seats are given back later.
  */
 export type OnEnded = (tx: Tx, ended: readonly EndedCommand[]) => Promise<void>;

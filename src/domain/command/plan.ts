@@ -19,6 +19,8 @@ export interface NewCommand {
   dueAt: Date;
   /** Given up then, whatever the device does. */
   deadlineAt: Date;
+  /** Not sent from then on: it is CANCELLED instead, for the window that it was planned in has closed. */
+  notAfter?: Date | null;
 }
 
 /** Most app commands that are under way on one device at a time. */
@@ -59,12 +61,12 @@ export async function planCommands(context: Context, tx: Tx, commands: readonly 
 /** The rows of the commands as a table `g`. */
 function given(commands: readonly NewCommand[], which: readonly number[]) {
   const rows = which.map((index) => {
-    const { enrollmentId, request, operationId, appId, atOnce, dueAt, deadlineAt } = commands[index]!;
+    const { enrollmentId, request, operationId, appId, atOnce, dueAt, deadlineAt, notAfter } = commands[index]!;
     const most = isAppCommand(commands[index]!) ? (atOnce ?? mostAtOnce) : null;
-    return { index, enrollmentId, request, operationId, appId, most, dueAt, deadlineAt };
+    return { index, enrollmentId, request, operationId, appId, most, dueAt, deadlineAt, notAfter };
   });
   return sql`jsonb_to_recordset(${json(rows)}) AS g(index int, "enrollmentId" bigint, request jsonb, "operationId" bigint, "appId" bigint,
-    most smallint, "dueAt" timestamptz, "deadlineAt" timestamptz)`;
+    most smallint, "dueAt" timestamptz, "deadlineAt" timestamptz, "notAfter" timestamptz)`;
 }
 
 async function insert(context: Context, tx: Tx, commands: readonly NewCommand[]): Promise<Map<number, bigint>> {
@@ -77,9 +79,9 @@ async function insert(context: Context, tx: Tx, commands: readonly NewCommand[])
       JOIN enrollment e ON e.organization_id = ${context.actor.organizationId} AND e.id = g."enrollmentId" AND e.state <> 'GONE'
     ), made AS (
       INSERT INTO device_command (organization_id, id, connection_id, enrollment_id, generation, device_id, kind, request, operation_id, app_id,
-        at_once, due_at, deadline_at, created_at)
+        at_once, due_at, deadline_at, not_after, created_at)
       SELECT ${context.actor.organizationId}, id, connection_id, "enrollmentId", generation, device_id, (request ->> 'kind')::"DeviceCommandKind",
-        request, "operationId", "appId", most, "dueAt", "deadlineAt", ${now}
+        request, "operationId", "appId", most, "dueAt", "deadlineAt", "notAfter", ${now}
       FROM given ORDER BY index ON CONFLICT DO NOTHING RETURNING id
     )
     SELECT g.index, m.id FROM made m JOIN given g ON g.id = m.id`);
