@@ -89,6 +89,12 @@ function handlersOf(admin: SimulatorAdmin): Record<string, Handler> {
     developerKeys: () => admin.developerKeys(),
     addDeveloperKey: takes(payloads.addDeveloperKey, (input) => admin.addDeveloperKey(input)),
     createDeveloperKey: takes(payloads.createDeveloperKey, (input) => admin.createDeveloperKey(input)),
+    'mdm.access': () => admin.mdm.access(),
+    'mdm.enrollments': () => admin.mdm.enrollments(),
+    'mdm.queue': takes(payloads.mdmQueue, (input) => admin.mdm.queue(input)),
+    'mdm.events': takes(payloads.mdmEvents, (input) => admin.mdm.events(input)),
+    'mdm.settle': () => admin.mdm.settle(),
+    'mdm.clear': () => admin.mdm.clear(),
     removeDeveloperKey: takes(payloads.removeDeveloperKey, (input) => admin.removeDeveloperKey(input)),
   };
 }

@@ -187,5 +187,11 @@ export const payloads = {
   advance: z.strictObject({ milliseconds: count }),
   truth: z.strictObject({ uId: text }),
   users: z.strictObject({ uId: text.optional() }),
+  mdmQueue: z.strictObject({ id: text }),
+  mdmEvents: z.strictObject({
+    since: z.coerce.number().int().optional(),
+    id: text.optional(),
+    limit: z.coerce.number().int().optional(),
+  }),
   clearFaults: z.strictObject({ id: text.optional() }),
 };

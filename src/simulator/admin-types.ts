@@ -1,4 +1,5 @@
 /** The verbs that control a simulator, the same in process and over HTTP. @module */
+import type { MdmAdmin } from './admin-mdm-types.ts';
 import type { DeveloperKey } from './apple/developer-keys.ts';
 import type { EventType } from './apple/events.ts';
 import type { Fault, FaultMatch, OrderedFault } from './apple/faults.ts';
@@ -273,4 +274,6 @@ export interface SimulatorAdmin {
   /** Makes a key and adds its public half; the private one (PKCS #8, PEM) is kept nowhere. */
   createDeveloperKey(wish?: { teamId?: string; keyId?: string }): Promise<DeveloperKey & { privateKey: string }>;
   removeDeveloperKey(key: { keyId: string }): void;
+  /** The MDM server. */
+  mdm: MdmAdmin;
 }

@@ -3,6 +3,7 @@ import type { VirtualClock } from '../lib/clock.ts';
 import { catalogVerbs } from './admin-catalog.ts';
 import { deliveryVerbs } from './admin-deliveries.ts';
 import { licenseVerbs } from './admin-licenses.ts';
+import { mdmVerbs } from './admin-mdm.ts';
 import { subscriptionVerbs } from './admin-subscriptions.ts';
 import { tokenVerbs } from './admin-tokens.ts';
 import type { ScenarioOrder, SimulatorAdmin } from './admin-types.ts';
@@ -28,6 +29,7 @@ export function createAdmin(world: World): SimulatorAdmin {
     ...userVerbs(world),
     ...catalogVerbs(world),
     ...subscriptionVerbs(world),
+    ...mdmVerbs(world),
     options: () => world.options,
     setOptions: (patch) => {
       world.setOptions(patch);

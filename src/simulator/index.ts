@@ -15,6 +15,7 @@ import type { Scenario } from './scenarios/types.ts';
 import { createHttpServer, listenNear } from './server.ts';
 import { openStateFile, type StateFile } from './state-file.ts';
 
+export type * from './admin-mdm-types.ts';
 export type * from './admin-types.ts';
 export type { DeveloperKey } from './apple/developer-keys.ts';
 export type { EventPlan } from './apple/events.ts';
@@ -86,6 +87,7 @@ export function createSimulator(settings: OptionsPatch & SimulatorParts = {}): S
     listen,
     close: async () => {
       await world.courier.close();
+      await world.mdm.messenger.close();
       state?.close();
       if (!server.listening) return;
       const closed = new Promise((resolve) => server.close(resolve));

@@ -1,5 +1,6 @@
 /** What `setOptions` accepts as JSON: every option by name, none besides. @module */
 import { z } from 'zod';
+import type { MdmOptions } from './devices/mdm/options.ts';
 import type { Limits, NotificationMisfortunes, OptionsPatch, SimulatorOptions } from './options.ts';
 
 const count = z.number().int().min(0);
@@ -39,6 +40,21 @@ const misfortunes = {
 } satisfies Record<keyof NotificationMisfortunes, z.ZodType>;
 
 const text = z.string().min(1);
+
+const mdm = {
+  flavor: z.enum(['nanomdm', 'nanohub']),
+  apiKey: text.nullable(),
+  storage: z.enum(['kv', 'sql']),
+  certificateHeader: text,
+  pushCertificate: z.enum(['stored', 'missing', 'refused']),
+  webhookUrl: z.url().nullable(),
+  webhookHmacKey: text.nullable(),
+  webhookConcurrency: count.min(1),
+  webhookTimeoutMs: count.min(1),
+  webhookDrop: chance,
+  webhookDuplicate: chance,
+  webhookReorder: chance,
+} satisfies Record<keyof MdmOptions, z.ZodType>;
 
 /** The public half of a developer's key. */
 export const developerKey = z.strictObject({ teamId: text, keyId: text, publicKey: text });
@@ -105,9 +121,14 @@ const option = {
   stokenIdsMax: count.nullable(),
   catalogAttributes: z.enum(['nested', 'flat']),
   artworkShape: z.enum(['template', 'list']),
-} satisfies Record<Exclude<keyof SimulatorOptions, 'limits' | 'notificationMisfortunes'>, z.ZodType>;
+} satisfies Record<Exclude<keyof SimulatorOptions, 'limits' | 'notificationMisfortunes' | 'mdm'>, z.ZodType>;
 
 /** A change of options. */
 export const optionsPatch = z
-  .strictObject({ ...option, limits: limitsPatch, notificationMisfortunes: z.strictObject(misfortunes).partial() })
+  .strictObject({
+    ...option,
+    limits: limitsPatch,
+    notificationMisfortunes: z.strictObject(misfortunes).partial(),
+    mdm: z.strictObject(mdm).partial(),
+  })
   .partial() satisfies z.ZodType<OptionsPatch>;

@@ -5,6 +5,7 @@
  */
 
 import type { DeveloperKey } from './apple/developer-keys.ts';
+import { defaultMdmOptions, type MdmOptions } from './devices/mdm/options.ts';
 
 /** The numbers that `GET /service/config` publishes and that requests are held to. */
 export interface Limits {
@@ -176,12 +177,15 @@ export interface SimulatorOptions {
   catalogAttributes: 'nested' | 'flat';
   /** Shape of `artwork` in the legacy lookup: one object with a template, or a list of sized images. */
   artworkShape: 'template' | 'list';
+  /** The MDM server beside Apple's service. */
+  mdm: MdmOptions;
 }
 
-/** A change of options; `limits` and `notificationMisfortunes` may name single ones. */
-export type OptionsPatch = Partial<Omit<SimulatorOptions, 'limits' | 'notificationMisfortunes'>> & {
+/** A change of options; groups of options may name single ones. */
+export type OptionsPatch = Partial<Omit<SimulatorOptions, 'limits' | 'notificationMisfortunes' | 'mdm'>> & {
   limits?: Partial<Limits>;
   notificationMisfortunes?: Partial<NotificationMisfortunes>;
+  mdm?: Partial<MdmOptions>;
 };
 
 /** The limits of Apple's samples. */
@@ -279,16 +283,18 @@ export const defaultOptions: SimulatorOptions = {
   stokenIdsMax: null,
   catalogAttributes: 'nested',
   artworkShape: 'template',
+  mdm: defaultMdmOptions,
 };
 
 /** The options that result when `patch` is laid over `current`; undefined values change nothing. */
 export function applyOptions(current: SimulatorOptions, patch: OptionsPatch): SimulatorOptions {
-  const { limits, notificationMisfortunes, ...rest } = patch;
+  const { limits, notificationMisfortunes, mdm, ...rest } = patch;
   return {
     ...current,
     ...defined(rest),
     limits: { ...current.limits, ...defined(limits ?? {}) },
     notificationMisfortunes: { ...current.notificationMisfortunes, ...defined(notificationMisfortunes ?? {}) },
+    mdm: { ...current.mdm, ...defined(mdm ?? {}) },
   };
 }
 

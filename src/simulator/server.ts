@@ -6,6 +6,7 @@ import { drawIcon } from './apple/icons.ts';
 import { adminPath } from './apple/paths.ts';
 import { type RawRequest, type Reply, serve } from './apple/service.ts';
 import type { World } from './apple/world.ts';
+import { isMdmPath, serveMdm } from './devices/mdm/http.ts';
 
 /** Largest request body in bytes. */
 const maxBody = 64 * 1024 * 1024;
@@ -53,6 +54,10 @@ async function answer(
 ): Promise<void> {
   const request = await readRequest(message);
   const { pathname, searchParams } = request.url;
+  if (isMdmPath(pathname)) {
+    const { status, bytes, headers } = serveMdm(world.mdm, world.options.mdm.certificateHeader, request);
+    return send(response, status, bytes, headers);
+  }
   if (isAdminPath(pathname)) return sendAdmin(admin, request, message, response);
   const icon = drawIcon(pathname, (adamId) => world.catalog.get(adamId)?.name);
   if (icon) return send(response, 200, icon.bytes, { 'content-type': icon.type });
@@ -76,12 +81,8 @@ async function readRequest(message: IncomingMessage): Promise<RawRequest> {
     chunks.push(chunk);
   }
   const url = new URL(message.url ?? '/', 'http://simulator.invalid');
-  return {
-    method: message.method ?? 'GET',
-    url,
-    headers: message.headers,
-    body: Buffer.concat(chunks).toString('utf8'),
-  };
+  const bytes = Buffer.concat(chunks);
+  return { method: message.method ?? 'GET', url, headers: message.headers, body: bytes.toString('utf8'), bytes };
 }
 
 function sendAdmin(

@@ -19,8 +19,9 @@ describe('F8 admin over HTTP', () => {
     const { verb, admin } = await overHttp();
     const { status, body } = await verb('nonsense');
     expect(status).toBe(404);
-    const { faults, ...plain } = admin;
-    const expected = [...Object.keys(plain), ...Object.keys(faults).map((name) => `faults.${name}`)];
+    const expected = Object.entries(admin).flatMap(([name, verb]) =>
+      typeof verb === 'function' ? [name] : Object.keys(verb).map((inner) => `${name}.${inner}`),
+    );
     expect([...(body.verbs as string[])].sort()).toEqual(expected.sort());
   });
 

@@ -17,6 +17,8 @@ export interface RawRequest {
   url: URL;
   headers: IncomingHttpHeaders;
   body: string;
+  /** The body as it came. */
+  bytes: Buffer;
 }
 
 /** What to send, or that the connection is to be cut. */

@@ -1,5 +1,6 @@
 /** Everything the simulator remembers, in one place: options, libraries, tokens, events, faults, journal. @module */
 import type { Clock } from '../../lib/clock.ts';
+import { MdmServer } from '../devices/mdm/server.ts';
 import { Journal } from '../journal.ts';
 import { Courier } from '../notify/courier.ts';
 import { cutIntoDrafts } from '../notify/cut.ts';
@@ -34,6 +35,7 @@ export class World {
   engine: EventEngine;
   outbox: Outbox;
   readonly courier: Courier;
+  readonly mdm: MdmServer;
   rate = new RateMeter();
   scenario: Scenario;
   catalog = new Map<string, CatalogItem>();
@@ -54,6 +56,12 @@ export class World {
     this.engine = this.#createEngine();
     this.outbox = this.#createOutbox();
     this.courier = new Courier(this);
+    this.mdm = new MdmServer({
+      options: () => this.options.mdm,
+      now: () => this.clock.now(),
+      seed,
+      wake: () => undefined,
+    });
     this.scenario = scenario;
     this.load(scenario);
   }
@@ -83,6 +91,7 @@ export class World {
     this.tokens = [];
     this.devices = [...scenario.devices];
     this.developerKeys = [...this.options.developerKeys];
+    this.mdm.clear();
     this.changes++;
   }
 
