@@ -3,6 +3,7 @@ import type { Database } from '../db/client.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Actor } from './actor.ts';
+import type { MdmServer } from './mdm-ports.ts';
 import type { AppleLibrary, MetadataSource } from './ports.ts';
 import type { SecretBox } from './token/secret-box.ts';
 
@@ -78,6 +79,8 @@ export interface Services extends Pick<Database, 'prisma' | 'pool'> {
   logger: Logger;
   apple: AppleLibrary;
   metadata: MetadataSource;
+  /** The MDM servers of the organizations; which one is meant comes with each call. */
+  mdm: MdmServer;
   secrets: SecretBox;
   settings: Settings;
   /** Called at each named point; does nothing outside of crash tests. */

@@ -132,14 +132,17 @@ export interface Enqueued {
   accepted: boolean;
   /** Why the device could not be pushed; the command waits nevertheless. */
   pushProblem: string | null;
-  /** Why the server refused it. */
+  /**
+   * Why the server refused it. Some servers refuse a whole batch because of one device that they don't know, and take
+   * nothing of it: send each of a refused batch alone, with a CommandUUID of its own (MDM sheet §4.1).
+   */
   refusal: string | null;
 }
 
 /** An MDM server that Russet calls. Every method may throw {@link MdmFailure}. */
 export interface MdmServer {
   /** Proves address, user name and API key without changing anything. Gives the server's version where it tells one. */
-  test(access: MdmAccess): Promise<{ version: string | null }>;
+  test(access: MdmAccess, signal?: AbortSignal): Promise<{ version: string | null }>;
   /**
    * Gives the same command to at most {@link maxBatch} devices. `uuid` was written down before, and a second call with it
    * queues nothing twice (MDM sheet §4.1): "already exists" counts as accepted.
@@ -156,18 +159,32 @@ export interface MdmServer {
 /** Most devices in one call of an MDM server: proxies cap addresses at 8 kB (MDM sheet §4.1). */
 export const maxBatch = 100;
 
-/** The MDM server could not be used. UNKNOWN_OUTCOME: it may have taken what was sent. */
+/** What the caller has to do with it. UNKNOWN_OUTCOME: the server may have taken what was sent; send the same again. */
 export type MdmFailureKind = 'UNAVAILABLE' | 'UNAUTHORIZED' | 'UNKNOWN_OUTCOME' | 'REJECTED';
 
-/** Why a call of an MDM server failed. Holds no part of a secret. */
+/** What a person has to mend. */
+export type MdmProblem =
+  | /** No connection: address, name, port, or the server is down. */ 'UNREACHABLE'
+  | /** Its certificate is not trusted. */ 'UNTRUSTED'
+  | /** It did not answer in time, or the connection broke. */ 'NO_ANSWER'
+  | /** User name or API key are wrong. */ 'UNAUTHORIZED'
+  | /** It answers, and what we call is not at this prefix. */ 'WRONG_PREFIX'
+  | /** It sends us elsewhere, which is not followed. */ 'REDIRECTED'
+  | /** What answers is no NanoMDM. */ 'NOT_NANOMDM'
+  | /** It is overloaded or ill. */ 'SERVER_ERROR'
+  | /** It does not take what was asked. */ 'REFUSED';
+
+/** Why a call of an MDM server failed. Holds no part of a secret, and nothing that the server wrote. */
 export class MdmFailure extends Error {
   override readonly name = 'MdmFailure';
   readonly kind: MdmFailureKind;
+  readonly problem: MdmProblem;
   readonly httpStatus: number | undefined;
 
-  constructor(kind: MdmFailureKind, message: string, options: { httpStatus?: number; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+  constructor(kind: MdmFailureKind, problem: MdmProblem, message: string, options: { httpStatus?: number } = {}) {
+    super(message);
     this.kind = kind;
+    this.problem = problem;
     this.httpStatus = options.httpStatus;
   }
 }

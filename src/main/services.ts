@@ -9,6 +9,7 @@ import { openInstallation } from '../domain/installation/open.ts';
 import { createSecretBox, type SecretBox } from '../domain/token/secret-box.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, type Logger } from '../lib/logger.ts';
+import { createNanoMdm } from '../mdm/nanomdm/client.ts';
 import type { Config } from './config.ts';
 import { createMetadataSource } from './metadata-source.ts';
 import { requireCurrentDatabase } from './reach-database.ts';
@@ -74,6 +75,7 @@ function assemble(config: Config, { prisma, pool }: Database, logger: Logger, se
     logger,
     apple,
     metadata: createMetadataSource(config.metadata, { clock: systemClock, logger }, apple.metadataLookupUrl),
+    mdm: createNanoMdm({ logger }),
     secrets,
     settings: config.settings,
     failpoint: failpointOf(config.failpoint),

@@ -20,6 +20,7 @@ import { dueWork } from '../../src/domain/work/due.ts';
 import { jobs } from '../../src/jobs/registry.ts';
 import { createVirtualClock, type VirtualClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { createNanoMdm } from '../../src/mdm/nanomdm/client.ts';
 import { createSimulator, type Simulator, schoolUnits } from '../../src/simulator/index.ts';
 import { createTestDatabase } from './database.ts';
 
@@ -102,6 +103,7 @@ export async function createWorld(
     logger: silentLogger,
     apple,
     metadata: createLegacyLookup({ url: apple.metadataLookupUrl, clock }),
+    mdm: createNanoMdm(),
     secrets: createSecretBox(createKeyRing([{ id: 'test', bytes: randomBytes(32) }]), randomBytes(32)),
     settings: { ...testSettings, ...options.settings },
     failpoint: () => {},

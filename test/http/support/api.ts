@@ -95,6 +95,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     logger,
     apple: unreachable as Services['apple'],
     metadata: unreachable as Services['metadata'],
+    mdm: unreachable as Services['mdm'],
     secrets: createSecretBox(createKeyRing([{ id: 'test', bytes: randomBytes(32) }]), randomBytes(32)),
     settings: {
       mode: 'SANDBOX',
