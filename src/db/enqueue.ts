@@ -16,7 +16,8 @@ export type JobName =
   | 'reconcile-token'
   | 'apply-notifications'
   | 'register-webhook'
-  | 'drive-devices';
+  | 'drive-devices'
+  | 'compare-deployments';
 
 /** A wake-up call. It carries ids only and may come twice. */
 export interface Job {

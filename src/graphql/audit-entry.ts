@@ -1,6 +1,7 @@
 import { builder } from './builder.ts';
 import { nodeKey } from './ids.ts';
 import { needs } from './rights.ts';
+import { taskOf } from './task-of.ts';
 
 builder.prismaNode('AuditEntry', {
   nullable: true,
@@ -31,10 +32,7 @@ builder.prismaNode('AuditEntry', {
       description: 'The task that it started.',
       ...needs('tasks:read'),
       select: { taskId: true },
-      resolve: (query, entry, _args, { db, actor }) =>
-        entry.taskId === null
-          ? null
-          : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, entry.taskId) }),
+      resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
     }),
   }),
 });

@@ -3,9 +3,10 @@ import { type UpsertedDevices, upsertDevices } from '../domain/device/upsert.ts'
 import * as failures from '../domain/errors.ts';
 import { builder } from './builder.ts';
 import { DeviceFamilyEnum } from './enums.ts';
-import { globalId, nodeKey, rowIds } from './ids.ts';
+import { globalId, rowIds } from './ids.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
+import { taskOf } from './task-of.ts';
 
 const DeviceInput = builder.inputType('DeviceInput', {
   description: 'One device. An absent field is kept, null clears it.',
@@ -81,8 +82,7 @@ const RemoveDevicesPayload = builder.objectRef<RemovedDevices>('RemoveDevicesPay
       nullable: true,
       description: 'The task that takes their licenses back; null when they held none.',
       ...showsWritten,
-      resolve: (query, { taskId }, _args, { db, actor }) =>
-        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+      resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
     }),
   }),
 });

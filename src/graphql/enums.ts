@@ -226,3 +226,12 @@ export const DeviceGroupKindEnum = builder.enumType('DeviceGroupKind', {
     RULE: 'It has a rule, looked up whenever the group is used.',
   }),
 });
+
+export const DeploymentModeEnum = builder.enumType('DeploymentMode', {
+  description: 'What the devices of a group shall have of an app.',
+  values: described({
+    LICENSE_ONLY: 'A license; the app is installed by other means.',
+    LICENSE_AND_INSTALL: 'A license, and the app installed once Apple has confirmed it.',
+    NONE: 'Nothing: licenses that Russet gave them are taken back, and no other deployment of the same or a higher rank gives any.',
+  }),
+});

@@ -7,6 +7,7 @@ export type NodeName =
   | 'ApiKey'
   | 'App'
   | 'AuditEntry'
+  | 'Deployment'
   | 'Device'
   | 'DeviceGroup'
   | 'License'
@@ -25,6 +26,7 @@ export const nodeRights: Record<NodeName, Scope> = {
   ApiKey: 'keys:read',
   App: 'apps:read',
   AuditEntry: 'audit:read',
+  Deployment: 'licenses:read',
   Device: 'devices:read',
   DeviceGroup: 'devices:read',
   License: 'licenses:read',

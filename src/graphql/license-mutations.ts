@@ -6,9 +6,10 @@ import { type AssociateInput, associateLicenses } from '../domain/license/associ
 import { type RevokeInput, revokeLicenses } from '../domain/license/revoke.ts';
 import { associationWarnings } from '../domain/license/warnings.ts';
 import { builder } from './builder.ts';
-import { nodeKey, optionalRowId, rowIds } from './ids.ts';
+import { optionalRowId, rowIds } from './ids.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
+import { sureTaskOf } from './task-of.ts';
 
 export const ErrorPolicyEnum = builder.enumType('ErrorPolicy', {
   description: 'What a write of many items does when some of them are refused.',
@@ -95,8 +96,7 @@ export function taskPayload(name: string, description: string) {
         type: 'Task',
         description: 'The task that carries it out; `taskProgress` follows it.',
         ...showsWritten,
-        resolve: (query, { taskIds }, _args, { db, actor }) =>
-          db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskIds[0]!) }),
+        resolve: (query, { taskIds }, _args, context) => sureTaskOf(query, taskIds[0]!, context),
       }),
       replayed: t.exposeBoolean('replayed', {
         description: 'The idempotency key was used before: this is the task of then, as it stands now.',

@@ -4,11 +4,12 @@ import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
 import { DeviceRef } from './device-ref.ts';
 import { LicenseSourceEnum, LicenseStateEnum } from './enums.ts';
-import { globalId, nodeKey, optionalRowId } from './ids.ts';
+import { globalId, optionalRowId } from './ids.ts';
 import { asOfText, licenseParts } from './license-pages.ts';
 import { idCursor, idWindowOf, pageOf } from './page.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
+import { taskOf } from './task-of.ts';
 import { TokenRef } from './token.ts';
 import { totalCount } from './total-count.ts';
 import { skipReasonText } from './user-errors.ts';
@@ -161,8 +162,7 @@ rowNode(LicenseRef, 'licenses', {
       nullable: true,
       description: 'The task that asked for it.',
       ...needs('tasks:read'),
-      resolve: (query, { taskId }, _args, { db, actor }) =>
-        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+      resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
     }),
   }),
 });

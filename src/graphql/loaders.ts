@@ -11,6 +11,7 @@ import { type AppForecast, readForecasts } from '../domain/app/forecast.ts';
 import { type PoolOfToken, readPools, readPoolsOfApps } from '../domain/app/pool-row.ts';
 import { type AppRow, readApps } from '../domain/app/row.ts';
 import type { Services } from '../domain/context.ts';
+import { type Coverage, type DeploymentRow, readCoverage, readDeployments } from '../domain/deployment/row.ts';
 import { type DeviceRow, readDevices } from '../domain/device/row.ts';
 import { countQuotasOf, listQuotasOf, type QuotaRow } from '../domain/device-group/quota.ts';
 import {
@@ -103,6 +104,8 @@ export interface Loaders {
   poolsOfApp: DataLoader<bigint, PoolOfToken[]>;
   variantsOfApp: DataLoader<bigint, AppMetadata[]>;
   tokensOfTask: DataLoader<bigint, TokenRow[]>;
+  deployments: DataLoader<bigint, DeploymentRow | null>;
+  coverages: DataLoader<bigint, Coverage>;
   deviceGroups: DataLoader<bigint, DeviceGroupRow | null>;
   groupsOfDevice: DataLoader<bigint, DeviceGroupRow[]>;
   recordsOfVppUser: OwnedList<VppUserRecordRow>;
@@ -172,6 +175,8 @@ export function createLoaders(
       (ids) => readTokensOfTasks(rows, organizationId, ids),
       (token) => token.taskId,
     ),
+    deployments: one((ids) => readDeployments(rows, organizationId, ids)),
+    coverages: gathered((ids) => readCoverage(rows, organizationId, services().clock.now(), ids)),
     deviceGroups: one((ids) => readGroups(rows, organizationId, ids)),
     groupsOfDevice: many(
       (ids) => readGroupsOfDevices(rows, organizationId, ids),

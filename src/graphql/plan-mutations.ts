@@ -6,6 +6,7 @@ import { nodeKey, rowId, rowIds } from './ids.ts';
 import { associationFields, associationOf, revocationFields, revocationOf } from './license-mutations.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
+import { taskOf } from './task-of.ts';
 
 /** A payload that shows the plan. */
 function planPayload(name: string) {
@@ -111,8 +112,7 @@ const ApplyPlanPayload = builder.objectRef<AppliedPlan>('ApplyPlanPayload').impl
       nullable: true,
       description: 'The task that carries it out; `taskProgress` follows it. Null when it was done at once.',
       ...showsWritten,
-      resolve: (query, { taskId }, _args, { db, actor }) =>
-        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+      resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
     }),
     replayed: t.exposeBoolean('replayed', {
       description: 'It was applied before: this is the task of then, as it stands now.',

@@ -6,6 +6,7 @@ import { atMost } from './cost.ts';
 import { DeviceRef } from './device-ref.ts';
 import { globalId, nodeKey, rowId } from './ids.ts';
 import { needs } from './rights.ts';
+import { taskOf } from './task-of.ts';
 import { TokenRef } from './token.ts';
 import { VppUserRef } from './vpp-user-ref.ts';
 
@@ -136,8 +137,7 @@ builder.prismaNode('Plan', {
       nullable: true,
       description: 'The task that carries it out, once it was applied.',
       select: { taskId: true },
-      resolve: (query, { taskId }, _args, { db, actor }) =>
-        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+      resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
     }),
     refusal: t.field({
       type: PlanRefusalRef,

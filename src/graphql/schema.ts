@@ -22,6 +22,8 @@ import './device.ts';
 import './device-mutations.ts';
 import './device-group.ts';
 import './device-group-mutations.ts';
+import './deployment.ts';
+import './deployment-mutations.ts';
 import './allocation-limits.ts';
 import './token-order-preview.ts';
 import './app-forecast.ts';

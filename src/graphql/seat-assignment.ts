@@ -3,12 +3,13 @@ import type { SeatRow, SeatSubscriptionRow } from '../domain/seat/row.ts';
 import type { VppUserRow } from '../domain/vpp-user/row.ts';
 import { builder } from './builder.ts';
 import { LicenseSourceEnum } from './enums.ts';
-import { nodeKey, optionalRowId } from './ids.ts';
+import { optionalRowId } from './ids.ts';
 import { ownedPage } from './owned-lists.ts';
 import { idCursor, idWindowOf, pageOf } from './page.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
 import { SeatSubscriptionRef } from './seat-subscription.ts';
+import { taskOf } from './task-of.ts';
 import { totalCount } from './total-count.ts';
 import { VppUserRef } from './vpp-user-ref.ts';
 
@@ -70,18 +71,14 @@ rowNode(SeatAssignmentRef, 'seats', {
       nullable: true,
       description: 'The task that asked for it.',
       ...needs('tasks:read'),
-      resolve: (query, { taskId }, _args, { db, actor }) =>
-        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+      resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
     }),
     removalTask: t.prismaField({
       type: 'Task',
       nullable: true,
       description: 'The task that takes it back.',
       ...needs('tasks:read'),
-      resolve: (query, { removalTaskId }, _args, { db, actor }) =>
-        removalTaskId === null
-          ? null
-          : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, removalTaskId) }),
+      resolve: (query, { removalTaskId }, _args, context) => taskOf(query, removalTaskId, context),
     }),
   }),
 });

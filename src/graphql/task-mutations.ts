@@ -2,9 +2,10 @@ import * as failures from '../domain/errors.ts';
 import { cancelTask } from '../domain/task/cancel.ts';
 import { retryTask } from '../domain/task/retry.ts';
 import { builder } from './builder.ts';
-import { nodeKey, rowId } from './ids.ts';
+import { rowId } from './ids.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
+import { sureTaskOf } from './task-of.ts';
 
 /** A payload that shows a task. */
 function taskPayload(name: string, description: string) {
@@ -15,8 +16,7 @@ function taskPayload(name: string, description: string) {
         type: 'Task',
         description: 'The task.',
         ...showsWritten,
-        resolve: (query, { taskId }, _args, { db, actor }) =>
-          db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+        resolve: (query, { taskId }, _args, context) => sureTaskOf(query, taskId, context),
       }),
     }),
   });

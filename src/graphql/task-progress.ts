@@ -3,10 +3,11 @@ import type { TaskProgress } from '../domain/task/progress-payload.ts';
 import { abortable } from './abortable.ts';
 import { builder } from './builder.ts';
 import { TaskKindEnum, TaskOutcomeEnum, TaskStateEnum } from './enums.ts';
-import { globalId, nodeKey, optionalRowId, rowId } from './ids.ts';
+import { globalId, optionalRowId, rowId } from './ids.ts';
 import type { TaskProgressEvent } from './ports.ts';
 import { needs } from './rights.ts';
 import { TaskCauseRef } from './task.ts';
+import { sureTaskOf } from './task-of.ts';
 
 /** The pace of a running task, from its start to the event. */
 function paceOf({ at, task }: TaskProgressEvent): { itemsPerSecond: number; finishAt: Date | null } | null {
@@ -130,7 +131,6 @@ builder.subscriptionField('tasks', (t) =>
       const filter = { kinds: args.kinds ?? null, states: args.states ?? null, tokenId };
       return abortable((signal) => streams.tasks({ organizationId: actor.organizationId, filter, signal }));
     },
-    resolve: (query, { taskId }, _args, { db, actor }) =>
-      db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+    resolve: (query, { taskId }, _args, context) => sureTaskOf(query, taskId, context),
   }),
 );

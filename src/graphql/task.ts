@@ -3,6 +3,7 @@ import { builder } from './builder.ts';
 import { SyncModeEnum, TaskKindEnum, TaskOutcomeEnum, TaskStateEnum } from './enums.ts';
 import { globalId, nodeKey, optionalRowId, rowId } from './ids.ts';
 import { needs } from './rights.ts';
+import { taskOf } from './task-of.ts';
 import { TokenRef } from './token.ts';
 
 export const TaskCauseRef = builder.objectRef<TaskCause>('TaskCause').implement({
@@ -133,8 +134,7 @@ builder.prismaNode('Task', {
       nullable: true,
       description: 'The task whose failed items it tries again.',
       select: { retryOf: true },
-      resolve: (query, { retryOf }, _args, { db, actor }) =>
-        retryOf === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, retryOf) }),
+      resolve: (query, { retryOf }, _args, context) => taskOf(query, retryOf, context),
     }),
     tokens: t.field({
       type: [TokenRef],

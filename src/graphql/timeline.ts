@@ -5,11 +5,12 @@ import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
 import type { GraphQLContext } from './context.ts';
 import { LedgerKindEnum } from './enums.ts';
-import { bareId, globalId, nodeKey } from './ids.ts';
+import { bareId, globalId } from './ids.ts';
 import { LicenseRef } from './license.ts';
 import { type PageArguments, pageOf, windowOf } from './page.ts';
 import { needs } from './rights.ts';
 import { selectedFields } from './selection.ts';
+import { taskOf } from './task-of.ts';
 
 export const LedgerLineRef = builder.objectRef<LedgerRowWithApp>('LedgerLine').implement({
   description: 'What happened to one license once. Lines are never changed and never deleted.',
@@ -50,8 +51,7 @@ export const LedgerLineRef = builder.objectRef<LedgerRowWithApp>('LedgerLine').i
       nullable: true,
       description: 'The task whose work it was; null when none was needed, and when it was deleted since.',
       ...needs('tasks:read'),
-      resolve: (query, { taskId }, _args, { db, actor }) =>
-        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+      resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
     }),
   }),
 });

@@ -10,10 +10,11 @@ import { uploadToken } from '../domain/token/upload.ts';
 import { builder } from './builder.ts';
 import { atMost } from './cost.ts';
 import { TokenSourceEnum } from './enums.ts';
-import { globalId, nodeKey, rowId, rowIds } from './ids.ts';
+import { globalId, rowId, rowIds } from './ids.ts';
 import { LicenseRef } from './license.ts';
 import { mutation, withoutNulls } from './mutation.ts';
 import { showsWritten } from './rights.ts';
+import { sureTaskOf, taskOf } from './task-of.ts';
 import { TokenHoldingsRef, TokenRef, TokenStateEnum } from './token.ts';
 
 const fileText =
@@ -158,8 +159,7 @@ const RemoveTokenPayload = builder.objectRef<RemovedToken>('RemoveTokenPayload')
       nullable: true,
       description: 'Gives the licenses back and removes the token at its end; null when the token is gone already.',
       ...showsWritten,
-      resolve: (query, { taskId }, _args, { db, actor }) =>
-        taskId === null ? null : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+      resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
     }),
   }),
 });
@@ -262,8 +262,7 @@ const StartedSyncRef = builder.objectRef<StartedSync>('StartedSync').implement({
       type: 'Task',
       description: 'Its task.',
       ...showsWritten,
-      resolve: (query, { taskId }, _args, { db, actor }) =>
-        db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+      resolve: (query, { taskId }, _args, context) => sureTaskOf(query, taskId, context),
     }),
     joined: t.exposeBoolean('joined', {
       description: 'A sync of the token was under way: this is its task, and it reads everything once more.',

@@ -9,11 +9,12 @@ import { updateVppUsers } from '../domain/vpp-user/update.ts';
 import { builder } from './builder.ts';
 import { atMost } from './cost.ts';
 import { VppUserStatusEnum } from './enums.ts';
-import { globalId, nodeKey, optionalRowId, rowId, rowIds } from './ids.ts';
+import { globalId, optionalRowId, rowId, rowIds } from './ids.ts';
 import { LicenseRef } from './license.ts';
 import { ErrorPolicyEnum, keyText, taskPayload } from './license-mutations.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
+import { taskOf } from './task-of.ts';
 import { VppUserRef } from './vpp-user-ref.ts';
 
 const userTexts = {
@@ -101,10 +102,7 @@ const UpdateVppUsersPayload = builder.objectRef<KeyedResult>('UpdateVppUsersPayl
       nullable: true,
       description: 'The task that tells Apple; null when nothing was changed that Apple knows.',
       ...showsWritten,
-      resolve: (query, { taskIds }, _args, { db, actor }) =>
-        taskIds[0] === undefined
-          ? null
-          : db.task.findUnique({ ...query, where: nodeKey(actor.organizationId, taskIds[0]) }),
+      resolve: (query, { taskIds }, _args, context) => taskOf(query, taskIds[0], context),
     }),
     replayed: t.exposeBoolean('replayed', {
       description: 'The idempotency key was used before: this is the task of then, as it stands now.',

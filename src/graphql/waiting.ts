@@ -2,10 +2,11 @@ import type { WaitingPlace, WaitingRow, WaitingWindow } from '../domain/license/
 import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
 import { DeviceRef } from './device-ref.ts';
-import { bareId, globalId, nodeKey } from './ids.ts';
+import { bareId, globalId } from './ids.ts';
 import type { OwnedList } from './owned-lists.ts';
 import { type PageArguments, pageOf, windowOf } from './page.ts';
 import { needs } from './rights.ts';
+import { sureTaskOf } from './task-of.ts';
 import { TokenRef } from './token.ts';
 import { totalCount } from './total-count.ts';
 
@@ -49,8 +50,7 @@ const WaitingRequestRef = builder.objectRef<WaitingRow>('WaitingRequest').implem
     task: t.prismaField({
       type: 'Task',
       description: 'The task that asked for it; `cancelTask` ends the waiting.',
-      resolve: (query, { taskId }, _args, { db, actor }) =>
-        db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) }),
+      resolve: (query, { taskId }, _args, context) => sureTaskOf(query, taskId, context),
     }),
   }),
 });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { JobName } from '../db/enqueue.ts';
 import { refreshMetadata } from '../domain/app/refresh-metadata.ts';
 import { type Services, systemContext } from '../domain/context.ts';
+import { compareDeployments } from '../domain/deployment/compare.ts';
 import { driveDevices } from '../domain/device-news/drive.ts';
 import { reserveBlocks } from '../domain/license/reserve-blocks.ts';
 import { serveQueue } from '../domain/license/serve-queue.ts';
@@ -22,10 +23,10 @@ import { releaseToken } from '../domain/token/release.ts';
 export type JobHandler = (services: Services, payload: unknown, correlationId: string) => Promise<void>;
 
 const id = z.string().regex(/^\d+$/).transform(BigInt);
+const organizationKey = z.object({ organizationId: id });
 const taskKey = z.object({ organizationId: id, taskId: id });
 const tokenKey = z.object({ organizationId: id, tokenId: id });
 const queueKey = z.object({ organizationId: id, appId: id });
-const organizationKey = z.object({ organizationId: id });
 const assetKey = tokenKey.extend({ adamId: z.string().min(1) });
 
 /** Every job there is. */
@@ -61,6 +62,12 @@ export const jobs: Record<JobName, JobHandler> = {
   'drive-devices': (services, payload, correlationId) =>
     driveDevices(services, organizationKey.parse(payload).organizationId, correlationId),
   'serve-waiting': (services, payload, correlationId) => serveQueue(services, queueKey.parse(payload), correlationId),
+  'compare-deployments': async (services, payload, correlationId) => {
+    const { organizationId } = organizationKey.parse(payload);
+    const compared = await compareDeployments(services, organizationId, correlationId);
+    if (compared.granted + compared.refused + compared.revoked > 0)
+      services.logger.info({ organizationId: String(organizationId), ...compared }, 'deployments compared');
+  },
   'refresh-metadata': (services, payload, correlationId) => {
     const token = tokenKey.parse(payload);
     return refreshMetadata(systemContext(services, token.organizationId, 'metadata', correlationId), token);

@@ -45,6 +45,29 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
     data: { ...like, serialNumber: null, deviceId: null, clientUserId: secret, vppUserId: user.id },
   });
   await prisma.deviceGroupMember.create({ data: { ...key, groupId: group.id, deviceId: device.id } });
+  const deployment = await prisma.deployment.create({
+    data: {
+      ...key,
+      appId: app.id,
+      groupId: group.id,
+      mode: 'LICENSE_ONLY',
+      tokenId: token.id,
+      problem: { code: 'APP_NOT_HELD', message: secret, since: at.toISOString() },
+      createdAt: at,
+      updatedAt: at,
+    },
+  });
+  await prisma.deploymentRefusal.create({
+    data: {
+      ...key,
+      appId: app.id,
+      deviceId: device.id,
+      code: 'OS_TOO_OLD',
+      message: secret,
+      refusedAt: new Date('2099-01-01'),
+      retryAt: new Date('2100-01-01'),
+    },
+  });
   const rows: Record<NodeName, { id: bigint }> = {
     Organization: { id: organizationId },
     Token: token,
@@ -52,6 +75,7 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
     LicensePool: pool,
     Device: device,
     DeviceGroup: group,
+    Deployment: deployment,
     License: license,
     SeatAssignment: seat,
     SeatSubscription: { id: seat.subscriptionId },

@@ -52,11 +52,14 @@ function ruleHolds(rule: Sql): Sql {
 /** Whether device `d` is as the rule `r.rule` wants it. */
 export const asRuled = ruleHolds(sql`r.rule`);
 
+/** Whether device `d` is as the rule of the rule group `g` wants it. */
+export const asRuledByGroup = ruleHolds(sql`g.rule`);
+
 /** Whether device `d` is in group `g`. */
 export const inGroup = sql`CASE g.kind
   WHEN 'STATIC' THEN EXISTS (SELECT 1 FROM device_group_member m
     WHERE m.organization_id = d.organization_id AND m.group_id = g.id AND m.device_id = d.id)
-  ELSE ${ruleHolds(sql`g.rule`)} END`;
+  ELSE ${asRuledByGroup} END`;
 
 /** Groups are of devices on the organization's list. */
 export const isListed = sql`d.removed_at IS NULL AND d.origin <> 'LICENSE'`;

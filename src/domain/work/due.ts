@@ -3,6 +3,7 @@
 import type { JobName } from '../../db/enqueue.ts';
 import { moment, sql } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
+import { comparison } from '../deployment/wake.ts';
 import { dueNotifications } from '../notification/due.ts';
 import { forgetJob } from '../token/forget.ts';
 
@@ -73,7 +74,11 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock' | 'set
     WHERE s.due_at <= ${now} ORDER BY s.due_at LIMIT ${limit}`);
   const queues = await services.prisma.$queryRaw<{ organizationId: bigint; appId: bigint }[]>(sql`
     SELECT DISTINCT organization_id AS "organizationId", app_id AS "appId" FROM license_wake WHERE due_at <= ${now} ORDER BY 1, 2 LIMIT ${limit}`);
+  const deployments = await services.prisma.$queryRaw<{ organizationId: bigint }[]>(sql`
+    SELECT organization_id AS "organizationId" FROM deployment_pass WHERE due_at <= ${now}
+    UNION SELECT organization_id FROM deployment_wake ORDER BY 1 LIMIT ${limit}`);
   return [
+    ...deployments.map(({ organizationId }) => comparison(organizationId)),
     ...(await dueNotifications(services)),
     ...tasks.map(({ organizationId, id, kind }) => ({
       name: jobOf[kind] ?? ('reserve-licenses' as const),
