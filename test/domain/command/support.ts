@@ -55,6 +55,7 @@ export async function createDeviceWorld(more: Partial<Services> = {}): Promise<D
     logger: silentLogger,
     apple: unused as never,
     metadata: unused as never,
+    mdm: unused as never,
     secrets: createSecretBox(createKeyRing([{ id: 'test', bytes: randomBytes(32) }]), randomBytes(32)),
     settings: testSettings,
     failpoint: () => {},
