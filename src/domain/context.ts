@@ -69,6 +69,20 @@ export interface Settings {
   planDays: number;
   /** Days for which Apple's notifications are kept. */
   notificationDays: number;
+  /** Milliseconds between two questions to a device which apps it has, give or take a quarter. */
+  inventoryEvery: number;
+  /** Milliseconds between two questions to a device what it is, give or take a quarter. */
+  informationEvery: number;
+  /** Milliseconds after which a question to a device is given up. */
+  questionDeadline: number;
+  /** Milliseconds without an answer after which a device is woken again. */
+  pushAgainAfter: number;
+  /** Most times that a device is woken because of one command. */
+  mostPushes: number;
+  /** Days for which what MDM servers told of devices is kept. */
+  deviceNewsDays: number;
+  /** Days for which a command to a device is kept after its end. */
+  deviceCommandDays: number;
   /** Days for which an idempotency key is kept. */
   idempotencyDays: number;
 }

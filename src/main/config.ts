@@ -95,6 +95,12 @@ const services = z.object({
   PLAN_DAYS: whole(1, 3650, 30),
   NOTIFICATION_DAYS: whole(1, 3650, 396),
   IDEMPOTENCY_DAYS: whole(1, 365, 7),
+  INVENTORY_HOURS: whole(1, 720, 24),
+  DEVICE_INFORMATION_HOURS: whole(1, 720, 24),
+  DEVICE_PUSH_MINUTES: whole(1, 1440, 15),
+  DEVICE_PUSHES: whole(0, 100, 5),
+  DEVICE_NEWS_DAYS: whole(1, 3650, 7),
+  DEVICE_COMMAND_DAYS: whole(1, 3650, 90),
   TOKEN_EXPIRING_DAYS: whole(1, 365, 30),
   METADATA_HOURS: whole(1, 720, 24),
   FULL_SYNC_HOURS: whole(1, 720, 24),
@@ -207,6 +213,13 @@ function settingsOf(mode: Config['mode'], values: z.output<typeof services>, pub
     planDays: values.PLAN_DAYS,
     notificationDays: values.NOTIFICATION_DAYS,
     idempotencyDays: values.IDEMPOTENCY_DAYS,
+    inventoryEvery: values.INVENTORY_HOURS * 3_600_000,
+    informationEvery: values.DEVICE_INFORMATION_HOURS * 3_600_000,
+    questionDeadline: 3 * 86_400_000,
+    pushAgainAfter: values.DEVICE_PUSH_MINUTES * 60_000,
+    mostPushes: values.DEVICE_PUSHES,
+    deviceNewsDays: values.DEVICE_NEWS_DAYS,
+    deviceCommandDays: values.DEVICE_COMMAND_DAYS,
   };
 }
 

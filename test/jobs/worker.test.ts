@@ -40,6 +40,13 @@ test('F12 a worker whose job could not be written down as done goes on with the 
     notificationDays: 30,
     planDays: 30,
     idempotencyDays: 7,
+    inventoryEvery: 86_400_000,
+    informationEvery: 86_400_000,
+    questionDeadline: 3 * 86_400_000,
+    pushAgainAfter: 900_000,
+    mostPushes: 5,
+    deviceNewsDays: 7,
+    deviceCommandDays: 90,
   };
   const services = { ...database, clock: systemClock, logger: silentLogger, settings } as unknown as Services;
   const worker = await startWorker({
