@@ -42,6 +42,11 @@ const UpsertDevicesPayload = builder.objectRef<UpsertedDevices>('UpsertDevicesPa
       description: 'Global ids of the named devices, in the order in which they were first met.',
       resolve: ({ deviceIds }) => deviceIds.map((id) => globalId('Device', id)),
     }),
+    managedByMdm: t.idList({
+      description:
+        'Global ids of devices of which something that was given was not taken: they are enrolled, and what their MDM server tells of them wins.',
+      resolve: ({ managedByMdm }) => managedByMdm.map((id) => globalId('Device', id)),
+    }),
   }),
 });
 

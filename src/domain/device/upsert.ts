@@ -56,6 +56,8 @@ export interface UpsertedDevices {
   unchanged: number;
   removed: number;
   deviceIds: bigint[];
+  /** Devices of which something that was given was not taken, for their MDM server tells it (MANAGED_BY_MDM). */
+  managedByMdm: bigint[];
 }
 
 /**
@@ -113,16 +115,20 @@ async function write(
 ): Promise<Omit<UpsertedDevices, 'removed'>> {
   const organizationId = context.actor.organizationId;
   const now = moment(context.clock.now());
+  // What an MDM server tells of a device wins over the list while it is enrolled.
+  const open = (field: string) => sql`(i.item ? ${field} AND NOT ${field} = ANY (coalesce(d.mdm_told, '{}')))`;
   const given = (field: string, column: string) =>
-    sql`CASE WHEN i.item ? ${field} THEN i.item ->> ${field} ELSE d.${fields[column]!} END`;
-  const rows = await tx.$queryRaw<{ id: bigint; created: boolean; updated: boolean }[]>(sql`
+    sql`CASE WHEN ${open(field)} THEN i.item ->> ${field} ELSE d.${fields[column]!} END`;
+  const rows = await tx.$queryRaw<{ id: bigint; created: boolean; updated: boolean; managed: boolean }[]>(sql`
     WITH incoming AS (
       SELECT i.item, i.item ->> 'serialNumber' AS serial FROM jsonb_array_elements(${json(devices)}) AS i(item)
     ), known AS (
       SELECT i.serial, i.item ->> 'serialOriginal' AS original, d.id, d.removed_at IS NOT NULL OR d.origin = 'LICENSE' AS hidden,
         ${given('name', 'name')} AS name, ${given('model', 'model')} AS model, ${given('osVersion', 'osVersion')} AS os_version,
-        CASE WHEN i.item ? 'supervised' THEN (i.item ->> 'supervised')::boolean ELSE d.supervised END AS supervised,
-        CASE WHEN i.item ? 'family' THEN coalesce(i.item ->> 'family', 'UNKNOWN') ELSE coalesce(d.family::text, 'UNKNOWN') END AS family
+        CASE WHEN ${open('supervised')} THEN (i.item ->> 'supervised')::boolean ELSE d.supervised END AS supervised,
+        CASE WHEN ${open('family')} THEN coalesce(i.item ->> 'family', 'UNKNOWN') ELSE coalesce(d.family::text, 'UNKNOWN') END AS family,
+        EXISTS (SELECT 1 FROM unnest(d.mdm_told) AS t(field) WHERE i.item ? t.field AND i.item -> t.field IS DISTINCT FROM
+          jsonb_build_object('name', d.name, 'model', d.model, 'osVersion', d.os_version, 'supervised', d.supervised, 'family', d.family) -> t.field) AS managed
       FROM incoming i LEFT JOIN device d ON d.organization_id = ${organizationId} AND d.serial_number = i.serial
     ), changed AS (
       INSERT INTO device AS d (organization_id, serial_number, serial_original, name, family, model, os_version, supervised, origin, created_at, updated_at)
@@ -133,11 +139,18 @@ async function write(
         (excluded.name, excluded.family, excluded.model, excluded.os_version, excluded.supervised, 'LIST'::"DeviceOrigin") OR d.removed_at IS NOT NULL
       RETURNING d.id, d.serial_number
     )
-    SELECT coalesce(c.id, k.id) AS id, k.id IS NULL AS created, k.id IS NOT NULL AND c.id IS NOT NULL AS updated
+    SELECT coalesce(c.id, k.id) AS id, k.id IS NULL AS created, k.id IS NOT NULL AND c.id IS NOT NULL AS updated, k.managed
     FROM known k LEFT JOIN changed c ON c.serial_number = k.serial ORDER BY 1`);
   const created = rows.filter((row) => row.created).length;
   const updated = rows.filter((row) => row.updated).length;
-  return { created, updated, unchanged: rows.length - created - updated, deviceIds: rows.map((row) => row.id) };
+  const managedByMdm = rows.filter((row) => row.managed).map((row) => row.id);
+  return {
+    created,
+    updated,
+    unchanged: rows.length - created - updated,
+    deviceIds: rows.map((row) => row.id),
+    managedByMdm,
+  };
 }
 
 const fields: Record<string, ReturnType<typeof sql>> = {
