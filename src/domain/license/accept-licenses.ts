@@ -1,15 +1,12 @@
-import { moment, sql, type Tx } from '../../db/transaction.ts';
+import { sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
-import { isLive } from '../notification/address.ts';
 import { noteProgress } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
+import { acceptCall } from './call.ts';
 import type { SettledCall } from './settle.ts';
 import { transition } from './transition.ts';
 
-/**
- * Keeps that Apple took a write as an event. While its notifications come it is asked about late: they settle most of it.
- * Under the lock of the token's gate.
- */
+/** Keeps that Apple took a write of licenses as an event. Under the lock of the token's gate. */
 export async function acceptLicenses(
   context: Context,
   tx: Tx,
@@ -18,19 +15,11 @@ export async function acceptLicenses(
   eventId: string,
   from: 'SENT' | 'UNKNOWN',
 ): Promise<void> {
-  const { organizationId, tokenId } = token;
-  const now = context.clock.now();
-  const after = (milliseconds: number) => moment(new Date(now.getTime() + milliseconds));
-  const { firstPollAfter, firstPollWhenLive, pendingLimit } = context.settings;
-  await tx.$executeRaw(sql`
-    UPDATE apple_call SET state = 'ACCEPTED', event_id = ${eventId}, deadline_at = ${after(pendingLimit)}, next_poll_at = CASE
-      WHEN EXISTS (SELECT 1 FROM token_webhook w WHERE w.organization_id = ${organizationId} AND w.token_id = ${tokenId} AND ${isLive(context.settings)})
-      THEN ${after(firstPollWhenLive)} ELSE ${after(firstPollAfter)} END
-    WHERE organization_id = ${organizationId} AND id = ${call.callId} AND state = ${from}::"AppleCallState"`);
+  await acceptCall(context, tx, token, { callId: call.callId, eventId, from, told: true });
   await transition(tx, call.kind === 'ASSOCIATE' ? 'SEND' : 'SEND_REVOKE', {
-    organizationId,
+    organizationId: token.organizationId,
     where: sql`l.call_id = ${call.callId}`,
-    now,
+    now: context.clock.now(),
     actor: context.actor,
     taskId: call.taskId,
     appleEventId: eventId,

@@ -1,6 +1,7 @@
 /** A write to Apple as it is written down. @module */
 import { moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { isLive } from '../notification/address.ts';
 import { ClaimLostError } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
 
@@ -45,19 +46,31 @@ export function requireTimely(context: Context, call: { callId: bigint; sentAt: 
   if (late) throw new ClaimLostError(`call ${call.callId}`);
 }
 
-/** Apple took the call: it is asked about from now on. */
+/** How Apple took a call. */
+export interface Acceptance {
+  callId: bigint;
+  eventId: string;
+  /** UNKNOWN when it was learned elsewhere than from the answer. */
+  from?: 'SENT' | 'UNKNOWN';
+  /** Notifications settle most of it: while they come it is asked about late. */
+  told?: boolean;
+}
+
+/** Apple took the call: it is asked about from now on. Under the lock of the token's gate. */
 export async function acceptCall(
   context: Context,
   tx: Tx,
-  organizationId: bigint,
-  call: { callId: bigint; eventId: string },
+  { organizationId, tokenId }: TokenKey,
+  { callId, eventId, from = 'SENT', told = false }: Acceptance,
 ): Promise<void> {
   const now = context.clock.now();
-  const { firstPollAfter, pendingLimit } = context.settings;
+  const after = (milliseconds: number) => moment(new Date(now.getTime() + milliseconds));
+  const { firstPollAfter, firstPollWhenLive, pendingLimit } = context.settings;
+  const live = sql`EXISTS (SELECT 1 FROM token_webhook w WHERE w.organization_id = ${organizationId} AND w.token_id = ${tokenId} AND ${isLive(context.settings)})`;
   await tx.$executeRaw(sql`
-    UPDATE apple_call SET state = 'ACCEPTED', event_id = ${call.eventId}, next_poll_at = ${moment(new Date(now.getTime() + firstPollAfter))},
-      deadline_at = ${moment(new Date(now.getTime() + pendingLimit))}
-    WHERE organization_id = ${organizationId} AND id = ${call.callId} AND state = 'SENT'`);
+    UPDATE apple_call SET state = 'ACCEPTED', event_id = ${eventId}, deadline_at = ${after(pendingLimit)},
+      next_poll_at = CASE WHEN ${told} AND ${live} THEN ${after(firstPollWhenLive)} ELSE ${after(firstPollAfter)} END
+    WHERE organization_id = ${organizationId} AND id = ${callId} AND state = ${from}::"AppleCallState"`);
 }
 
 /** A call that is not settled. */

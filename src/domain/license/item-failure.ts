@@ -1,6 +1,6 @@
 /** What Apple's errors of single items mean. @module */
 import type { WriteFailure } from '../ports.ts';
-import { type LicenseCallKind, maxSends } from './call.ts';
+import { type LicenseCallKind, maxSends, type SeatCallKind } from './call.ts';
 
 /** Why an item failed at Apple. */
 export interface ItemFailure {
@@ -14,6 +14,15 @@ export const neverApplied: ItemFailure = {
   code: 'APPLE_DOES_NOT_APPLY',
   message: `Apple took the request ${maxSends} times and did not apply it.`,
   appleErrorNumber: null,
+};
+
+/** Apple says that a write failed, and not why. */
+export const unnamed: WriteFailure = {
+  appleErrorNumber: 0,
+  message: 'Apple says that the work failed and does not say where.',
+  assets: [],
+  serialNumbers: [],
+  clientUserIds: [],
 };
 
 /** How Apple's errors are called where Russet has a word of its own. */
@@ -47,9 +56,14 @@ export function itemFailure(
 export const toItemFailure = (failure: WriteFailure): ItemFailure =>
   itemFailure(failure.appleErrorNumber || null, failure.message, { ofUser: failure.clientUserIds.length > 0 });
 
-/** Errors that say that Apple already is where the write wanted it to be (fact sheet §14.2). */
-const wanted: Record<LicenseCallKind, readonly number[]> = { ASSOCIATE: [9616], DISASSOCIATE: [9619] };
+/** Errors that say that Apple already is where the write wanted it to be (fact sheet §14). */
+const wanted: Record<LicenseCallKind | SeatCallKind, readonly number[]> = {
+  ASSOCIATE: [9616],
+  DISASSOCIATE: [9619],
+  ASSIGN_SEATS: [9616],
+  REMOVE_SEATS: [9619, 9815],
+};
 
 /** Whether an error says that there was nothing to do. */
-export const alreadySo = (kind: LicenseCallKind, appleErrorNumber: number): boolean =>
+export const alreadySo = (kind: LicenseCallKind | SeatCallKind, appleErrorNumber: number): boolean =>
   wanted[kind].includes(appleErrorNumber);

@@ -17,7 +17,7 @@ import {
   type OfLicenses,
   putOffCall,
 } from './call.ts';
-import { alreadySo, toItemFailure } from './item-failure.ts';
+import { alreadySo, toItemFailure, unnamed } from './item-failure.ts';
 import { readPresent } from './read-holders.ts';
 import { noteReported } from './reported.ts';
 import { settleCall, type Verdict } from './settle.ts';
@@ -103,14 +103,6 @@ async function judge(context: Context, claim: GateClaim, call: OpenCall, status:
   const rest = await compare(context, claim, call, doubtful, failures);
   return { ...rest, done: [...sure, ...rest.done] };
 }
-
-const unnamed: WriteFailure = {
-  appleErrorNumber: 0,
-  message: 'Apple says that the work failed and does not say where.',
-  assets: [],
-  serialNumbers: [],
-  clientUserIds: [],
-};
 
 const holderOf = (item: Carried) => item.serialNumber ?? item.clientUserId ?? '';
 const holdersOf = (failure: WriteFailure) => [...failure.serialNumbers, ...failure.clientUserIds];

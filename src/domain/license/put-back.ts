@@ -1,7 +1,7 @@
 import { sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { countFor } from '../task/count-for.ts';
 import type { LicenseCallKind } from './call.ts';
-import { countFor } from './count-done.ts';
 import { transition } from './transition.ts';
 
 /** A call of which Apple did nothing, or not all. */

@@ -2,9 +2,9 @@
 import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
+import { countFor } from '../task/count-for.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
 import { type Carried, carriedBy, closeCall, type LicenseCallKind, putOffRest } from './call.ts';
-import { countFor } from './count-done.ts';
 import type { ItemFailure } from './item-failure.ts';
 import { putBack } from './put-back.ts';
 import { sumReported } from './reported.ts';

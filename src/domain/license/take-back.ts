@@ -1,7 +1,7 @@
 import { ids, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { addProgress } from '../task/change.ts';
-import { countFor } from './count-done.ts';
+import { countFor } from '../task/count-for.ts';
 import { transition } from './transition.ts';
 
 /** What has to follow when licenses are taken back. */

@@ -1,7 +1,7 @@
 import { moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { countFor } from '../task/count-for.ts';
 import type { TokenKey } from '../token/gate.ts';
-import { countSeatsFor } from './count-done.ts';
 import { moveSeats } from './transition.ts';
 import { lockSeatLibrary } from './wake.ts';
 
@@ -24,7 +24,7 @@ export async function forgetSeats(context: Context, tx: Tx, { organizationId, to
   await tx.$executeRaw(sql`
     UPDATE seat_library SET enabled_at = NULL, due_at = NULL, read_at = NULL, sweep = sweep + 1 WHERE ${mine}`);
   return [
-    ...(await countSeatsFor(tx, organizationId, reserved, 'taskId', 'failed')),
-    ...(await countSeatsFor(tx, organizationId, held, 'removalTaskId', 'failed', true)),
+    ...(await countFor(tx, organizationId, reserved, 'taskId', 'failed')),
+    ...(await countFor(tx, organizationId, held, 'removalTaskId', 'failed', { unfinished: true })),
   ];
 }

@@ -117,7 +117,7 @@ export async function judgeMissingSeats(context: Context, tx: Tx, sweep: SeatSwe
   const mine = sql`l.token_id = ${tokenId} AND l.changed_at < ${moment(startedAt)}`;
   const missing = sql`${mine} AND NOT ${seen} ${moved ? sql`AND l.missed_at < ${moment(startedAt)}` : sql``}`;
   const over = sql`EXISTS (SELECT 1 FROM seat_subscription s WHERE s.organization_id = l.organization_id AND s.id = l.subscription_id
-    AND (s.status = 'INACTIVE' OR s.period_ended_on >= l.started_at::date OR s.period_ends_on <= ${day(now)}::date))`;
+    AND (s.status = 'INACTIVE' OR s.period_ended_on >= (l.started_at AT TIME ZONE 'UTC')::date OR s.period_ends_on <= ${day(now)}::date))`;
   const common = { organizationId, now, actor: context.actor };
   const move = (kind: SeatTransition, where: Sql, reason: string | null) =>
     moveSeats(tx, kind, { ...common, where, reason });

@@ -9,11 +9,11 @@ import { lockGates } from '../license/lock-gates.ts';
 import { wakeWriter } from '../license/wake-writer.ts';
 import { parseInput } from '../parse.ts';
 import { addProgress } from '../task/change.ts';
+import { countFor } from '../task/count-for.ts';
 import { recordFailures } from '../task/failures.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { findVppUsers } from '../vpp-user/find.ts';
-import { countSeatsFor } from './count-done.ts';
 import { idempotencyKey, maxPairs, onError, subscriptionIds, vppUserIds } from './input.ts';
 import { moveSeats } from './transition.ts';
 import { asFailure, type LiveSeat, type LiveSeatQuery, lockNamed, type RefusedSeat, readLiveSeats } from './world.ts';
@@ -201,7 +201,7 @@ async function takeBack(
     set: mark,
     failure: { code: 'CANCELLED', message: 'Taken back before it was sent to Apple.', of: 'taskId' },
   });
-  const askers = await countSeatsFor(tx, organizationId, cancelled, 'taskId', 'failed');
+  const askers = await countFor(tx, organizationId, cancelled, 'taskId', 'failed');
   if (cancelled.count > 0) await addProgress(tx, { organizationId, taskId }, { completed: cancelled.count });
   await moveSeats(tx, 'REQUEST_REMOVAL', { ...common, where: mine, set: mark });
   return askers;

@@ -2,6 +2,7 @@
 import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { acceptCall, type OfSeats, putOffCall, requireTimely } from '../license/call.ts';
+import { alreadySo } from '../license/item-failure.ts';
 import type { SendingManner, Size } from '../license/sending-manner.ts';
 import type { NextWork } from '../license/write-down.ts';
 import { type AcceptedWrite, AppleFailure, type AppleLimits, type Credential, type SeatWrite } from '../ports.ts';
@@ -9,7 +10,8 @@ import { setRunning } from '../task/change.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { callApple } from '../token/call-apple.ts';
 import { carriedSeats } from './carried.ts';
-import { type JudgedSeat, names, seatFailure, settleSeats, verdictOf } from './settle.ts';
+import { type JudgedSeat, names, seatFailure } from './judge.ts';
+import { settleSeats } from './settle.ts';
 import { lockSubscriptions, moveSeats } from './transition.ts';
 
 type Work = OfSeats<NextWork>;
@@ -115,7 +117,7 @@ function keepAccepted(
   context.failpoint('after-call');
   const { organizationId } = claim;
   return underGateClaim(context, claim, async (tx) => {
-    await acceptCall(context, tx, organizationId, { callId, eventId });
+    await acceptCall(context, tx, claim, { callId, eventId });
     await moveSeats(tx, work.kind === 'ASSIGN_SEATS' ? 'SEND' : 'SEND_REMOVAL', {
       organizationId,
       where: sql`l.call_id = ${callId}`,
@@ -174,17 +176,19 @@ async function judgeRefusal(
   const said = failure.failures;
   const named = said ? seats.filter((seat) => names(said, seat)) : [];
   if (named.length === 0 && seats.length > 1) {
+    if (failure.kind === 'LIMIT_EXCEEDED' && exceeds(write, await context.apple.limits({ fresh: true }))) return [];
     const people = write.clientUserIds.length;
     const holders = write.adamIds.length > 1 ? people : Math.ceil(people / 2);
     manner.set(work.taskId, { assets: 1, holders });
     return [];
   }
   if (named.length === 0) manner.delete(work.taskId);
-  const number = failure.appleErrorNumber ?? 0;
-  const one = { appleErrorNumber: number, message: failure.message, assets: [], serialNumbers: [], clientUserIds: [] };
-  return (named.length > 0 ? named : seats).map((seat) => {
-    const verdict = verdictOf(work, seat, one);
-    // The whole call was refused, so nothing of it passes by itself.
-    return { seat, verdict: verdict === 'AGAIN' ? seatFailure(number || null, failure.message) : verdict };
-  });
+  // The whole call was refused, so nothing of it passes by itself.
+  const { appleErrorNumber: number, message } = failure;
+  const verdict = alreadySo(work.kind, number ?? 0) ? ('DONE' as const) : seatFailure(number ?? null, message);
+  return (named.length > 0 ? named : seats).map((seat) => ({ seat, verdict }));
 }
+
+/** Whether the newest limits explain the refusal, so that the next write will be smaller. */
+const exceeds = ({ adamIds, clientUserIds }: SeatWrite, { maxSeatSubscriptions, maxSeatUsers }: AppleLimits): boolean =>
+  adamIds.length > maxSeatSubscriptions || clientUserIds.length > maxSeatUsers;

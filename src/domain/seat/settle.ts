@@ -1,46 +1,21 @@
 /** Settles a write of seats: each is done, sent again, or a failed item of the task. May come twice. @module */
 import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
-import { closeCall, maxSends } from '../license/call.ts';
-import { type ItemFailure, itemFailure, neverApplied } from '../license/item-failure.ts';
+import { closeCall, putOffRest } from '../license/call.ts';
+import type { ItemFailure } from '../license/item-failure.ts';
 import { sumReported } from '../license/reported.ts';
-import type { WriteFailure, WriteStatus } from '../ports.ts';
+import { AppleFailure, type WriteStatus } from '../ports.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
+import { countFor } from '../task/count-for.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
 import { type CarriedSeat, carriedSeats, type SeatCall } from './carried.ts';
-import { countSeatsFor } from './count-done.ts';
+import { isClear, type JudgedSeat, judgeByList, judgeByWord, seatFailure, throughGroup } from './judge.ts';
 import { readPresentSeats, seatKey } from './read-present.ts';
 import { lockSubscriptions, moveSeats, type SeatTransition } from './transition.ts';
 import { lockSeatLibrary, readSeatsBy } from './wake.ts';
 
-/** Done now, to leave at the end of the period, to be sent again, or not done for this reason. */
-export type SeatVerdict = 'DONE' | 'DEFERRED' | 'AGAIN' | ItemFailure;
-
-/** A seat of a call, judged. */
-export interface JudgedSeat {
-  seat: CarriedSeat;
-  verdict: SeatVerdict;
-}
-
-/** How Apple's errors of seats are called here. */
-const codes: Record<number, string> = {
-  9709: 'NO_SEATS_AVAILABLE',
-  9811: 'SEAT_SUBSCRIPTION_NOT_ACTIVE',
-  9814: 'USER_NOT_ASSOCIATED',
-  9815: 'SEAT_NOT_ASSIGNED',
-  9817: 'SEAT_HELD_THROUGH_GROUP',
-};
-const notAssigned = 9815;
-const throughGroup = 9817;
-
 /** Milliseconds after the end of a write until Apple's numbers are read again. */
 const readAfter = 10_000;
-
-/** An item failure from Apple's number and text. */
-export function seatFailure(appleErrorNumber: number | null, message: string): ItemFailure {
-  const failure = itemFailure(appleErrorNumber, message);
-  return { ...failure, code: codes[appleErrorNumber ?? 0] ?? failure.code };
-}
 
 /** Settles the call by what Apple said of it; null when that is not known: then its list of seats counts. */
 export async function settleSeatCall(
@@ -61,54 +36,26 @@ async function judgeSeats(
   status: WriteStatus | null,
   seats: readonly CarriedSeat[],
 ): Promise<JudgedSeat[]> {
-  const failures = status?.failures ?? [];
-  const clear = status !== null && failures.every(namesOneSide);
-  const whole = clear && failures.length === 0 && status.status === 'COMPLETE' && status.completed >= status.requested;
-  if (whole) return seats.map((seat) => ({ seat, verdict: doneAs(call, seat) }));
-  if (clear && failures.length > 0) {
-    return seats.map((seat) => {
-      const failure = failures.find((one) => names(one, seat));
-      return { seat, verdict: failure ? verdictOf(call, seat, failure) : doneAs(call, seat) };
-    });
+  if (isClear(status)) return seats.map((seat) => ({ seat, verdict: judgeByWord(call, seat, status.failures) }));
+  try {
+    const present = await readPresentSeats(context, claim, seats);
+    return seats.map((seat) => ({ seat, verdict: judgeByList(call, seat, status, present.get(seatKey(seat))) }));
+  } catch (error) {
+    const number = error instanceof AppleFailure && error.kind === 'REJECTED' ? error.appleErrorNumber : undefined;
+    if (number === undefined) throw error;
+    // Apple will never say what became of it: the next reading shows it, and nothing else has to wait.
+    const verdict = seatFailure(number, (error as AppleFailure).message);
+    return seats.map((seat) => ({ seat, verdict }));
   }
-  const present = await readPresentSeats(context, claim, seats);
-  return seats.map((seat) => {
-    const held = present.get(seatKey(seat));
-    const failure = failures.find((one) => names(one, seat));
-    const otherwise = failure ? verdictOf(call, seat, failure) : again(seat, neverApplied);
-    if (call.kind === 'ASSIGN_SEATS') return { seat, verdict: held === seat.renewing ? 'DONE' : otherwise };
-    if (held === undefined) return { seat, verdict: 'DONE' };
-    // The list does not show what is to leave at the end of the period; that Apple took the wish is all that it says.
-    const taken = seat.removalDeferred && call.eventId !== null && !failure && status?.status !== 'FAILED';
-    return { seat, verdict: taken ? 'DEFERRED' : otherwise };
-  });
 }
-
-const doneAs = ({ kind }: Pick<SeatCall, 'kind'>, seat: CarriedSeat): SeatVerdict =>
-  kind === 'REMOVE_SEATS' && seat.removalDeferred ? 'DEFERRED' : 'DONE';
-
-/** Subscriptions and people are listed apart: with several of both, the pairs that failed are not said. */
-const namesOneSide = ({ assets, clientUserIds }: WriteFailure): boolean =>
-  assets.length + clientUserIds.length > 0 && (assets.length <= 1 || clientUserIds.length <= 1);
-
-/** Whether a failure names the seat: by its subscription, its holder, or both where it lists both. */
-export function names({ assets, clientUserIds }: WriteFailure, seat: CarriedSeat): boolean {
-  if (assets.length + clientUserIds.length === 0) return false;
-  const bySubscription = assets.length === 0 || assets.some((asset) => asset.adamId === seat.adamId);
-  return bySubscription && (clientUserIds.length === 0 || clientUserIds.includes(seat.clientUserId));
-}
-
-/** What a failure that names the seat means for it. */
-export function verdictOf({ kind }: Pick<SeatCall, 'kind'>, seat: CarriedSeat, failure: WriteFailure): SeatVerdict {
-  if (kind === 'REMOVE_SEATS' && failure.appleErrorNumber === notAssigned) return 'DONE';
-  const said = seatFailure(failure.appleErrorNumber || null, failure.message);
-  return failure.again ? again(seat, said) : said;
-}
-
-const again = (seat: CarriedSeat, failure: ItemFailure): SeatVerdict => (seat.sends < maxSends ? 'AGAIN' : failure);
 
 /** A call that is settled. */
 export type SettledSeatCall = Pick<SeatCall, 'taskId' | 'kind'> & { callId: bigint; eventId?: string | null };
+
+interface CallEnd {
+  state: 'SETTLED' | 'REJECTED';
+  errorNumber?: number | undefined;
+}
 
 /** Settles the call by a verdict on each of its seats. `state`: REJECTED when Apple did nothing of it. */
 export async function settleSeats(
@@ -116,7 +63,7 @@ export async function settleSeats(
   claim: GateClaim,
   call: SettledSeatCall,
   judged: readonly JudgedSeat[],
-  end: { state: 'SETTLED' | 'REJECTED'; errorNumber?: number | undefined } = { state: 'SETTLED' },
+  end: CallEnd = { state: 'SETTLED' },
 ): Promise<void> {
   const { organizationId } = claim;
   const now = context.clock.now();
@@ -133,8 +80,7 @@ export async function settleSeats(
     for (const [failure, seats] of byFailure(judged)) await fail(settling, failure, sql`l.id = ANY (${ids(seats)})`);
     await finish(settling, of(judged, 'DONE'), call.kind === 'ASSIGN_SEATS' ? 'CONFIRM' : 'REMOVE');
     await finish(settling, of(judged, 'DEFERRED'), 'DEFER');
-    await putBack(settling);
-    await closeCall(tx, organizationId, call.callId, end.state, now, end.errorNumber);
+    await leaveRest(settling, judged, end);
     await sumReported(tx, organizationId, call.taskId);
     if (end.state === 'SETTLED') await noteProgress(tx, claim);
     context.failpoint('settling');
@@ -144,13 +90,26 @@ export async function settleSeats(
   context.failpoint('done');
 }
 
-const of = (judged: readonly JudgedSeat[], verdict: SeatVerdict) =>
+/** What is neither done nor failed goes back to be sent again; later, where Apple asked for it. */
+async function leaveRest(settling: Settling, judged: readonly JudgedSeat[], end: CallEnd): Promise<void> {
+  const { tx, organizationId, call, now } = settling;
+  const waits = judged.flatMap(({ verdict }) => (typeof verdict === 'object' && 'wait' in verdict ? [verdict] : []));
+  const longest = waits.toSorted((a, b) => b.wait - a.wait)[0];
+  if (longest && longest.wait > 0) {
+    const later = { at: new Date(now.getTime() + longest.wait), errorNumber: longest.errorNumber };
+    return putOffRest(tx, organizationId, call.callId, later);
+  }
+  await putBack(settling);
+  await closeCall(tx, organizationId, call.callId, end.state, now, end.errorNumber);
+}
+
+const of = (judged: readonly JudgedSeat[], verdict: 'DONE' | 'DEFERRED') =>
   judged.filter((one) => one.verdict === verdict).map(({ seat }) => seat.id);
 
 function byFailure(judged: readonly JudgedSeat[]): [ItemFailure, bigint[]][] {
   const groups = new Map<string, [ItemFailure, bigint[]]>();
   for (const { seat, verdict } of judged) {
-    if (typeof verdict === 'string') continue;
+    if (typeof verdict === 'string' || 'wait' in verdict) continue;
     const key = JSON.stringify(verdict);
     const group = groups.get(key) ?? [verdict, []];
     group[1].push(seat.id);
@@ -177,7 +136,7 @@ async function fail(settling: Settling, failure: ItemFailure, where: Sql): Promi
     failure: { ...failure, of: whose },
     ...(failure.appleErrorNumber === throughGroup ? { set: sql`through_group = true` } : {}),
   });
-  await countSeatsFor(tx, organizationId, moved, whose, 'failed');
+  await countFor(tx, organizationId, moved, whose, 'failed');
 }
 
 async function finish(settling: Settling, seatIds: readonly bigint[], kind: SeatTransition): Promise<void> {
@@ -189,7 +148,7 @@ async function finish(settling: Settling, seatIds: readonly bigint[], kind: Seat
     sql`l.id = ANY (${ids(seatIds)})`,
     kind === 'REMOVE' ? { reason: 'REMOVED' } : {},
   );
-  await countSeatsFor(tx, organizationId, moved, ownOf(call.kind), 'completed');
+  await countFor(tx, organizationId, moved, ownOf(call.kind), 'completed');
 }
 
 /** What Apple did not do waits to be sent again, unless its task was cancelled. */

@@ -1,8 +1,8 @@
 /** Seats of tasks that are cancelled, or that end because their token can't be used. @module */
 import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { countFor } from '../task/count-for.ts';
 import type { TokenKey } from '../token/gate.ts';
-import { countSeatsFor } from './count-done.ts';
 import { moveSeats } from './transition.ts';
 
 interface Reason {
@@ -48,7 +48,7 @@ async function stop(
     failure: { ...reason, of: 'removalTaskId' },
   });
   return [
-    ...(await countSeatsFor(tx, organizationId, ended, 'taskId', 'failed')),
-    ...(await countSeatsFor(tx, organizationId, kept, 'removalTaskId', 'failed')),
+    ...(await countFor(tx, organizationId, ended, 'taskId', 'failed')),
+    ...(await countFor(tx, organizationId, kept, 'removalTaskId', 'failed')),
   ];
 }

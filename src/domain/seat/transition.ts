@@ -5,64 +5,32 @@
  * @module
  */
 import { moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
+import { Prisma } from '../../generated/prisma/client.ts';
 import { type Actor, actorLabel } from '../actor.ts';
+import { rules, type SeatRule, type SeatTransition } from './rules.ts';
 
-interface Rule {
-  from: Sql;
-  to: Sql;
-  held: -1 | 0 | 1;
-  reserved: -1 | 0 | 1;
-  ends: boolean;
-  set?: Sql;
-}
+export type { SeatTransition };
 
-const state = (name: string): Sql => sql`${name}::"SeatState"`;
-const asked = sql`('REQUESTED', 'PENDING_AT_APPLE')`;
-const leaving = sql`('REMOVAL_REQUESTED', 'REMOVAL_PENDING')`;
-const present = sql`('CONFIRMED', 'REMOVAL_DEFERRED')`;
 const unsent = sql`call_id = NULL`;
-const fresh = sql`call_id = NULL, sends = 0`;
-const still = { held: 0, reserved: 0, ends: false } as const;
-/** A seat that was to leave at the end of the period still is. */
-const before = sql`CASE WHEN l.removal_on IS NULL THEN 'CONFIRMED' ELSE 'REMOVAL_DEFERRED' END::"SeatState"`;
+/** Columns that follow a step wherever it happens. */
+const sets: Partial<Record<SeatTransition, Sql>> = {
+  CONFIRM: unsent,
+  RESEND: unsent,
+  REQUEST_REMOVAL: sql`call_id = NULL, sends = 0`,
+  RESEND_REMOVAL: unsent,
+  DEFER: sql`call_id = NULL, removal_on = coalesce((SELECT s.period_ends_on FROM seat_subscription s
+    WHERE s.organization_id = l.organization_id AND s.id = l.subscription_id), l.removal_on)`,
+  KEEP: sql`call_id = NULL, removal_task_id = NULL`,
+  STAY: sql`removal_on = NULL`,
+};
 
-/** Which state may follow which, and what it moves. */
-const rules = {
-  SEND: { from: sql`('REQUESTED')`, to: state('PENDING_AT_APPLE'), ...still },
-  CONFIRM: { from: asked, to: state('CONFIRMED'), held: 1, reserved: -1, ends: false, set: unsent },
-  FAIL: { from: asked, to: state('FAILED'), held: 0, reserved: -1, ends: true },
-  CANCEL: { from: sql`('REQUESTED')`, to: state('FAILED'), held: 0, reserved: -1, ends: true },
-  RESEND: { from: asked, to: state('REQUESTED'), ...still, set: unsent },
-  REQUEST_REMOVAL: { from: present, to: state('REMOVAL_REQUESTED'), ...still, set: fresh },
-  SEND_REMOVAL: { from: sql`('REMOVAL_REQUESTED')`, to: state('REMOVAL_PENDING'), ...still },
-  RESEND_REMOVAL: { from: leaving, to: state('REMOVAL_REQUESTED'), ...still, set: unsent },
-  DEFER: {
-    from: leaving,
-    to: state('REMOVAL_DEFERRED'),
-    ...still,
-    set: sql`call_id = NULL, removal_on = coalesce((SELECT s.period_ends_on FROM seat_subscription s
-      WHERE s.organization_id = l.organization_id AND s.id = l.subscription_id), l.removal_on)`,
-  },
-  REMOVE: { from: leaving, to: state('REMOVED'), held: -1, reserved: 0, ends: true },
-  KEEP: { from: leaving, to: before, ...still, set: sql`call_id = NULL, removal_task_id = NULL` },
-  /** The period ended and Apple took back what was to leave then. */
-  LEAVE: { from: sql`('REMOVAL_DEFERRED')`, to: state('REMOVED'), held: -1, reserved: 0, ends: true },
-  /** The period ended and the seat is still there. */
-  STAY: { from: sql`('REMOVAL_DEFERRED')`, to: state('CONFIRMED'), ...still, set: sql`removal_on = NULL` },
-  EXPIRE: { from: sql`('CONFIRMED')`, to: state('EXPIRED'), held: -1, reserved: 0, ends: true },
-  GONE: { from: present, to: state('GONE_AT_APPLE'), held: -1, reserved: 0, ends: true },
-  REMOVE_HELD: {
-    from: sql`('CONFIRMED', 'REMOVAL_DEFERRED', 'REMOVAL_REQUESTED', 'REMOVAL_PENDING')`,
-    to: state('TOKEN_REMOVED'),
-    held: -1,
-    reserved: 0,
-    ends: true,
-  },
-  REMOVE_RESERVED: { from: asked, to: state('TOKEN_REMOVED'), held: 0, reserved: -1, ends: true },
-} as const satisfies Record<string, Rule>;
+/** States as literals: only so can PostgreSQL prove that its partial indexes apply. */
+const literals = (states: readonly string[]): Sql => Prisma.raw(`(${states.map((state) => `'${state}'`).join(', ')})`);
 
-/** The name of a transition; also the `kind` of its ledger lines. REQUEST, OPENING, FOUND and TURN come from elsewhere. */
-export type SeatTransition = keyof typeof rules;
+const target = ({ to }: SeatRule): Sql =>
+  to === 'BEFORE'
+    ? sql`CASE WHEN l.removal_on IS NULL THEN 'CONFIRMED' ELSE 'REMOVAL_DEFERRED' END::"SeatState"`
+    : sql`${to}::"SeatState"`;
 
 /** Why items were not done, and in whose list of failures they stand. */
 export interface SeatFailure {
@@ -103,9 +71,9 @@ export async function lockSubscriptions(tx: Tx, organizationId: bigint, subscrip
 
 /** Moves every seat that `where` names and the rule allows. */
 export async function moveSeats(tx: Tx, kind: SeatTransition, options: SeatTransitionOptions): Promise<MovedSeats> {
-  const rule: Rule = rules[kind];
+  const rule: SeatRule = rules[kind];
   const { organizationId, where } = options;
-  const from = sql`l.organization_id = ${organizationId} AND l.state IN ${rule.from} AND (${where})`;
+  const from = sql`l.organization_id = ${organizationId} AND l.state IN ${literals(rule.from)} AND (${where})`;
   await lockSubscriptions(tx, organizationId, sql`SELECT l.subscription_id FROM seat_assignment l WHERE ${from}`);
   const now = moment(options.now);
   const ended = rule.ends ? sql`, ended_at = ${now}, end_reason = ${options.reason ?? kind}` : nothing;
@@ -113,7 +81,7 @@ export async function moveSeats(tx: Tx, kind: SeatTransition, options: SeatTrans
     WITH before AS MATERIALIZED (
       SELECT l.id, l.task_id, l.removal_task_id FROM seat_assignment l WHERE ${from} ORDER BY l.id FOR NO KEY UPDATE
     ), moved AS (
-      UPDATE seat_assignment l SET state = ${rule.to}, changed_at = ${now} ${ended} ${also(rule.set)} ${also(options.set)}
+      UPDATE seat_assignment l SET state = ${target(rule)}, changed_at = ${now} ${ended} ${also(sets[kind])} ${also(options.set)}
       FROM before b WHERE l.organization_id = ${organizationId} AND l.id = b.id
       RETURNING l.id, l.subscription_id, l.renewing, b.task_id, b.removal_task_id, l.vpp_user_id, l.client_user_id
     ), written AS (
@@ -131,7 +99,7 @@ export async function moveSeats(tx: Tx, kind: SeatTransition, options: SeatTrans
 const also = (columns: Sql | undefined): Sql => (columns ? sql`, ${columns}` : nothing);
 
 /** Posts what moved to the subscriptions. */
-function posted(rule: Rule, organizationId: bigint): Sql {
+function posted(rule: SeatRule, organizationId: bigint): Sql {
   if (rule.held === 0 && rule.reserved === 0) return nothing;
   return sql`, posted AS (
       UPDATE seat_subscription s SET

@@ -4,7 +4,7 @@ import { ring } from '../../db/notify.ts';
 import { ids, moment, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { flattenMetadata } from '../app/flatten-metadata.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
-import { countFor } from '../license/count-done.ts';
+import { countFor } from '../task/count-for.ts';
 import { lockPools, transition } from '../license/transition.ts';
 import { forgetSeats } from '../seat/forget.ts';
 import { forgetSeen } from '../sync/seen.ts';

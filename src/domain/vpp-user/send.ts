@@ -110,7 +110,7 @@ function keepAccepted(
 ): Promise<void> {
   context.failpoint('after-call');
   return underGateClaim(context, claim, async (tx) => {
-    await acceptCall(context, tx, claim.organizationId, { callId, eventId });
+    await acceptCall(context, tx, claim, { callId, eventId });
     await noteProgress(tx, claim);
   });
 }

@@ -209,6 +209,45 @@ test.each([
   },
 );
 
+const associations = () => world.simulator.admin.journal({ operation: 'associateSubscriptions', limit: 10_000 });
+
+test.each([9644, 9603])(
+  'F9 §14 %i of a single seat: sent again by the table of Apple’s errors, and given in the end',
+  async (number) => {
+    const tenant = await stocked();
+    world.simulator.admin.faults.add({
+      match: { operation: 'associateSubscriptions', times: 1 },
+      fault: { kind: 'event', plan: { failTargets: [tenant.names[1]!], errorNumber: number } },
+    });
+    const before = associations().length;
+    const task = await tenant.assign({ to: 3 });
+    expect(task).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 3n, failed: 0n });
+    const calls = associations().slice(before);
+    expect(calls).toHaveLength(2);
+    const wait = Date.parse(calls[1]!.at) - Date.parse(calls[0]!.at);
+    if (number === 9603) expect(wait).toBeLessThan(10_000);
+    else expect(wait).toBeGreaterThanOrEqual(60_000);
+    await expectBalance(world, tenant);
+  },
+);
+
+test('F9 §14 a deferred removal that Apple asked to try later is wished again, not taken for agreed', async () => {
+  const tenant = await stocked();
+  await tenant.assign({ to: 2 });
+  const operation = 'disassociateSubscriptions';
+  world.simulator.admin.faults.add({
+    match: { operation, times: 1 },
+    fault: { kind: 'event', plan: { failTargets: [tenant.names[0]!], errorNumber: 9644 } },
+  });
+  const before = world.simulator.admin.journal({ operation }).length;
+  expect(await tenant.remove(0, 1, { deferred: true })).toMatchObject({ outcome: 'ALL', completed: 1n });
+  expect(world.simulator.admin.journal({ operation }).length - before).toBe(2);
+  expect(await tenant.seats()).toEqual([
+    `${tenant.names[0]} renewing REMOVAL_DEFERRED`,
+    `${tenant.names[1]} renewing CONFIRMED`,
+  ]);
+});
+
 test('F9 cancelled before it is sent: nothing reaches Apple and every seat is free', async () => {
   const tenant = await stocked();
   const { taskIds } = await tenant.ask({ to: 3 });

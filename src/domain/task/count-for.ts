@@ -1,17 +1,19 @@
 import { ids, sql, type Tx } from '../../db/transaction.ts';
-import type { MovedSeats } from './transition.ts';
+
+/** Whose items count, and how. */
+type Groups<Whose extends string> = readonly (Record<Whose, bigint | null> & { count: number })[];
 
 /**
- * Counts moved seats for the tasks that asked for them or took them back; gives the ids of those tasks. Their rows are
- * locked already. `unfinished`: only tasks that are not over, where the seats may belong to earlier ones.
+ * Counts moved licenses or seats for the tasks that asked for them or took them back; gives the ids of those tasks. Their
+ * rows are locked already. `unfinished`: only tasks that are not over, where the items may belong to earlier ones.
  */
-export async function countSeatsFor(
+export async function countFor<Whose extends string>(
   tx: Tx,
   organizationId: bigint,
-  moved: MovedSeats,
-  whose: 'taskId' | 'removalTaskId',
+  moved: { groups: Groups<NoInfer<Whose>> },
+  whose: Whose,
   how: 'completed' | 'failed',
-  unfinished = false,
+  { unfinished = false } = {},
 ): Promise<bigint[]> {
   const totals = new Map<bigint, number>();
   for (const group of moved.groups) {
