@@ -1,5 +1,6 @@
 /** Control over HTTP: `/_admin/<verb>`, JSON in and out, from this machine only. @module */
 import { z } from 'zod';
+import { fleetPayloads } from './admin-fleet-schemas.ts';
 import { payloads } from './admin-schemas.ts';
 import type { SimulatorAdmin } from './admin-types.ts';
 import { adminPath } from './apple/paths.ts';
@@ -62,6 +63,7 @@ function handlersOf(admin: SimulatorAdmin): Record<string, Handler> {
     setUser: takes(payloads.setUser, (input) => admin.setUser(input)),
     acceptInvitation: takes(payloads.acceptInvitation, (input) => admin.acceptInvitation(input)),
     setMetadata: takes(payloads.setMetadata, (input) => admin.setMetadata(input)),
+    publishVersion: takes(payloads.publishVersion, (input) => admin.publishVersion(input)),
     options: () => admin.options(),
     setOptions: takes(optionsPatch, (input) => admin.setOptions(input)),
     'faults.add': takes(faultOrder, (input) => admin.faults.add(input)),
@@ -89,6 +91,16 @@ function handlersOf(admin: SimulatorAdmin): Record<string, Handler> {
     developerKeys: () => admin.developerKeys(),
     addDeveloperKey: takes(payloads.addDeveloperKey, (input) => admin.addDeveloperKey(input)),
     createDeveloperKey: takes(payloads.createDeveloperKey, (input) => admin.createDeveloperKey(input)),
+    'fleet.make': takes(fleetPayloads.make, (input) => admin.fleet.make(input)),
+    'fleet.clear': () => admin.fleet.clear(),
+    'fleet.useServer': takes(fleetPayloads.useServer, (input) => admin.fleet.useServer(input)),
+    'fleet.authority': () => admin.fleet.authority(),
+    'fleet.script': takes(fleetPayloads.script, (input) => admin.fleet.script(input)),
+    'fleet.clearScripts': takes(fleetPayloads.clearScripts, (input) => admin.fleet.clearScripts(input)),
+    'fleet.act': takes(fleetPayloads.act, (input) => admin.fleet.act(input)),
+    'fleet.devices': takes(fleetPayloads.devices, (input) => admin.fleet.devices(input)),
+    'fleet.state': () => admin.fleet.state(),
+    'fleet.drive': () => admin.fleet.drive(),
     'mdm.access': () => admin.mdm.access(),
     'mdm.enrollments': () => admin.mdm.enrollments(),
     'mdm.queue': takes(payloads.mdmQueue, (input) => admin.mdm.queue(input)),

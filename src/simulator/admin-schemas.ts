@@ -18,6 +18,16 @@ const variant = z.strictObject({
   externalId: count,
   minimumOSVersion: text,
   deviceFamilies: z.array(text),
+  releasedAt: text.optional(),
+  earlier: z
+    .array(z.strictObject({ version: text, externalId: count, minimumOSVersion: text, releasedAt: text.optional() }))
+    .optional(),
+  storefronts: z
+    .record(
+      z.string(),
+      z.strictObject({ version: text, externalId: count, minimumOSVersion: text, releasedAt: text }).partial(),
+    )
+    .optional(),
 });
 
 const itemFields = {
@@ -87,7 +97,8 @@ const token = z.strictObject({
   readOnly: z.boolean().optional(),
 });
 
-const device = z.strictObject({
+/** A device as scenarios list them. */
+export const device = z.strictObject({
   serialNumber: text,
   family: z.enum(['IPAD', 'IPHONE', 'APPLE_TV', 'MAC']),
   model: text,
@@ -159,6 +170,14 @@ export const payloads = {
     adamId: text,
     ...z.strictObject(itemFields).partial().shape,
     variant: variant.partial().optional(),
+  }),
+  publishVersion: z.strictObject({
+    adamId: text,
+    platform: platform.optional(),
+    version: text.optional(),
+    externalId: count.optional(),
+    minimumOSVersion: text.optional(),
+    storefront: z.string().length(2).optional(),
   }),
   journal: z.strictObject({
     since: z.coerce.number().int().optional(),

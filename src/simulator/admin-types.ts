@@ -1,4 +1,5 @@
 /** The verbs that control a simulator, the same in process and over HTTP. @module */
+import type { FleetAdmin } from './admin-fleet-types.ts';
 import type { MdmAdmin } from './admin-mdm-types.ts';
 import type { DeveloperKey } from './apple/developer-keys.ts';
 import type { EventType } from './apple/events.ts';
@@ -120,6 +121,18 @@ export interface MetadataChange extends Partial<Omit<CatalogItem, 'adamId' | 'va
   variant?: Partial<CatalogVariant>;
 }
 
+/** What {@link SimulatorAdmin.publishVersion} takes; what is not said follows from the version before. */
+export interface VersionOrder {
+  adamId: string;
+  /** The first one that the app has unless said. */
+  platform?: CatalogVariant['platform'];
+  version?: string;
+  externalId?: number;
+  minimumOSVersion?: string;
+  /** Only in this country. */
+  storefront?: string;
+}
+
 /** A notification and what became of it. */
 export interface DeliveryInfo {
   /** Its number; `since` continues after it. */
@@ -215,6 +228,8 @@ export interface SimulatorAdmin {
   /** Claims a library for somebody, or frees it with null. */
   setMdmInfo(order: { uId: string; mdmInfo: MdmInfo | null }): void;
   setMetadata(change: MetadataChange): CatalogItem;
+  /** Releases a version of an app; devices whose OS is too old keep getting the one before. */
+  publishVersion(order: VersionOrder): CatalogItem;
   options(): SimulatorOptions;
   setOptions(patch: OptionsPatch): SimulatorOptions;
   faults: {
@@ -276,4 +291,6 @@ export interface SimulatorAdmin {
   removeDeveloperKey(key: { keyId: string }): void;
   /** The MDM server. */
   mdm: MdmAdmin;
+  /** The devices. */
+  fleet: FleetAdmin;
 }

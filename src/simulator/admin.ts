@@ -2,18 +2,21 @@
 import type { VirtualClock } from '../lib/clock.ts';
 import { catalogVerbs } from './admin-catalog.ts';
 import { deliveryVerbs } from './admin-deliveries.ts';
+import { fleetVerbs } from './admin-fleet.ts';
 import { licenseVerbs } from './admin-licenses.ts';
 import { mdmVerbs } from './admin-mdm.ts';
 import { subscriptionVerbs } from './admin-subscriptions.ts';
 import { tokenVerbs } from './admin-tokens.ts';
 import type { ScenarioOrder, SimulatorAdmin } from './admin-types.ts';
 import { userVerbs } from './admin-users.ts';
+import { advanceWorld } from './advance.ts';
 import type { World } from './apple/world.ts';
+import type { Fleet } from './devices/fleet.ts';
 import { buildScenario } from './scenarios/index.ts';
 import type { Scenario } from './scenarios/types.ts';
 
 /** Makes the verbs. */
-export function createAdmin(world: World): SimulatorAdmin {
+export function createAdmin(world: World, fleet: Fleet): SimulatorAdmin {
   return {
     loadScenario: (order) => {
       world.load(scenarioOf(world, order));
@@ -30,6 +33,7 @@ export function createAdmin(world: World): SimulatorAdmin {
     ...catalogVerbs(world),
     ...subscriptionVerbs(world),
     ...mdmVerbs(world),
+    ...fleetVerbs(world, fleet),
     options: () => world.options,
     setOptions: (patch) => {
       world.setOptions(patch);
@@ -44,7 +48,7 @@ export function createAdmin(world: World): SimulatorAdmin {
     clearJournal: () => world.journal.clear(),
     advance: async (milliseconds) => {
       const clock = virtualClockOf(world);
-      await world.courier.driveUntil(world.now() + milliseconds, (moment) => clock.set(new Date(moment)));
+      await advanceWorld(world, fleet, world.now() + milliseconds, (moment) => clock.set(new Date(moment)));
     },
     devices: () => world.devices,
   };

@@ -9,17 +9,23 @@ import { createAdmin } from './admin.ts';
 import { createAdminRoutes } from './admin-routes.ts';
 import type { SimulatorAdmin } from './admin-types.ts';
 import { World } from './apple/world.ts';
+import { Fleet } from './devices/fleet.ts';
 import { applyOptions, defaultOptions, type OptionsPatch } from './options.ts';
 import { schoolDistrict } from './scenarios/school-district.ts';
 import type { Scenario } from './scenarios/types.ts';
 import { createHttpServer, listenNear } from './server.ts';
 import { openStateFile, type StateFile } from './state-file.ts';
 
+export type * from './admin-fleet-types.ts';
 export type * from './admin-mdm-types.ts';
 export type * from './admin-types.ts';
 export type { DeveloperKey } from './apple/developer-keys.ts';
 export type { EventPlan } from './apple/events.ts';
 export type { Fault, FaultMatch, OrderedFault } from './apple/faults.ts';
+export type { AppStatus, DeviceAppState, SeenCommand } from './devices/device.ts';
+export type { FleetOrder, InitialApp } from './devices/make.ts';
+export { udidOf } from './devices/make.ts';
+export type { DeviceScript, ScriptedError } from './devices/scripts.ts';
 export type { BodySummary, JournalEntry } from './journal.ts';
 export type { DeliveryReport } from './notify/courier.ts';
 export type { Attempt, DeliveryState, NotificationBody } from './notify/delivery.ts';
@@ -67,14 +73,19 @@ export interface Simulator {
 export function createSimulator(settings: OptionsPatch & SimulatorParts = {}): Simulator {
   const { clock = systemClock, seed = 1, scenario, logger = silentLogger, stateFile, ...options } = settings;
   const world = new World(clock, seed, applyOptions(defaultOptions, options), scenario ?? schoolDistrict(seed));
-  const admin = createAdmin(world);
+  const fleet = new Fleet(world);
+  const admin = createAdmin(world, fleet);
   const server = createHttpServer(world, createAdminRoutes(admin), logger);
-  const state: StateFile | undefined = stateFile === undefined ? undefined : openStateFile(stateFile, world, logger);
+  const state: StateFile | undefined =
+    stateFile === undefined ? undefined : openStateFile(stateFile, world, fleet, logger);
 
   async function listen(port = 0, host = '127.0.0.1'): Promise<{ url: string }> {
     await listenNear(server, port, host);
     const { port: actual } = server.address() as AddressInfo;
-    if (!('advance' in clock)) world.courier.start();
+    if (!('advance' in clock)) {
+      world.courier.start();
+      fleet.start();
+    }
     world.baseUrl = `http://${host.includes(':') ? `[${host}]` : host}:${actual}`;
     return { url: world.baseUrl };
   }
@@ -87,6 +98,7 @@ export function createSimulator(settings: OptionsPatch & SimulatorParts = {}): S
     listen,
     close: async () => {
       await world.courier.close();
+      await fleet.close();
       await world.mdm.messenger.close();
       state?.close();
       if (!server.listening) return;

@@ -1,6 +1,7 @@
 /** What `setOptions` accepts as JSON: every option by name, none besides. @module */
 import { z } from 'zod';
 import type { MdmOptions } from './devices/mdm/options.ts';
+import type { FleetOptions } from './devices/options.ts';
 import type { Limits, NotificationMisfortunes, OptionsPatch, SimulatorOptions } from './options.ts';
 
 const count = z.number().int().min(0);
@@ -55,6 +56,21 @@ const mdm = {
   webhookDuplicate: chance,
   webhookReorder: chance,
 } satisfies Record<keyof MdmOptions, z.ZodType>;
+
+const fleet = {
+  pushDelayMs: count,
+  pushJitterMs: count,
+  notNowRetryMs: count,
+  retryMs: count.min(1),
+  pollMs: count.min(1).nullable(),
+  installMs: count,
+  promptMs: count.nullable(),
+  updateNoticeMs: count,
+  propagationMs: count,
+  propagationJitterMs: count,
+  withoutLicense: z.enum(['9610', '12064', '2605 and 12064']),
+  concurrency: count.min(1),
+} satisfies Record<keyof FleetOptions, z.ZodType>;
 
 /** The public half of a developer's key. */
 export const developerKey = z.strictObject({ teamId: text, keyId: text, publicKey: text });
@@ -121,7 +137,7 @@ const option = {
   stokenIdsMax: count.nullable(),
   catalogAttributes: z.enum(['nested', 'flat']),
   artworkShape: z.enum(['template', 'list']),
-} satisfies Record<Exclude<keyof SimulatorOptions, 'limits' | 'notificationMisfortunes' | 'mdm'>, z.ZodType>;
+} satisfies Record<Exclude<keyof SimulatorOptions, 'limits' | 'notificationMisfortunes' | 'mdm' | 'fleet'>, z.ZodType>;
 
 /** A change of options. */
 export const optionsPatch = z
@@ -130,5 +146,6 @@ export const optionsPatch = z
     limits: limitsPatch,
     notificationMisfortunes: z.strictObject(misfortunes).partial(),
     mdm: z.strictObject(mdm).partial(),
+    fleet: z.strictObject(fleet).partial(),
   })
   .partial() satisfies z.ZodType<OptionsPatch>;

@@ -6,6 +6,7 @@
 
 import type { DeveloperKey } from './apple/developer-keys.ts';
 import { defaultMdmOptions, type MdmOptions } from './devices/mdm/options.ts';
+import { defaultFleetOptions, type FleetOptions } from './devices/options.ts';
 
 /** The numbers that `GET /service/config` publishes and that requests are held to. */
 export interface Limits {
@@ -179,13 +180,16 @@ export interface SimulatorOptions {
   artworkShape: 'template' | 'list';
   /** The MDM server beside Apple's service. */
   mdm: MdmOptions;
+  /** The devices that speak to it. */
+  fleet: FleetOptions;
 }
 
 /** A change of options; groups of options may name single ones. */
-export type OptionsPatch = Partial<Omit<SimulatorOptions, 'limits' | 'notificationMisfortunes' | 'mdm'>> & {
+export type OptionsPatch = Partial<Omit<SimulatorOptions, 'limits' | 'notificationMisfortunes' | 'mdm' | 'fleet'>> & {
   limits?: Partial<Limits>;
   notificationMisfortunes?: Partial<NotificationMisfortunes>;
   mdm?: Partial<MdmOptions>;
+  fleet?: Partial<FleetOptions>;
 };
 
 /** The limits of Apple's samples. */
@@ -284,17 +288,19 @@ export const defaultOptions: SimulatorOptions = {
   catalogAttributes: 'nested',
   artworkShape: 'template',
   mdm: defaultMdmOptions,
+  fleet: defaultFleetOptions,
 };
 
 /** The options that result when `patch` is laid over `current`; undefined values change nothing. */
 export function applyOptions(current: SimulatorOptions, patch: OptionsPatch): SimulatorOptions {
-  const { limits, notificationMisfortunes, mdm, ...rest } = patch;
+  const { limits, notificationMisfortunes, mdm, fleet, ...rest } = patch;
   return {
     ...current,
     ...defined(rest),
     limits: { ...current.limits, ...defined(limits ?? {}) },
     notificationMisfortunes: { ...current.notificationMisfortunes, ...defined(notificationMisfortunes ?? {}) },
     mdm: { ...current.mdm, ...defined(mdm ?? {}) },
+    fleet: { ...current.fleet, ...defined(fleet ?? {}) },
   };
 }
 

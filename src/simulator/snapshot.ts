@@ -6,6 +6,9 @@ import type { ContentToken } from './apple/tokens.ts';
 import type { User } from './apple/users.ts';
 import type { DataSet } from './apple/versions.ts';
 import type { World } from './apple/world.ts';
+import type { Fleet } from './devices/fleet.ts';
+import type { StoreSnapshot } from './devices/mdm/store.ts';
+import type { FleetSnapshot } from './devices/pack.ts';
 import type { OutboxSnapshot } from './notify/outbox.ts';
 import type { CatalogItem, DeviceSpec, OrganizationalUnitSpec } from './scenarios/types.ts';
 import type { BookSnapshot } from './subscriptions/book.ts';
@@ -39,10 +42,13 @@ export interface Snapshot {
   units: UnitSnapshot[];
   events: AppleEvent[];
   outbox: OutboxSnapshot;
+  /** Absent in files of before there were any. */
+  fleet?: FleetSnapshot;
+  mdm?: StoreSnapshot;
 }
 
 /** Everything worth keeping; options, faults and the journal are not. */
-export function takeSnapshot(world: World): Snapshot {
+export function takeSnapshot(world: World, fleet: Fleet): Snapshot {
   world.settle();
   return {
     shape,
@@ -56,6 +62,8 @@ export function takeSnapshot(world: World): Snapshot {
     units: [...world.units.values()].map(snapshotUnit),
     events: world.engine.all().map(shorten),
     outbox: world.outbox.snapshot(),
+    fleet: fleet.snapshot(),
+    mdm: world.mdm.store.snapshot(),
   };
 }
 
@@ -65,7 +73,7 @@ export function belongsTo(snapshot: Snapshot, world: World): boolean {
 }
 
 /** Puts a world back as it was. */
-export function restoreSnapshot(world: World, snapshot: Snapshot): void {
+export function restoreSnapshot(world: World, fleet: Fleet, snapshot: Snapshot): void {
   world.empty(world.scenario);
   world.random.restore(snapshot.random);
   world.catalog = new Map(snapshot.catalog.map((item) => [item.adamId, item]));
@@ -75,6 +83,8 @@ export function restoreSnapshot(world: World, snapshot: Snapshot): void {
   for (const unit of snapshot.units) world.units.set(unit.spec.uId, restoreUnit(unit));
   for (const event of snapshot.events) world.engine.accept(event);
   world.outbox.restore(snapshot.outbox);
+  if (snapshot.mdm) world.mdm.store.restore(snapshot.mdm);
+  if (snapshot.fleet) fleet.restore(snapshot.fleet);
   world.setOptions({});
 }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { dirname } from 'node:path';
 import type { Logger } from '../lib/logger.ts';
 import type { World } from './apple/world.ts';
+import type { Fleet } from './devices/fleet.ts';
 import { belongsTo, restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts';
 
 /** Least time between two savings, in milliseconds. */
@@ -19,12 +20,12 @@ export interface StateFile {
 }
 
 /** Loads the file when there is one for this scenario and seed, and keeps it up to date. */
-export function openStateFile(path: string, world: World, logger: Logger): StateFile {
+export function openStateFile(path: string, world: World, fleet: Fleet, logger: Logger): StateFile {
   mkdirSync(dirname(path), { recursive: true });
-  load(path, world, logger);
+  load(path, world, fleet, logger);
   let saved = world.changes;
   const save = () => {
-    const content = JSON.stringify(takeSnapshot(world));
+    const content = JSON.stringify(takeSnapshot(world, fleet));
     writeFileSync(`${path}.new`, content, { mode: 0o600 });
     renameSync(`${path}.new`, path);
     saved = world.changes;
@@ -43,11 +44,11 @@ export function openStateFile(path: string, world: World, logger: Logger): State
   };
 }
 
-function load(path: string, world: World, logger: Logger): void {
+function load(path: string, world: World, fleet: Fleet, logger: Logger): void {
   if (!existsSync(path)) return;
   const snapshot = read(path);
   if (snapshot && belongsTo(snapshot, world)) {
-    restoreSnapshot(world, snapshot);
+    restoreSnapshot(world, fleet, snapshot);
     return;
   }
   logger.warn({ path }, 'the state file belongs to another scenario or seed, or is damaged; it is set aside');

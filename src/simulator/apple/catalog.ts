@@ -6,7 +6,16 @@ import type { CatalogItem, CatalogVariant, Platform } from '../scenarios/types.t
 import type { Answer, Call } from './call.ts';
 import { catalogError } from './catalog-error.ts';
 import { isDeveloperToken } from './developer-keys.ts';
-import { cookieToken, familiesOf, iconTemplate, isVisible, offerOf, ownedAdamIds, storeUrl } from './storefront.ts';
+import {
+  cookieToken,
+  familiesOf,
+  iconTemplate,
+  isVisible,
+  localItem,
+  offerOf,
+  ownedAdamIds,
+  storeUrl,
+} from './storefront.ts';
 import { bearerOf } from './validate.ts';
 import type { World } from './world.ts';
 
@@ -42,7 +51,8 @@ export async function readCatalog(call: Call): Promise<Answer> {
   const items = wantedIds(call, request)
     .flatMap((id) => call.world.catalog.get(id) ?? [])
     .filter((item) => item.productType === (request.kind === 'apps' ? 'App' : 'Book'))
-    .filter((item) => isVisible(item, request.storefront, owned));
+    .filter((item) => isVisible(item, request.storefront, owned))
+    .map((item) => localItem(item, request.storefront));
   if (request.id !== undefined && items.length === 0) return catalogError(404, 40400, 'Resource Not Found');
   return { status: 200, body: { data: items.map((item) => resource(call.world, item, request)) } };
 }

@@ -6,6 +6,7 @@ import {
   iconTemplate,
   iconUrl,
   isVisible,
+  localItem,
   offerOf,
   ownedAdamIds,
   storeUrl,
@@ -21,7 +22,7 @@ export function lookUp({ world, query, headers }: Call): Answer {
   const owned = ownedAdamIds(world, headers);
   const wellAsked = query.get('p') === 'mdm-lockup' && query.get('version') === '2';
   const items = wellAsked ? asked.flatMap((id) => world.catalog.get(id) ?? []) : [];
-  const visible = items.filter((item) => isVisible(item, country, owned));
+  const visible = items.filter((item) => isVisible(item, country, owned)).map((item) => localItem(item, country));
   const platform = query.get('platform') ?? '';
   const body = {
     version: 2,

@@ -3,6 +3,7 @@ import type { AssetSpec, MdmInfo, OrganizationalUnitSpec, Platform, PricingParam
 import { SubscriptionBook } from '../subscriptions/book.ts';
 import { AssignmentTable } from './assignment-table.ts';
 import { CountHistory, type Counts } from './count-history.ts';
+import { RecentGrants } from './grants.ts';
 import { UserDirectory } from './users.ts';
 import { type DataSet, versionId } from './versions.ts';
 
@@ -58,6 +59,7 @@ export class OrganizationalUnit {
   readonly users = new UserDirectory(() => ++this.versions.users);
   readonly table = new AssignmentTable();
   readonly history = new CountHistory();
+  readonly grants = new RecentGrants();
   readonly versions: Record<DataSet, number> = { assets: 1, assignments: 1, users: 1, subscriptions: 1 };
   readonly book = new SubscriptionBook(() => {
     this.versions.subscriptions++;
@@ -147,6 +149,7 @@ export class OrganizationalUnit {
     this.history.record(asset.no, at, { assigned, total });
     this.#touchSeats();
     this.table.add(asset.no, no, this.versions.assignments);
+    this.grants.note(adamId, targetKey(target), at);
     return 'done';
   }
 

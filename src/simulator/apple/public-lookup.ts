@@ -1,7 +1,7 @@
 /** The public store lookup: many ids, no credential; custom and withdrawn items are absent. @module */
 import type { CatalogItem, CatalogVariant, Platform } from '../scenarios/types.ts';
 import type { Answer, Call } from './call.ts';
-import { iconUrl, isVisible, offerOf, storeUrl, variantOn } from './storefront.ts';
+import { iconUrl, isVisible, localItem, offerOf, storeUrl, variantOn } from './storefront.ts';
 import type { World } from './world.ts';
 
 const windowMs = 60_000;
@@ -38,6 +38,7 @@ export function lookUpPublic({ world, query, now }: Call): Answer {
   const results = [...new Set(ids)]
     .flatMap((id) => world.catalog.get(id) ?? [])
     .filter((item) => isVisible(item, country))
+    .map((item) => localItem(item, country))
     .flatMap((item) => describe(world, item, query.get('entity')))
     .slice(0, limit);
   return { status: 200, body: { resultCount: results.length, results } };

@@ -34,6 +34,17 @@ export function isVisible(item: CatalogItem, country: string, owned: ReadonlySet
   return sold && ((!item.customApp && !item.withdrawn) || owned.has(item.adamId));
 }
 
+/** A variant as a country has it. */
+export function inStorefront(variant: CatalogVariant, country: string): CatalogVariant {
+  const local = variant.storefronts?.[country.toLowerCase()];
+  return local ? { ...variant, ...local } : variant;
+}
+
+/** An item as a country has it. */
+export function localItem(item: CatalogItem, country: string): CatalogItem {
+  return { ...item, variants: item.variants.map((variant) => inStorefront(variant, country)) };
+}
+
 /** Every family that an item runs on. */
 export function familiesOf(item: CatalogItem): string[] {
   return [...new Set(item.variants.flatMap((one) => one.deviceFamilies))];

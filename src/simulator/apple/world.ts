@@ -22,6 +22,13 @@ import { RateMeter } from './rate-meter.ts';
 import { type ContentToken, daysAfter, mintToken } from './tokens.ts';
 import { isUserEvent, runUserTask } from './user-tasks.ts';
 
+/** The devices of a simulator, as far as the rest of it knows them. */
+export interface FleetPort {
+  /** A push for the device with that UDID; gives why it failed. */
+  wake(udid: string): string | undefined;
+  clear(): void;
+}
+
 /** The memory of one simulator. */
 export class World {
   readonly clock: Clock;
@@ -36,6 +43,8 @@ export class World {
   outbox: Outbox;
   readonly courier: Courier;
   readonly mdm: MdmServer;
+  /** Set by the fleet when there is one. */
+  fleet: FleetPort | undefined;
   rate = new RateMeter();
   scenario: Scenario;
   catalog = new Map<string, CatalogItem>();
@@ -60,7 +69,7 @@ export class World {
       options: () => this.options.mdm,
       now: () => this.clock.now(),
       seed,
-      wake: () => undefined,
+      wake: (udid) => this.fleet?.wake(udid),
     });
     this.scenario = scenario;
     this.load(scenario);
@@ -92,6 +101,7 @@ export class World {
     this.devices = [...scenario.devices];
     this.developerKeys = [...this.options.developerKeys];
     this.mdm.clear();
+    this.fleet?.clear();
     this.changes++;
   }
 

@@ -82,27 +82,16 @@ export class Courier {
     return this.#report(before);
   }
 
-  /** Moves the time on as deliveries fall due; `set` turns the clock. */
-  async driveUntil(end: number, set: (moment: number) => Promise<void>): Promise<void> {
-    for (;;) {
-      await this.deliverDue();
-      const next = this.#nextAt();
-      if (next === undefined || next > end || this.#world.outbox.paused) break;
-      await set(next);
-    }
-    await set(end);
-    await this.deliverDue();
-  }
-
   #look(): void {
     const { outbox } = this.#world;
     this.#world.settle();
     if (!outbox.paused) this.#fill(() => outbox.takeDue(this.#world.now()));
-    const wait = (this.#nextAt() ?? Number.POSITIVE_INFINITY) - this.#world.now();
+    const wait = (this.nextAt() ?? Number.POSITIVE_INFINITY) - this.#world.now();
     this.#timer = setTimeout(() => this.#look(), Math.min(latest, Math.max(soonest, wait))).unref();
   }
 
-  #nextAt(): number | undefined {
+  /** When something happens next. */
+  nextAt(): number | undefined {
     const moments = [this.#world.outbox.nextDueAt(), this.#world.nextEventAt()].filter((at) => at !== undefined);
     return moments.length > 0 ? Math.min(...moments) : undefined;
   }

@@ -24,6 +24,20 @@ export interface CatalogVariant {
   minimumOSVersion: string;
   /** Apple's family words: `iphone`, `ipad`, `mac`, `tvos`. */
   deviceFamilies: string[];
+  /** ISO time; absent for a version that was always there. */
+  releasedAt?: string;
+  /** What older devices still get, oldest first. */
+  earlier?: EarlierVersion[];
+  /** What differs in a lower-case country. */
+  storefronts?: Record<string, Partial<EarlierVersion>>;
+}
+
+/** A version of an app on one platform. */
+export interface EarlierVersion {
+  version: string;
+  externalId: number;
+  minimumOSVersion: string;
+  releasedAt?: string;
 }
 
 /** A store item, whoever owns licenses for it. */
