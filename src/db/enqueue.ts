@@ -3,6 +3,7 @@ import { moment, sql, type Tx } from './transaction.ts';
 
 /** The jobs there are; each wakes a verb that reads from our rows what is due. */
 export type JobName =
+  | 'run-updates'
   | 'refresh-seats'
   | 'sync-token'
   | 'reserve-licenses'

@@ -18,6 +18,7 @@ import { traceTask } from '../domain/task/trace.ts';
 import { forgetLicenses } from '../domain/token/forget.ts';
 import { guardToken } from '../domain/token/guard.ts';
 import { releaseToken } from '../domain/token/release.ts';
+import { runUpdates } from '../domain/update/run.ts';
 
 /** Does one job. `correlationId` ties its log lines together; a task has one of its own. */
 export type JobHandler = (services: Services, payload: unknown, correlationId: string) => Promise<void>;
@@ -54,6 +55,8 @@ export const jobs: Record<JobName, JobHandler> = {
   'guard-token': (services, payload, correlationId) => guardToken(services, tokenKey.parse(payload), correlationId),
   'reconcile-token': (services, payload, correlationId) =>
     reconcileToken(services, tokenKey.parse(payload), correlationId),
+  'run-updates': (services, payload, correlationId) =>
+    runUpdates(services, organizationKey.parse(payload), correlationId),
   'refresh-seats': (services, payload, correlationId) => refreshSeats(services, tokenKey.parse(payload), correlationId),
   'refresh-asset': (services, payload, correlationId) => {
     const { adamId, ...token } = assetKey.parse(payload);

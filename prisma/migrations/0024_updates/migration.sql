@@ -139,6 +139,9 @@ CREATE INDEX "update_item_organization_id_task_id_id_idx" ON "update_item"("orga
 CREATE INDEX "update_item_organization_id_device_id_app_id_id_idx" ON "update_item"("organization_id", "device_id", "app_id", "id");
 
 -- CreateIndex
+CREATE INDEX "update_item_organization_id_rollout_id_ring_idx" ON "update_item"("organization_id", "rollout_id", "ring");
+
+-- CreateIndex
 CREATE UNIQUE INDEX "update_rollout_organization_id_policy_id_app_id_target_vers_key" ON "update_rollout"("organization_id", "policy_id", "app_id", "target_version");
 
 -- AddForeignKey

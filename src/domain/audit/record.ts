@@ -45,7 +45,12 @@ export type AuditAction =
   | 'api-key.create'
   | 'api-key.revoke'
   | 'organization.create'
-  | 'organization.update';
+  | 'organization.update'
+  | 'update-policy.set'
+  | 'update-policy.remove'
+  | 'update.pause'
+  | 'update.resume'
+  | 'update.retry';
 
 /** One entry of the audit log. */
 export interface AuditRecord {

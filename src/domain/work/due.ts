@@ -6,6 +6,7 @@ import type { Services } from '../context.ts';
 import { comparison } from '../deployment/wake.ts';
 import { dueNotifications } from '../notification/due.ts';
 import { forgetJob } from '../token/forget.ts';
+import { updateJob } from '../update/wake.ts';
 
 /** One piece of due work, as the job that does it. */
 export interface DueWork {
@@ -77,6 +78,9 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock' | 'set
   const deployments = await services.prisma.$queryRaw<{ organizationId: bigint }[]>(sql`
     SELECT organization_id AS "organizationId" FROM deployment_pass WHERE due_at <= ${now}
     UNION SELECT organization_id FROM deployment_wake ORDER BY 1 LIMIT ${limit}`);
+  const updates = await services.prisma.$queryRaw<{ organizationId: bigint }[]>(sql`
+    SELECT s.organization_id AS "organizationId" FROM update_schedule s
+    WHERE s.due_at <= ${now} OR EXISTS (SELECT 1 FROM update_wake w WHERE w.organization_id = s.organization_id) ORDER BY 1 LIMIT ${limit}`);
   return [
     ...deployments.map(({ organizationId }) => comparison(organizationId)),
     ...(await dueNotifications(services)),
@@ -106,6 +110,7 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock' | 'set
       key: `guard:${organizationId}:${tokenId}`,
     })),
     ...forgotten.map(forgetJob),
+    ...updates.map(({ organizationId }) => updateJob(organizationId)),
     ...seats.map(({ organizationId, tokenId }) => ({
       name: 'refresh-seats' as const,
       payload: { organizationId: String(organizationId), tokenId: String(tokenId) },

@@ -1,0 +1,68 @@
+/** What became of what was sent: answers of devices, and ends of operations. @module */
+import { moment, sql, type Tx } from '../../db/transaction.ts';
+import type { Context } from '../context.ts';
+import { policyDefaults } from './policy.ts';
+import { askAgain, retryWaits } from './times.ts';
+
+/** Devices that answered may be sent their update; ones that could not be asked are asked again. */
+export async function collectAnswers(context: Context, tx: Tx): Promise<void> {
+  const { organizationId } = context.actor;
+  const again = moment(new Date(context.clock.now().getTime() + askAgain));
+  await tx.$executeRaw(sql`
+    UPDATE update_item i SET state = CASE c.state WHEN 'ACKNOWLEDGED' THEN 'ANSWERED' ELSE 'WAITING' END::"UpdateItemState",
+      answered_at = CASE c.state WHEN 'ACKNOWLEDGED' THEN c.ended_at END, due_at = CASE c.state WHEN 'ACKNOWLEDGED' THEN i.due_at ELSE ${again} END,
+      command_id = NULL
+    FROM device_command c WHERE i.organization_id = ${organizationId} AND i.state = 'ASKED'
+      AND c.organization_id = i.organization_id AND c.id = i.command_id AND c.ended_at IS NOT NULL`);
+}
+
+const wait = (n: number) => sql`interval '1 millisecond' * ${retryWaits[n]!}`;
+
+/**
+ * Ends the items whose operations have ended: counts in task and rollout, the list of failures, and what is remembered of
+ * the version on the device. Gives how many ended.
+ */
+export async function collectEnds(context: Context, tx: Tx): Promise<number> {
+  const { organizationId } = context.actor;
+  const now = moment(context.clock.now());
+  const [row] = await tx.$queryRaw<{ count: number }[]>(sql`
+    WITH ended AS (
+      UPDATE update_item i SET ended_at = ${now}, state = CASE o.state WHEN 'DONE' THEN 'UPDATED' WHEN 'UNCHANGED' THEN 'UNCHANGED' WHEN 'TIMED_OUT' THEN 'TIMED_OUT'
+        WHEN 'CANCELLED' THEN CASE WHEN o.cause ->> 'code' = 'WINDOW_CLOSED' THEN 'CARRIED_OVER' ELSE 'CANCELLED' END ELSE 'FAILED' END::"UpdateItemState"
+      FROM app_operation o WHERE i.organization_id = ${organizationId} AND i.state = 'SENT'
+        AND o.organization_id = i.organization_id AND o.id = i.operation_id AND o.ended_at IS NOT NULL
+      RETURNING i.task_id, i.rollout_id, i.ring, i.device_id, i.app_id, i.state::text AS state, o.cause,
+        -- What a device was never given is no try.
+        i.state IN ('CARRIED_OVER', 'CANCELLED') AND o.attempts = 0 AS untried
+    ), outcome AS (
+      SELECT e.*, r.target_version, coalesce(p.max_attempts, ${policyDefaults.maxAttempts}) AS most FROM ended e
+      JOIN update_rollout r ON r.organization_id = ${organizationId} AND r.id = e.rollout_id
+      LEFT JOIN update_policy p ON p.organization_id = r.organization_id AND p.id = r.policy_id
+    ), remembered AS (
+      UPDATE update_attempt t SET attempts = t.attempts - o.untried::int, outcome = CASE WHEN o.untried THEN t.outcome ELSE o.state END,
+        cause = CASE WHEN o.untried THEN t.cause ELSE o.cause END,
+        next_at = CASE WHEN o.state = 'UPDATED' OR o.untried THEN NULL
+          ELSE ${now} + CASE t.attempts WHEN 1 THEN ${wait(0)} WHEN 2 THEN ${wait(1)} ELSE ${wait(2)} END END,
+        stuck_at = CASE WHEN o.state <> 'UPDATED' AND t.attempts - o.untried::int >= o.most THEN ${now} END
+      FROM outcome o WHERE t.organization_id = ${organizationId} AND t.device_id = o.device_id AND t.app_id = o.app_id AND t.target_version = o.target_version
+    ), counted AS (
+      UPDATE update_rollout r SET updated = r.updated + c.updated, unchanged = r.unchanged + c.unchanged, failed = r.failed + c.failed,
+        timed_out = r.timed_out + c.timed_out, ring_since = coalesce(r.ring_since, CASE WHEN c.ring = r.ring AND c.tried > 0 THEN ${now} END)
+      FROM (SELECT rollout_id, max(ring) AS ring, count(*) FILTER (WHERE state = 'UPDATED')::int AS updated, count(*) FILTER (WHERE state = 'UNCHANGED')::int AS unchanged,
+              count(*) FILTER (WHERE state = 'FAILED')::int AS failed, count(*) FILTER (WHERE state = 'TIMED_OUT')::int AS timed_out,
+              count(*) FILTER (WHERE NOT untried)::int AS tried FROM ended GROUP BY 1) c
+      WHERE r.organization_id = ${organizationId} AND r.id = c.rollout_id
+    ), told AS (
+      INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, data)
+      SELECT ${organizationId}, o.task_id, coalesce(o.cause ->> 'code', 'UPDATE_' || o.state),
+        coalesce(o.cause ->> 'message', 'The device accepted the update and kept the version that it had.'), o.app_id, o.device_id, d.serial_number,
+        jsonb_build_object('endState', o.state, 'targetVersion', o.target_version)
+      FROM outcome o JOIN device d ON d.organization_id = ${organizationId} AND d.id = o.device_id WHERE o.state <> 'UPDATED'
+    ), progress AS (
+      UPDATE task t SET completed = completed + c.done, failed = failed + c.count - c.done, dirty = true
+      FROM (SELECT task_id, count(*) AS count, count(*) FILTER (WHERE state = 'UPDATED') AS done FROM ended GROUP BY 1) c
+      WHERE t.organization_id = ${organizationId} AND t.id = c.task_id
+    )
+    SELECT count(*)::int AS count FROM ended`);
+  return row!.count;
+}
