@@ -1,7 +1,11 @@
 /** Looks after an organization's devices until nothing is due. @module */
 import { claimConnection } from '../command/claim.ts';
+import { endLate } from '../command/deadlines.ts';
+import type { OnEnded } from '../command/ended.ts';
+import { sendCommands } from '../command/send.ts';
 import { type Services, systemContext } from '../context.ts';
 import { askDevices } from '../inventory/ask.ts';
+import { advanceOperations } from '../operation/advance.ts';
 import { dispatchOperations } from '../operation/dispatch.ts';
 import { ClaimLostError } from '../task/claim.ts';
 import { applyNews } from './apply.ts';
@@ -15,12 +19,15 @@ export async function driveDevices(services: Services, organizationId: bigint, c
   const claim = await claimConnection(context, organizationId);
   if (!claim) return;
   services.failpoint('claimed');
+  const onEnded: OnEnded = (tx, ended) => advanceOperations(context, tx, ended);
   try {
     for (;;) {
       const applied = await applyNews(context, claim);
+      const late = await endLate(context, claim, onEnded);
       const { more } = await dispatchOperations(context, organizationId);
       const asked = await askDevices(context, claim);
-      if (!applied && !more && !asked) return;
+      const sent = await sendCommands(context, claim, onEnded);
+      if (!applied && !late && !more && !asked && !sent) return;
     }
   } catch (error) {
     if (!(error instanceof ClaimLostError)) throw error;

@@ -4,6 +4,7 @@ import type { JobName } from '../../db/enqueue.ts';
 import { moment, sql } from '../../db/transaction.ts';
 import type { Services } from '../context.ts';
 import { comparison } from '../deployment/wake.ts';
+import { dueDevices } from '../device-news/due.ts';
 import { dueNotifications } from '../notification/due.ts';
 import { forgetJob } from '../token/forget.ts';
 import { updateJob } from '../update/wake.ts';
@@ -84,6 +85,7 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock' | 'set
   return [
     ...deployments.map(({ organizationId }) => comparison(organizationId)),
     ...(await dueNotifications(services)),
+    ...(await dueDevices(services)),
     ...tasks.map(({ organizationId, id, kind }) => ({
       name: jobOf[kind] ?? ('reserve-licenses' as const),
       payload: { organizationId: String(organizationId), taskId: String(id) },

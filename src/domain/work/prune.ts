@@ -17,9 +17,11 @@ export interface Pruned {
   idempotencyKeys: number;
   notifications: number;
   tasks: number;
+  deviceNews: number;
+  deviceCommands: number;
 }
 
-/** Deletes what is kept for a limited time: task events, idempotency keys, plans, notifications and finished tasks. Ledger and audit log are kept. */
+/** Deletes what is kept for a limited time: news of devices and commands to them, task events, idempotency keys, plans, notifications and finished tasks. Ledger and audit log are kept. */
 export async function prune(services: Services): Promise<Pruned> {
   const now = services.clock.now().getTime();
   const { taskEventDays, taskDays, idempotencyDays, notificationDays, planDays } = services.settings;
@@ -49,7 +51,25 @@ export async function prune(services: Services): Promise<Pruned> {
       ORDER BY n.received_at LIMIT ${block})`),
   );
   const tasks = await inBlocks(() => removeTasks(services, new Date(now - taskDays * day)), taskBlock);
-  return { taskEvents, idempotencyKeys, plans, notifications, tasks };
+  const { deviceNewsDays, deviceCommandDays } = services.settings;
+  const newsBefore = moment(new Date(now - deviceNewsDays * day));
+  // What waits for a connection that is gone will never be applied.
+  const deviceNews = await inBlocks(() =>
+    services.prisma.$executeRaw(sql`
+    DELETE FROM device_news WHERE ctid IN (
+      SELECT n.ctid FROM device_news n WHERE n.received_at < ${newsBefore} AND (n.applied_at IS NOT NULL OR EXISTS (
+        SELECT 1 FROM mdm_connection m WHERE m.organization_id = n.organization_id AND m.id = n.connection_id AND m.removed_at IS NOT NULL))
+      ORDER BY n.received_at LIMIT ${block})`),
+  );
+  const commandsBefore = moment(new Date(now - deviceCommandDays * day));
+  const deviceCommands = await inBlocks(() =>
+    services.prisma.$executeRaw(sql`
+    DELETE FROM device_command WHERE ctid IN (
+      SELECT c.ctid FROM device_command c WHERE c.ended_at < ${commandsBefore} AND NOT EXISTS (
+        SELECT 1 FROM app_operation o WHERE o.organization_id = c.organization_id AND o.id = c.operation_id AND o.ended_at IS NULL)
+      ORDER BY c.ended_at LIMIT ${block})`),
+  );
+  return { deviceNews, deviceCommands, taskEvents, idempotencyKeys, plans, notifications, tasks };
 }
 
 /** Licenses, ledger and audit entries keep the task's number; it then leads to no task. */

@@ -1,9 +1,10 @@
 /** An organization with devices behind an MDM server of its own, without Apple. @module */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { type Database, openDatabase } from '../../../src/db/client.ts';
 import { createOrganization } from '../../../src/domain/access/create-organization.ts';
 import { type KeyActor, type Scope, scopes } from '../../../src/domain/actor.ts';
-import { type Context, type Services, systemContext } from '../../../src/domain/context.ts';
+import { connectionSecret } from '../../../src/domain/command/access.ts';
+import { type Context, type Services, type Settings, systemContext } from '../../../src/domain/context.ts';
 import { driveDevices } from '../../../src/domain/device-news/drive.ts';
 import { createDeviceIntake, type DeviceIntake } from '../../../src/domain/device-news/receive.ts';
 import type { DeviceNews } from '../../../src/domain/mdm-ports.ts';
@@ -14,6 +15,7 @@ import { createVirtualClock, type VirtualClock } from '../../../src/lib/clock.ts
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { createTestDatabase } from '../../support/database.ts';
 import { testSettings } from '../../support/world.ts';
+import { createFakeMdm } from './fake-mdm.ts';
 
 /** The world of one test file. */
 export interface DeviceWorld {
@@ -40,7 +42,10 @@ export interface Organization {
   at(seconds: number): string;
 }
 
-export async function createDeviceWorld(more: Partial<Services> = {}): Promise<DeviceWorld> {
+export async function createDeviceWorld(
+  more: Partial<Services> = {},
+  settings: Partial<Settings> = {},
+): Promise<DeviceWorld> {
   const testDatabase = await createTestDatabase();
   const database = openDatabase({ url: testDatabase.url, connections: 10, logger: silentLogger, name: 'test' });
   const clock = createVirtualClock(new Date('2026-11-24T08:00:00Z'));
@@ -55,9 +60,9 @@ export async function createDeviceWorld(more: Partial<Services> = {}): Promise<D
     logger: silentLogger,
     apple: unused as never,
     metadata: unused as never,
-    mdm: unused as never,
+    mdm: createFakeMdm(),
     secrets: createSecretBox(createKeyRing([{ id: 'test', bytes: randomBytes(32) }]), randomBytes(32)),
-    settings: testSettings,
+    settings: { ...testSettings, ...settings },
     failpoint: () => {},
     ...more,
   };
@@ -70,6 +75,7 @@ export async function createDeviceWorld(more: Partial<Services> = {}): Promise<D
     intake,
     organization: async (kind = 'NANOMDM') => {
       const { organizationId } = await createOrganization(services, { name: 'Test District' });
+      const webhookId = randomUUID();
       const { id: connectionId } = await database.prisma.mdmConnection.create({
         data: {
           organizationId,
@@ -79,7 +85,8 @@ export async function createDeviceWorld(more: Partial<Services> = {}): Promise<D
             baseUrl: 'http://127.0.0.1:1',
             pathPrefix: '/v1',
             userName: 'nanomdm',
-            apiKeyJwe: 'sealed',
+            webhookId,
+            apiKeyJwe: await services.secrets.seal('key', connectionSecret(webhookId)).then((sealed) => sealed.jwe),
           }),
           createdAt: clock.now(),
           updatedAt: clock.now(),

@@ -107,7 +107,7 @@ describe('S28 enrollments', () => {
     const { id } = await enrollment('U-R');
     const before = await command(id, { sentAt: new Date(org.at(-50)) });
     const since = await command(id, { sentAt: new Date(org.at(-20)) });
-    const waits = await command(id, { state: 'PLANNED', uuid: null, sentAt: null });
+    const waits = await command(id, { state: 'PLANNED', uuid: null, sentAt: null, dueAt: new Date(org.at(9_999)) });
     await org.hear(of('U-R', -30, authenticated('RENEWS')));
     expect(await Promise.all([before, since, waits].map((one) => stateOf(one.id)))).toEqual([
       'LOST',
