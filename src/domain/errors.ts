@@ -35,6 +35,7 @@ export type ErrorCode =
   | 'CONFIRMATION_REQUIRED'
   | 'OS_TOO_OLD'
   | 'PLATFORM_NOT_SUPPORTED'
+  | 'APP_NOT_RELEASED'
   | 'DEVICE_HOLDS_LICENSES'
   | 'REMOVAL_NOT_CONFIRMED'
   | 'TASK_FINISHED'
@@ -471,6 +472,19 @@ export class ConfirmationRequiredError extends DomainError {
     );
     this.licenses = licenses;
     this.spending = spending;
+  }
+}
+
+/** The app stands at a point at which this device, or a person, can't get it. */
+export class AppNotReleasedError extends DomainError {
+  readonly code = 'APP_NOT_RELEASED';
+  readonly status: string;
+  constructor(app: string, status: string, holder: string) {
+    super(
+      `"${app}" stands at ${status}, and ${holder} may only get apps that are released. Nothing was associated. Release the app with setAppStatus, or let a device group have such apps with setDeviceGroupAppStatuses.`,
+      ['appIds'],
+    );
+    this.status = status;
   }
 }
 

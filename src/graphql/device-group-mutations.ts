@@ -1,9 +1,11 @@
+import { setGroupAppStatuses } from '../domain/device-group/app-statuses.ts';
 import { type ChangedMembers, setDeviceGroupMembers } from '../domain/device-group/members.ts';
 import { createDeviceGroup, deleteDeviceGroup, updateDeviceGroup } from '../domain/device-group/write.ts';
 import * as failures from '../domain/errors.ts';
 import { builder } from './builder.ts';
 import { DeviceGroupRuleInput } from './device-group.ts';
 import { DeviceGroupRef } from './device-group-ref.ts';
+import { AppStatusEnum } from './enums.ts';
 import { globalId, rowId, rowIds } from './ids.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
@@ -142,4 +144,29 @@ mutation('setDeviceGroupMembers', {
         serialNumbers: target.serialNumbers,
       },
     }),
+});
+
+const SetDeviceGroupAppStatusesInput = builder.inputType('SetDeviceGroupAppStatusesInput', {
+  description: 'Which apps that are not released the devices of a group may get.',
+  fields: (t) => ({
+    groupId: t.id({ required: true, description: 'Global id of the group.' }),
+    statuses: t.field({
+      type: [AppStatusEnum],
+      required: true,
+      description:
+        'REVIEW, DEVELOPMENT, both or none, in place of what was set before. RELEASE is for all and not named.',
+    }),
+  }),
+});
+
+mutation('setDeviceGroupAppStatuses', {
+  description:
+    'Lets the devices of a group have apps in review or development, or no longer. Licenses that were given before stay.',
+  right: 'apps:write',
+  input: SetDeviceGroupAppStatusesInput,
+  payload: groupPayload('SetDeviceGroupAppStatusesPayload', 'The changed group.'),
+  failures: [failures.NotFoundError],
+  run: async ({ domain }, input) => ({
+    groupId: await setGroupAppStatuses(domain, { groupId: groupId(input.groupId), statuses: input.statuses as never }),
+  }),
 });

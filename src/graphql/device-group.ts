@@ -6,7 +6,7 @@ import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
 import { DeviceGroupRef } from './device-group-ref.ts';
 import { DeviceRef } from './device-ref.ts';
-import { DeviceFamilyEnum, DeviceGroupKindEnum } from './enums.ts';
+import { AppStatusEnum, DeviceFamilyEnum, DeviceGroupKindEnum } from './enums.ts';
 import { rowId } from './ids.ts';
 import { ownedPage } from './owned-lists.ts';
 import { idCursor, idWindowOf, pageOf } from './page.ts';
@@ -90,6 +90,11 @@ rowNode(DeviceGroupRef, 'deviceGroups', {
       nullable: true,
       description: 'The rule; null for a list.',
       resolve: ({ rule }) => rule,
+    }),
+    appStatuses: t.field({
+      type: [AppStatusEnum],
+      description: 'Its devices may also get apps that stand here; released apps are for all devices.',
+      resolve: ({ appStatuses }) => appStatuses,
     }),
     quotas: t.connection(
       {

@@ -138,6 +138,7 @@ mutation('associateLicenses', {
     failures.UnknownDeviceError,
     failures.OsTooOldError,
     failures.PlatformNotSupportedError,
+    failures.AppNotReleasedError,
   ],
   run: ({ domain }, input) => associateLicenses(domain, associationOf(input)),
 });

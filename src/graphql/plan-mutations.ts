@@ -145,6 +145,7 @@ mutation('applyPlan', {
     failures.UnknownDeviceError,
     failures.OsTooOldError,
     failures.PlatformNotSupportedError,
+    failures.AppNotReleasedError,
     failures.QuotaExceededError,
     failures.InstallationNotConfirmedError,
   ],

@@ -301,6 +301,13 @@ builder.objectType(failures.OsTooOldError, {
   }),
 });
 
+builder.objectType(failures.AppNotReleasedError, {
+  name: 'AppNotReleasedError',
+  description: 'The app is in review or development, and this holder may not have such apps.',
+  ...plain,
+  fields: (t) => ({ status: t.exposeString('status', { description: 'Where the app stands.' }) }),
+});
+
 builder.objectType(failures.PlatformNotSupportedError, {
   name: 'PlatformNotSupportedError',
   description: "The app does not run on the device's platform.",

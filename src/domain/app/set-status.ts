@@ -3,7 +3,9 @@ import { ids, sql, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
+import { forgetUnreleased } from '../deployment/forget-refusals.ts';
 import { NotFoundError } from '../errors.ts';
+import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import { parseInput } from '../parse.ts';
 
 const inputSchema = z.object({
@@ -26,6 +28,15 @@ export async function setAppStatus(context: Context, rawInput: z.input<typeof in
     await tx.$executeRaw(sql`
       UPDATE app SET status = ${input.status}::"AppStatus" WHERE organization_id = ${organizationId} AND id = ANY (${ids(appIds)})`);
     const changed = before.filter((app) => app.status !== input.status);
+    // Those who wait for it may no longer have it.
+    await wakeQueues(tx, organizationId, sql`w.app_id = ANY (${ids(changed.map((app) => app.id))})`);
+    await forgetUnreleased(
+      tx,
+      organizationId,
+      context.clock.now(),
+      sql`r.app_id = ANY (${ids(changed.map((app) => app.id))})`,
+    );
+    await ringQueues(tx, organizationId, context.clock.now());
     await recordAudit(context, tx, {
       action: 'app.set-status',
       data: { status: input.status, changed: changed.slice(0, 100), count: changed.length },

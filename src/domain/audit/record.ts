@@ -37,6 +37,8 @@ export type AuditAction =
   | 'device-group.delete'
   | 'device-group.members'
   | 'device-group.quota'
+  | 'device-group.app-statuses'
+  | 'storefront.request'
   | 'deployment.create'
   | 'deployment.update'
   | 'deployment.delete'

@@ -2,6 +2,7 @@
 import type { Rows } from '../../db/rows.ts';
 import { shape } from '../../db/shape.ts';
 import { ids, json, sql } from '../../db/transaction.ts';
+import type { AppStatus } from '../../generated/prisma/enums.ts';
 import { type DeviceRow, deviceShape } from '../device/row.ts';
 import { type IdWindow, idOrder, idWindow, inOrder } from '../id-window.ts';
 import { byOwner, countsByOwner, type Owned } from '../owned.ts';
@@ -13,6 +14,8 @@ export interface DeviceGroupRow {
   name: string;
   kind: 'STATIC' | 'RULE';
   rule: DeviceRule | null;
+  /** Its devices may also get apps that stand here. */
+  appStatuses: AppStatus[];
   createdAt: Date;
   updatedAt: Date;
 }
@@ -23,6 +26,7 @@ const groupShape = shape<DeviceGroupRow>({
     name: 'g.name',
     kind: 'g.kind',
     rule: 'g.rule',
+    appStatuses: 'to_json(g.app_statuses)',
     createdAt: 'g.created_at',
     updatedAt: 'g.updated_at',
   },

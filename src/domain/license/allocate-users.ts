@@ -1,6 +1,7 @@
 /** Which person gets a license from which pool. A person belongs to one token, so there is nothing to choose: pure. @module */
 import {
   AlreadyLicensedError,
+  AppNotReleasedError,
   type DomainError,
   NoLicensesAvailableError,
   NoTokenForAppError,
@@ -90,6 +91,8 @@ function spare(
 function refuseHolder(app: WantedApp, user: FoundUser, holding: UserHolding | undefined): DomainError | null {
   if (holding?.revoking) return new RevokeInProgressError(app.name);
   if (holding) return new AlreadyLicensedError(app.name, holding.tokenId);
+  // No group holds people, and a person's license serves whatever devices they use: they get what is released.
+  if (app.status && app.status !== 'RELEASE') return new AppNotReleasedError(app.name, app.status, 'people');
   return refuseInactive(user, ['target']);
 }
 

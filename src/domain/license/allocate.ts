@@ -1,8 +1,10 @@
 /** Which device gets its license from which pool: pure, so that it can be tested against thousands of worlds. @module */
+import { noTrials, type Trials, trialKey } from '../app/gate.ts';
 import { requiredOs, runsOn } from '../device/eligibility.ts';
 import {
   AlreadyLicensedError,
   AlreadyWaitingError,
+  AppNotReleasedError,
   type DomainError,
   NotDeviceAssignableError,
   OsTooOldError,
@@ -38,7 +40,8 @@ export function allocate(input: AllocationInput): Allocation {
     for (const device of input.devices) {
       const pair = `${app.id}:${device.id}`;
       if (input.only && !input.only.has(pair)) continue;
-      const error = refuse(app, device, seats.pools(input.tokenId), held.get(pair)) ?? waits(app, waiting.get(pair));
+      const error =
+        refuse(app, device, seats.pools(input.tokenId), held.get(pair), input.trials) ?? waits(app, waiting.get(pair));
       if (error) result.refusals.push({ appId: app.id, device, error });
       else eligible.push(device);
     }
@@ -71,7 +74,7 @@ export function allocateQueue(app: WantedApp, claims: readonly Claim[], world: A
   const seats = new Seats(app, world, new QuotaRoom(world.quotas ?? []));
   const result: Allocation = { grants: [], refusals: [] };
   for (const { device, tokenId } of claims) {
-    const error = refuse(app, device, seats.pools(tokenId), held.get(`${app.id}:${device.id}`));
+    const error = refuse(app, device, seats.pools(tokenId), held.get(`${app.id}:${device.id}`), world.trials);
     note(result, app, device, error ?? seats.take(device, tokenId));
   }
   return result;
@@ -101,9 +104,13 @@ function refuse(
   device: Applicant,
   pools: readonly Candidate[],
   holding: Holding | undefined,
+  trials: Trials = noTrials,
 ): DomainError | null {
   if (holding) {
     return holding.revoking ? new RevokeInProgressError(app.name) : new AlreadyLicensedError(app.name, holding.tokenId);
+  }
+  if (app.status && app.status !== 'RELEASE' && !trials.has(trialKey(app.status, device.id))) {
+    return new AppNotReleasedError(app.name, app.status, `device ${device.serialNumber}`);
   }
   const assignable = pools.filter((pool) => pool.deviceAssignable);
   if (pools.length > 0 && assignable.length === 0) return new NotDeviceAssignableError(app.name);

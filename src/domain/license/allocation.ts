@@ -1,4 +1,7 @@
 /** What an allocation is decided on and what it finds: plain values, no database. @module */
+
+import type { AppStatus } from '../../generated/prisma/enums.ts';
+import type { Trials } from '../app/gate.ts';
 import type { Family } from '../device/eligibility.ts';
 import type { DomainError, SkippedToken } from '../errors.ts';
 import type { TokenState } from '../token/state.ts';
@@ -99,6 +102,8 @@ export interface Allocation {
 export interface WantedApp {
   id: bigint;
   name: string;
+  /** Where it stands; RELEASE when absent. */
+  status?: AppStatus;
 }
 
 /** What the organization has, as far as a decision needs it. */
@@ -111,6 +116,8 @@ export interface AllocationWorld {
   reserves?: readonly Reserve[];
   /** None by default. */
   quotas?: readonly Quota[];
+  /** Which devices may get apps that are not released. None by default. */
+  trials?: Trials;
 }
 
 /** What there is to decide on. */

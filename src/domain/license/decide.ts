@@ -1,5 +1,6 @@
 /** Decides for each pair of app and device under the pools' locks, and carries the decision out. @module */
 import type { Tx } from '../../db/transaction.ts';
+import { readTrials } from '../app/gate.ts';
 import type { Context } from '../context.ts';
 import {
   AlreadyLicensedError,
@@ -59,9 +60,10 @@ export async function decide(
   const quotas = await readQuotas(context, tx, wish.appIds, [...deviceIds, ...ahead.map(({ device }) => device.id)]);
   const { devices, unknown } = await keepDevices(context, tx, targets);
   const holdings = await readHoldings(context, tx, wish.appIds, deviceIds);
+  const trials = await readTrials(context, tx, apps, deviceIds);
   const tokenId = wish.tokenId ?? null;
   const queue = { ahead, waiting, ...(only ? { only } : {}) };
-  const found = allocate({ apps, devices, ...supply, holdings, quotas, tokenId, ...queue });
+  const found = allocate({ apps, devices, ...supply, holdings, quotas, trials, tokenId, ...queue });
   const { allocation, waits } = split(found, wish);
   if (wish.onError === 'ATOMIC') throwBlocking(allocation, unknown);
   return { ...allocation, waits, wish, unknown, only };

@@ -1,6 +1,7 @@
 import {
   AlreadyLicensedError,
   AlreadyWaitingError,
+  AppNotReleasedError,
   type DomainError,
   NoLicensesAvailableError,
   OsTooOldError,
@@ -45,6 +46,7 @@ export function dataOf(error: DomainError): Record<string, unknown> | null {
   }
   if (error instanceof AlreadyWaitingError) return { taskId: error.taskId };
   if (error instanceof OsTooOldError) return { required: error.required, actual: error.actual };
+  if (error instanceof AppNotReleasedError) return { status: error.status };
   if (error instanceof AlreadyLicensedError) return { tokenId: error.tokenId };
   if (error instanceof TokenNotUsableError) return { tokenId: error.tokenId, state: error.state };
   return null;

@@ -1,5 +1,6 @@
 /** Gives seats that came up to those who wait for them, in their order. @module */
 import { ids, moment, nothing, sql, type Tx, texts, transaction } from '../../db/transaction.ts';
+import { readTrials } from '../app/gate.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { AlreadyLicensedError, type DomainError } from '../errors.ts';
 import { publishProgress } from '../task/events.ts';
@@ -144,7 +145,8 @@ async function decide(
     .filter(({ id }) => present.has(id))
     .map((wait) => ({ appId, device: wait, tokenId: wait.tokenId }));
   const holdings = await readHoldings(context, tx, [appId], [...present]);
-  const decided = allocateQueue(app!, claims, { ...supply, quotas, holdings });
+  const trials = await readTrials(context, tx, [app!], [...present]);
+  const decided = allocateQueue(app!, claims, { ...supply, quotas, holdings, trials });
   return { ...decided, gone: waits.filter(({ id }) => !present.has(id)) };
 }
 

@@ -1,6 +1,7 @@
 /** Reads what an allocation is decided on, under the locks that keep it true until the commit. @module */
 import { ids, nothing, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { LicensePool } from '../../generated/prisma/client.ts';
+import type { AppStatus } from '../../generated/prisma/enums.ts';
 import type { Context } from '../context.ts';
 import { NotFoundError } from '../errors.ts';
 import { listTokens } from '../token/find.ts';
@@ -12,8 +13,8 @@ import { lockPools } from './transition.ts';
 /** The apps, or NOT_FOUND. */
 export async function readApps(context: Context, tx: Tx, appIds: readonly bigint[]): Promise<WantedApp[]> {
   const organizationId = context.actor.organizationId;
-  const apps = await tx.$queryRaw<{ id: bigint; name: string }[]>(sql`
-    SELECT id, coalesce(name, adam_id) AS name FROM app WHERE organization_id = ${organizationId} AND id = ANY (${ids(appIds)}) ORDER BY id`);
+  const apps = await tx.$queryRaw<{ id: bigint; name: string; status: AppStatus }[]>(sql`
+    SELECT id, coalesce(name, adam_id) AS name, status::text AS status FROM app WHERE organization_id = ${organizationId} AND id = ANY (${ids(appIds)}) ORDER BY id`);
   if (apps.length < appIds.length) {
     const known = new Set(apps.map((app) => app.id));
     throw new NotFoundError('app', appIds.filter((id) => !known.has(id)).map(String), ['appIds']);
