@@ -27,8 +27,9 @@ export function toWireError(error: unknown, report: Report, otherwise = 'BAD_USE
     const cause = rootCause(error);
     // Without a path nothing was executed: the request itself was wrong, which HTTP says too.
     const http = error.path === undefined ? { http: { status: 400, spec: true } } : {};
-    if (cause === undefined) return recoded(error, withoutSecrets(error.message), { code: otherwise, ...http });
-    return fromCause(cause, error, report);
+    if (cause !== undefined) return fromCause(cause, error, report);
+    if (isOurs(error)) return masked(error, error, report);
+    return recoded(error, withoutSecrets(error.message), { code: otherwise, ...http });
   }
   return fromCause(error, undefined, report);
 }
@@ -46,6 +47,14 @@ function masked(cause: unknown, located: GraphQLError | undefined, { logger, cor
   logger.error({ error: cause, correlationId, path: located?.path }, 'an operation failed unexpectedly');
   const message = `Something went wrong on our side. Nothing more is known to you; quote ${correlationId} when you report it.`;
   return recoded(located, message, { code: 'INTERNAL_SERVER_ERROR', correlationId });
+}
+
+/**
+ * What an executor itself finds wrong at a field is what we gave it: a null where the schema promises none, a value that a
+ * type can't hold. Only an argument that a variable made null is the client's mistake there.
+ */
+function isOurs(error: GraphQLError): boolean {
+  return error.path !== undefined && !error.message.startsWith('Argument "');
 }
 
 /** GraphQL repeats what it was sent: `Variable "$input" got invalid value { file: "…" }`. No name is as long as a token file. */
@@ -70,7 +79,7 @@ function recoded(
 /** The error below all of GraphQL's own wrappers; undefined when GraphQL itself refused something. */
 function rootCause(error: GraphQLError): unknown {
   const cause = error.originalError;
-  return cause instanceof GraphQLError ? rootCause(cause) : cause;
+  return cause instanceof GraphQLError && !(cause instanceof PothosValidationError) ? rootCause(cause) : cause;
 }
 
 /** Puts codes on every error that leaves, on both transports. */

@@ -43,6 +43,22 @@ test('G2 a bug is masked and logged under the correlation id of the request', as
   expect((logged(error!.extensions.correlationId)[0]!.fields.error as Error).message).toBe(secret);
 });
 
+test('G2 an app without a name for its status is our mistake, the first time and when the query is compiled', async () => {
+  const row = { id: '1', adamId: '1', status: null, productType: 'APP' };
+  const restore = interceptStatements(api.services.pool, 'FROM app ', async () => ({ rows: [row] }));
+  const query = '{ apps(first: 1) { edges { node { status } } } }';
+  const answers = [await api.ask(key, query), await api.ask(key, query), await api.ask(key, query)];
+  restore();
+  for (const { errors } of answers) {
+    expect(errors).toHaveLength(1);
+    expect(errors![0]!.path).toEqual(['apps', 'edges', 0, 'node', 'status']);
+    expect(errors![0]!.message).not.toContain('null');
+    expect(errors![0]!.extensions.code).toBe('INTERNAL_SERVER_ERROR');
+    const [line] = logged(errors![0]!.extensions.correlationId);
+    expect((line!.fields.error as Error).message).toBe('Cannot return null for non-nullable field App.status.');
+  }
+});
+
 test.each(['tasks { id }', 'licenseCounts { used }'])(
   'G2 a bug in the stream of %s is masked over WebSocket',
   async (field) => {

@@ -1,7 +1,9 @@
-import { execute, GraphQLError, type GraphQLSchema, parse } from 'graphql';
+import { type ExecutionResult, execute, GraphQLError, type GraphQLSchema, parse } from 'graphql';
 import { createSchema } from 'graphql-yoga';
 import { describe, expect, test } from 'vitest';
+import { toWireError } from '../../src/graphql/errors.ts';
 import { createExecutor } from '../../src/graphql/executor.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
 
 const people = [
   { id: '1', name: 'Ada', friends: ['2'] },
@@ -12,8 +14,10 @@ const schema = createSchema({
   typeDefs: /* GraphQL */ `
     directive @unused on FIELD
     input Filter { name: String, ids: [ID!] }
+    enum Mood { GOOD }
+    type Wrong { number: Int!, mood: Mood, nothing: String!, list: [String!], object: Wrong!, later: String! }
     type Person { id: ID!, name: String!, broken: String!, friends(first: Int = 10): [Person!]! }
-    type Query { people(filter: Filter, first: Int = 5): [Person!]!, person(id: ID!): Person, seen: String }
+    type Query { people(filter: Filter, first: Int = 5): [Person!]!, person(id: ID!): Person, seen: String, wrong: Wrong, needs(n: Int! = 1): Int }
     type Mutation { note(filter: Filter!): String }
   `,
   resolvers: {
@@ -21,6 +25,8 @@ const schema = createSchema({
       people: (_root, { filter, first }) =>
         people.filter((person) => !filter?.name || person.name === filter.name).slice(0, first),
       person: async (_root, { id }) => people.find((person) => person.id === id) ?? null,
+      wrong: () => ({ number: 'many', mood: 'BAD', list: ['a', null], later: async () => null }),
+      needs: (_root, { n }) => n,
       seen: (_root, _args, context) => JSON.stringify(context),
     },
     Person: {
@@ -93,5 +99,40 @@ describe('G2 a compiled query answers like any other', () => {
     const document = parse('mutation($name: String, $ids: [ID!]) { note(filter: { name: $name, ids: $ids }) }');
     const answer = await sent(executor({ schema, document, variableValues: { name: 'x' } }));
     expect(answer).toEqual({ data: { note: 'name' } });
+  });
+});
+
+describe('G2 whose mistake it was', () => {
+  const told = async (how: (args: Parameters<typeof execute>[0]) => unknown, text: string, variableValues = {}) => {
+    const log: { fields: Record<string, unknown> }[] = [];
+    const logger = { ...silentLogger, error: (fields: object) => log.push({ fields: { ...fields } }) };
+    const { errors = [] } = (await how({ schema, document: parse(text), variableValues })) as ExecutionResult;
+    const wire = errors.map((error) => toWireError(error, { logger, correlationId: 'abc' }));
+    return { wire: wire.map(({ message, path, extensions }) => ({ message, path, extensions })), log };
+  };
+  const both = () => [execute, createExecutor({ from: 1 })];
+
+  test.each(['number', 'mood', 'nothing', 'list', 'object { mood }', 'later'])(
+    'G2 a field that keeps not to its type (%s) is ours in both executions: masked and logged',
+    async (field) => {
+      for (const how of both()) {
+        const { wire, log } = await told(how, `{ wrong { ${field} } }`);
+        expect(wire).toHaveLength(1);
+        expect(wire[0]!.extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR', correlationId: 'abc' });
+        expect(wire[0]!.message).toContain('quote abc');
+        expect(wire[0]!.message).not.toMatch(/Cannot|represent/);
+        expect(wire[0]!.path!.slice(0, 1)).toEqual(['wrong']);
+        expect(log).toHaveLength(1);
+        expect((log[0]!.fields.error as Error).message).toMatch(/Cannot return null|cannot represent/);
+      }
+    },
+  );
+
+  test('G2 an argument that a variable makes null is the mistake of who asks', async () => {
+    for (const how of both()) {
+      const { wire, log } = await told(how, 'query($n: Int) { needs(n: $n) }', { n: null });
+      expect(wire).toMatchObject([{ path: ['needs'], extensions: { code: 'BAD_USER_INPUT' } }]);
+      expect(log).toEqual([]);
+    }
   });
 });

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { InvalidInputError, UnknownDeviceError } from '../errors.ts';
 import { maxIds } from '../license/limits.ts';
 import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
-import { resolveDevices } from '../license/world.ts';
+import { keepDevices, resolveDevices } from '../license/world.ts';
 import { parseInput } from '../parse.ts';
 import { lockGroup } from './find.ts';
 
@@ -49,7 +49,9 @@ export async function setDeviceGroupMembers(
     const group = await lockGroup(context, tx, groupId);
     if (group.kind === 'RULE')
       throw new InvalidInputError([{ path: ['groupId'], message: 'names a rule group; its rule says who is in it' }]);
-    const { devices, unknown } = await resolveDevices(context, tx, target, { listed: true });
+    const found = await resolveDevices(context, tx, target, { listed: true });
+    // The foreign key would lock them in the order in which they are written, and whoever removes devices waits the other way.
+    const { devices, unknown } = await keepDevices(context, tx, found);
     if (unknown.length > 0) throw new UnknownDeviceError(unknown);
     const named = ids(devices.map((device) => device.id));
     const mine = sql`organization_id = ${organizationId} AND group_id = ${groupId}`;

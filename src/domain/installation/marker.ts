@@ -66,10 +66,16 @@ export function adoptDatabase(
     if (before === after) return { before, after, changed: false };
     await tx.$executeRaw(sql`UPDATE installation SET marker = ${after} WHERE id = 1`);
     // What waited for this is due; a pause that Apple asked for is kept elsewhere.
-    await tx.$executeRaw(sql`UPDATE token_gate SET suspended_until = NULL WHERE suspended_until IS NOT NULL`);
-    await tx.$executeRaw(
-      sql`UPDATE token_webhook SET due_at = ${moment(services.clock.now())} WHERE problem IS NOT NULL`,
-    );
+    await tx.$executeRaw(sql`
+      UPDATE token_gate g SET suspended_until = NULL FROM (
+        SELECT organization_id, token_id FROM token_gate WHERE suspended_until IS NOT NULL
+        ORDER BY organization_id, token_id FOR NO KEY UPDATE
+      ) o WHERE g.organization_id = o.organization_id AND g.token_id = o.token_id`);
+    await tx.$executeRaw(sql`
+      UPDATE token_webhook w SET due_at = ${moment(services.clock.now())} FROM (
+        SELECT organization_id, token_id FROM token_webhook WHERE problem IS NOT NULL
+        ORDER BY organization_id, token_id FOR NO KEY UPDATE
+      ) o WHERE w.organization_id = o.organization_id AND w.token_id = o.token_id`);
     for (const { id } of await tx.organization.findMany({ select: { id: true }, orderBy: { id: 'asc' } })) {
       const actor = { kind: 'SYSTEM' as const, organizationId: id, name: by.name };
       const context = { actor, clock: services.clock, correlationId: by.correlationId };

@@ -4,6 +4,7 @@ import { backoff } from '../../lib/backoff.ts';
 import type { Context } from '../context.ts';
 import { DomainError } from '../errors.ts';
 import { itemKey } from '../license/call.ts';
+import { lockGates } from '../license/lock-gates.ts';
 import { readPresent } from '../license/read-holders.ts';
 import { AppleFailure, type AssignmentRow } from '../ports.ts';
 import { mergeNamed } from '../sync/merge-named.ts';
@@ -55,12 +56,13 @@ async function done(
   outcome: 'READ_AGAIN' | 'SYNC' | 'NOT_READ',
 ): Promise<void> {
   const rows = doubtful.map(({ row }) => row);
-  await noteStranger(context, tx, token, doubtful);
   await markApplied(tx, token.organizationId, rows, outcome, context.clock.now());
+  await noteStranger(context, tx, token, doubtful);
 }
 
 function leaveToSync(context: Context, token: TokenKey, doubtful: readonly Doubtful[]): Promise<void> {
   return transaction(context, async (tx) => {
+    await lockGates(tx, token.organizationId, [token.tokenId]);
     await done(context, tx, token, doubtful, 'SYNC');
     await startSync(context, tx, token.tokenId);
   });
@@ -73,10 +75,10 @@ function comeBack(context: Context, token: TokenKey, doubtful: readonly Doubtful
   const fields = { tokenId: String(token.tokenId), reason: error.message, attempts, givenUp };
   context.logger.warn(fields, 'what a notification named was not read');
   return transaction(context, async (tx) => {
+    await lockGates(tx, token.organizationId, [token.tokenId]);
     if (givenUp) return done(context, tx, token, doubtful, 'NOT_READ');
     const asked = error instanceof AppleFailure ? error.retryAfter : undefined;
     const at = new Date(context.clock.now().getTime() + (asked ?? backoff(attempts, retry)));
-    await noteStranger(context, tx, token, doubtful);
     await putOff(
       tx,
       token.organizationId,
@@ -84,6 +86,7 @@ function comeBack(context: Context, token: TokenKey, doubtful: readonly Doubtful
       at,
       true,
     );
+    await noteStranger(context, tx, token, doubtful);
   });
 }
 

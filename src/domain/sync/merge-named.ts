@@ -1,6 +1,7 @@
 import { ids, moment, sql, type Tx, transaction } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { itemKey } from '../license/call.ts';
+import { lockGates } from '../license/lock-gates.ts';
 import { transition } from '../license/transition.ts';
 import { normalized, readLive } from '../notification/told-items.ts';
 import type { AssignmentRow } from '../ports.ts';
@@ -19,7 +20,7 @@ export interface LookedUp {
 
 /**
  * Brings looked up assignments in: what Apple has and nobody here knew is EXTERNAL, what it does not have is gone. What
- * is under way, or changed since, is left alone. `mark` runs in the same transaction.
+ * is under way, or changed since, is left alone. `mark` runs in the same transaction, under the lock of the token's gate.
  */
 export async function mergeNamed(
   context: Context,
@@ -33,6 +34,7 @@ export async function mergeNamed(
     await refreshAsset(context, token, adamId, context.correlationId);
   }
   await transaction(context, async (tx) => {
+    await lockGates(tx, token.organizationId, [token.tokenId]);
     await mark(tx);
     const now = context.clock.now();
     const gone = await readLive(tx, token, absent, sql`l.state = 'CONFIRMED' AND l.changed_at <= ${moment(readAt)}`);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { preparedRows } from '../../../src/db/rows.ts';
+import { removeDevices } from '../../../src/domain/device/remove.ts';
 import { upsertDevices } from '../../../src/domain/device/upsert.ts';
 import { setDeviceGroupMembers } from '../../../src/domain/device-group/members.ts';
 import {
@@ -11,6 +12,7 @@ import {
 } from '../../../src/domain/device-group/row.ts';
 import { type DeviceRule, ruleSchema } from '../../../src/domain/device-group/rule.ts';
 import { createDeviceGroup, deleteDeviceGroup, updateDeviceGroup } from '../../../src/domain/device-group/write.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import {
   associate,
@@ -121,6 +123,37 @@ test('F11 a list: replace, add, remove; an unknown device changes nothing; a rul
   expect(named.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'INVALID_INPUT' } });
   await deleteDeviceGroup(world.admin, { groupId });
   await expect(set(devices)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('F11 who fills a list and who removes its devices wait for each other, and never in a circle', async () => {
+  const groupId = await createDeviceGroup(world.admin, { name: 'Circle' });
+  // The order of ids is the opposite of that of serial numbers.
+  const deviceIds: bigint[] = [];
+  for (const serialNumber of ['CIRCLE3', 'CIRCLE2', 'CIRCLE1'])
+    deviceIds.push(...(await upsertDevices(world.admin, { devices: [{ serialNumber }] })).deviceIds);
+  const waiting = async (count: number) => {
+    const { rows } = await world.database.pool.query(
+      `SELECT count(DISTINCT pid)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rows[0].count === count;
+  };
+  const holder = await world.database.pool.connect();
+  try {
+    await holder.query('BEGIN');
+    await holder.query('SELECT 1 FROM device WHERE id = $1 FOR UPDATE', [String(deviceIds[1])]);
+    const filled = setDeviceGroupMembers(world.admin, { groupId, target: { deviceIds } });
+    expect(await eventually(() => waiting(1))).toBe(true);
+    const removed = removeDevices(world.admin, { target: { deviceIds } });
+    expect(await eventually(() => waiting(2))).toBe(true);
+    await holder.query('COMMIT');
+    const results = await Promise.allSettled([filled, removed]);
+    expect(results.map((result) => (result.status === 'fulfilled' ? 'done' : String(result.reason)))).toEqual([
+      'done',
+      'done',
+    ]);
+  } finally {
+    holder.release();
+  }
 });
 
 test('F11 a group of somebody else is not found', async () => {
