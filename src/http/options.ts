@@ -7,6 +7,8 @@ export interface HttpLimits {
   maxBodyBytes: number;
   /** Bytes of one notification of Apple's, which names at most 100 items. */
   maxNotificationBytes: number;
+  /** Bytes of one message of an MDM server: an app list of 1 MB as base64, and what stands around it. */
+  maxDeviceMessageBytes: number;
   /** Bytes of one message over a WebSocket. */
   maxMessageBytes: number;
   /** Bytes that may wait to be sent to one WebSocket; one that is slower is cut off. */
@@ -33,6 +35,7 @@ export interface HttpLimits {
 export const defaultHttpLimits: HttpLimits = {
   maxBodyBytes: 2 * 1024 * 1024,
   maxNotificationBytes: 1024 * 1024,
+  maxDeviceMessageBytes: 1.5 * 1024 * 1024,
   maxMessageBytes: 2 * 1024 * 1024,
   maxBufferedBytes: 4 * 1024 * 1024,
   maxOperationsPerSocket: 100,

@@ -1,4 +1,4 @@
-/** The API's one port: GraphQL over HTTP, server-sent events and WebSocket, GraphiQL, health, Apple's webhooks. @module */
+/** The API's one port: GraphQL over HTTP, server-sent events and WebSocket, GraphiQL, health, webhooks of Apple and of MDM servers. @module */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Services } from '../domain/context.ts';
@@ -13,6 +13,7 @@ import { correlationIdOf } from './correlation-id.ts';
 import { respondGraphiQL } from './graphiql.ts';
 import { handleGraphQL } from './graphql-endpoint.ts';
 import { databaseProblem, handleHealth } from './health.ts';
+import { createMdmWebhookEndpoint } from './mdm-webhook.ts';
 import { type GuardedMetrics, handleMetrics } from './metrics/handle.ts';
 import { createOpenStreams } from './open-streams.ts';
 import { defaultHttpLimits, type HttpLimits } from './options.ts';
@@ -66,6 +67,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const sockets = createWebSockets({ services, signIn, engine, limits });
   const notifications = createNotificationEndpoint(services, limits.maxNotificationBytes);
+  const mdmWebhooks = createMdmWebhookEndpoint(services, limits.maxDeviceMessageBytes);
   const streams = createOpenStreams({ ...limits, logger: services.logger });
   let draining = false;
   let closing = false;
@@ -82,6 +84,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (await handleHealth(readiness, request, response)) return;
     if (await handleMetrics(options.metrics, request, response)) return;
     if (await notifications(request, response)) return;
+    if (await mdmWebhooks(request, response)) return;
     if (pathOf(request) !== '/graphql')
       return respondError(response, 404, 'NOT_FOUND', 'There is nothing here; the API is at /graphql.');
     if (graphiql && wantsPage(request)) return respondGraphiQL(response);

@@ -34,7 +34,8 @@ const server = createServer((request, response) => {
   });
 });
 let access: MdmAccess;
-const mdm = createNanoMdm({ timeouts: { enqueue: 300, push: 300, test: 300 } });
+const mdm = createNanoMdm();
+const hasty = createNanoMdm({ timeouts: { enqueue: 100, push: 100, test: 100 } });
 const inform = { uuid: 'U1', request: { kind: 'DEVICE_INFORMATION' }, push: true } as const;
 
 beforeAll(async () => {
@@ -126,7 +127,8 @@ describe('§5.1 NanoMDM: the JSON decides, whatever the HTTP status is', () => {
   ];
   test.each(failures)('%s', async (_name, reply, expected) => {
     answer(reply);
-    const failure = await mdm.enqueue(access, inform, ['a']).catch((error: unknown) => error);
+    const driver = reply.hang ? hasty : mdm;
+    const failure = await driver.enqueue(access, inform, ['a']).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(MdmFailure);
     expect(failure).toMatchObject(expected);
     expect(calls).toHaveLength(1);
@@ -182,7 +184,7 @@ describe('§5.1 NanoMDM: calls', () => {
     ]);
     expect([...(await mdm.push(access, ['a']))]).toEqual([['a', 'no cert']]);
     answer({ hang: true });
-    await expect(mdm.push(access, ['a'])).rejects.toMatchObject({ kind: 'UNAVAILABLE' });
+    await expect(hasty.push(access, ['a'])).rejects.toMatchObject({ kind: 'UNAVAILABLE' });
   });
 
   test('a test queues nothing: an empty command that must be refused', async () => {

@@ -5,7 +5,9 @@ const longest = 256;
 
 /** Whether an id may stand in an address of the server. */
 export function isEnrollmentId(id: string): boolean {
-  return id.length > 0 && id.length <= longest && !/[\p{Cc},/\\%]/u.test(id) && !/^\.+$/.test(id) && id.trim() === id;
+  return (
+    id.length > 0 && id.length <= longest && !/[\p{Cc}\p{Cs},/\\%]/u.test(id) && !/^\.+$/.test(id) && id.trim() === id
+  );
 }
 
 /** The last part of an address that names these enrollments. */
