@@ -21,8 +21,25 @@ export interface Subscription {
   asOf: Date;
 }
 
-/** Locks the subscriptions and reads them. Throws NOT_FOUND, SEATS_NOT_ENABLED, TOKEN_EXPIRED, TOKEN_NOT_USABLE. */
+/**
+ * Locks the subscriptions and reads them, to give seats of them. Throws NOT_FOUND, SEATS_NOT_ENABLED, TOKEN_EXPIRED,
+ * TOKEN_NOT_USABLE.
+ */
 export async function lockNamed(context: Context, tx: Tx, named: readonly bigint[]): Promise<Subscription[]> {
+  const rows = await lockKnown(context, tx, named, ['subscriptionIds']);
+  for (const tokenId of new Set(rows.map((row) => row.tokenId))) await requireUsableToken(context, tx, tokenId);
+  const closed = rows.find((row) => !row.enabled);
+  if (closed) throw new SeatsNotEnabledError(closed.tokenId, closed.label);
+  return rows;
+}
+
+/** Locks the subscriptions and reads them, whatever can be done with them now. Throws NOT_FOUND. */
+export async function lockKnown(
+  context: Context,
+  tx: Tx,
+  named: readonly bigint[],
+  path: string[],
+): Promise<Subscription[]> {
   const { organizationId } = context.actor;
   const distinct = [...new Set(named)];
   await lockSubscriptions(tx, organizationId, sql`SELECT unnest(${ids(distinct)})`);
@@ -35,10 +52,7 @@ export async function lockNamed(context: Context, tx: Tx, named: readonly bigint
     LEFT JOIN seat_library b ON b.organization_id = s.organization_id AND b.token_id = s.token_id
     WHERE s.organization_id = ${organizationId} AND s.id = ANY (${ids(distinct)}) ORDER BY s.id`);
   const missing = distinct.filter((id) => !rows.some((row) => row.id === id));
-  if (missing.length > 0) throw new NotFoundError('seat subscription', missing.map(String), ['subscriptionIds']);
-  for (const tokenId of new Set(rows.map((row) => row.tokenId))) await requireUsableToken(context, tx, tokenId);
-  const closed = rows.find((row) => !row.enabled);
-  if (closed) throw new SeatsNotEnabledError(closed.tokenId, closed.label);
+  if (missing.length > 0) throw new NotFoundError('seat subscription', missing.map(String), path);
   return rows;
 }
 
@@ -52,12 +66,14 @@ export interface LiveSeat {
   renewing: boolean;
   state: SeatState;
   unsent: boolean;
+  throughGroup: boolean;
   taskId: bigint | null;
 }
 
-/** Whose live seats. */
+/** Whose live seats; of people without subscriptions, all that they hold. */
 export type LiveSeatQuery =
   | { seatIds: readonly bigint[] }
+  | { vppUserIds: readonly bigint[] }
   | { subscriptionIds: readonly bigint[]; vppUserIds: readonly bigint[] };
 
 /** The live seats, in the order of their ids. */
@@ -65,10 +81,13 @@ export function readLiveSeats(tx: Tx, organizationId: bigint, query: LiveSeatQue
   const which =
     'seatIds' in query
       ? sql`l.id = ANY (${ids(query.seatIds)})`
-      : sql`l.subscription_id = ANY (${ids(query.subscriptionIds)}) AND l.vpp_user_id = ANY (${ids(query.vppUserIds)})`;
+      : 'subscriptionIds' in query
+        ? sql`l.subscription_id = ANY (${ids(query.subscriptionIds)}) AND l.vpp_user_id = ANY (${ids(query.vppUserIds)})`
+        : sql`l.vpp_user_id = ANY (${ids(query.vppUserIds)})`;
   return tx.$queryRaw<LiveSeat[]>(sql`
     SELECT l.id, l.subscription_id AS "subscriptionId", l.token_id AS "tokenId", l.vpp_user_id AS "vppUserId", l.client_user_id AS "clientUserId",
-           l.renewing, l.state::text AS state, l.state = 'REQUESTED' AND l.call_id IS NULL AS unsent, l.task_id AS "taskId"
+           l.renewing, l.state::text AS state, l.state = 'REQUESTED' AND l.call_id IS NULL AS unsent,
+           l.through_group AS "throughGroup", l.task_id AS "taskId"
     FROM seat_assignment l WHERE l.organization_id = ${organizationId} AND ${which} AND l.ended_at IS NULL ORDER BY l.id`);
 }
 
@@ -84,8 +103,8 @@ export interface RefusedSeat {
 export const asFailure = ({ subscriptionId, user, seatId, error }: RefusedSeat): TaskFailure => ({
   code: error.code,
   message: error.message,
-  seatSubscriptionId: subscriptionId || null,
+  seatSubscriptionId: subscriptionId,
   seatId: seatId ?? null,
-  vppUserId: user.id || null,
-  clientUserId: user.id ? user.clientUserId : null,
+  vppUserId: user.id,
+  clientUserId: user.clientUserId,
 });

@@ -14,6 +14,7 @@ import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { retryTask } from '../../../src/domain/task/retry.ts';
 import { removeToken } from '../../../src/domain/token/remove.ts';
 import { createWorld, type World } from '../../support/world.ts';
+import { readTask } from '../sync/support.ts';
 import {
   adamId,
   day,
@@ -261,6 +262,64 @@ test('F9 cancelled before it is sent: nothing reaches Apple and every seat is fr
   expect(await tenant.finish(asked.taskIds[0]!)).toMatchObject({ outcome: 'NONE', failed: 2n });
   expect(await tenant.finish(taken.taskIds[0]!)).toMatchObject({ outcome: 'ALL', completed: 2n });
   await expectBalance(world, tenant);
+});
+
+test('F9 seats whose token can not be used are refused one by one; what was not sent is cancelled with any token', async () => {
+  const tenant = await stocked();
+  await tenant.assign({ to: 2 });
+  const asked = await tenant.ask({ from: 2, to: 3 });
+  const { organizationId, tokenId: id } = tenant;
+  const rename = (condition: 'REVOKED' | 'OK') =>
+    world.database.prisma.token.update({ where: { organizationId_id: { organizationId, id } }, data: { condition } });
+  await rename('REVOKED');
+  await expect(tenant.take(0, 3)).rejects.toMatchObject({ code: 'TOKEN_NOT_USABLE', state: 'REVOKED' });
+  const { taskIds } = await tenant.take(0, 3, { onError: 'SKIP_FAILED' });
+  expect(await failuresOf(tenant, taskIds[0]!)).toEqual(
+    tenant.names.slice(0, 2).map((name) => `${name} TOKEN_NOT_USABLE`),
+  );
+  expect(await readTask(world, taskIds[0]!)).toMatchObject({
+    outcome: 'SOME',
+    requested: 3n,
+    completed: 1n,
+    failed: 2n,
+  });
+  expect(await readTask(world, asked.taskIds[0]!)).toMatchObject({ outcome: 'NONE', failed: 1n });
+  // Alone it is cancelled also by an ATOMIC request.
+  const again = await tenant.ask({ from: 2, to: 3 }).catch((error: unknown) => error);
+  expect(again).toMatchObject({ code: 'TOKEN_NOT_USABLE' });
+  await rename('OK');
+  const retried = await tenant.finish(await retryTask(tenant.context, { taskId: taskIds[0]! }));
+  expect(retried).toMatchObject({ outcome: 'ALL', completed: 2n });
+  await expectBalance(world, tenant);
+});
+
+test('F9 seats by id: one that has ended names its user and subscription, an id of none is NOT_FOUND', async () => {
+  const tenant = await stocked();
+  await tenant.assign({ to: 2 });
+  const { organizationId, context } = tenant;
+  const seats = await world.database.prisma.seatAssignment.findMany({
+    where: { organizationId },
+    orderBy: { clientUserId: 'asc' },
+  });
+  const seatIds = seats.map(({ id }) => id);
+  const take = (more: bigint[] = []) => removeSeats(context, { target: { seatIds: [...seatIds, ...more] } });
+  await tenant.remove(0, 1);
+  await expect(take([999_999_999n])).rejects.toMatchObject({ code: 'NOT_FOUND', missing: ['999999999'] });
+  const { taskIds } = await take();
+  expect(await tenant.finish(taskIds[0]!)).toMatchObject({ outcome: 'SOME', completed: 1n, failed: 1n });
+  expect(await world.database.prisma.taskFailure.findMany({ where: { taskId: taskIds[0]! } })).toMatchObject([
+    {
+      code: 'SEAT_NOT_ASSIGNED',
+      clientUserId: tenant.names[0],
+      vppUserId: tenant.users[0]!.id,
+      seatId: seatIds[0],
+      seatSubscriptionId: tenant.subscription.id,
+    },
+  ]);
+  await expect(take()).rejects.toMatchObject({
+    code: 'SEAT_NOT_ASSIGNED',
+    message: expect.stringContaining(tenant.names[0]!),
+  });
 });
 
 test('F9 a token that goes away ends its seats here; at Apple they stay', async () => {
