@@ -18,6 +18,7 @@ export type JobName =
   | 'apply-notifications'
   | 'register-webhook'
   | 'drive-devices'
+  | 'reclaim-licenses'
   | 'compare-deployments';
 
 /** A wake-up call. It carries ids only and may come twice. */

@@ -235,3 +235,15 @@ export const DeploymentModeEnum = builder.enumType('DeploymentMode', {
     NONE: 'Nothing: licenses that Russet gave them are taken back, and no other deployment of the same or a higher rank gives any.',
   }),
 });
+
+export const ReclaimReasonEnum = builder.enumType('ReclaimReason', {
+  description: 'What has to be so for a license to come back by a rule.',
+  values: described({
+    UNENROLLED: 'The MDM server does not manage the device, or no longer. Finds nothing without an MDM connection.',
+    NOT_SEEN: 'The device is enrolled and has not been seen.',
+    APP_REMOVED: 'The app was on the device, and its list of apps no longer has it.',
+    OUT_OF_SCOPE: 'A deployment gave it, and none wants it on the device any more.',
+    INSTALL_FAILED:
+      'The last install of the app on the device failed, timed out or was cancelled, and the app is not there.',
+  }),
+});

@@ -14,6 +14,8 @@ export type NodeName =
   | 'LicensePool'
   | 'Organization'
   | 'Plan'
+  | 'ReclaimRule'
+  | 'ReclaimRun'
   | 'SeatAssignment'
   | 'SeatSubscription'
   | 'Task'
@@ -33,6 +35,8 @@ export const nodeRights: Record<NodeName, Scope> = {
   LicensePool: 'apps:read',
   Organization: 'organization:read',
   Plan: 'licenses:read',
+  ReclaimRule: 'licenses:read',
+  ReclaimRun: 'licenses:read',
   SeatAssignment: 'licenses:read',
   SeatSubscription: 'apps:read',
   Task: 'tasks:read',

@@ -27,6 +27,7 @@ import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
 import { type LedgerRowWithApp, readTimelines, type TimelineQuestion } from '../domain/license/timeline.ts';
 import { countWaiting, listWaiting, type WaitingRow, type WaitingWindow } from '../domain/license/waiting-row.ts';
 import { readWebhooks, type WebhookRow } from '../domain/notification/row.ts';
+import { type ReclaimRuleRow, type ReclaimRunRow, readRules, readRuns } from '../domain/reclaim/rule.ts';
 import {
   countSeatSubscriptionsOf,
   countSeatsOf,
@@ -105,6 +106,8 @@ export interface Loaders {
   variantsOfApp: DataLoader<bigint, AppMetadata[]>;
   tokensOfTask: DataLoader<bigint, TokenRow[]>;
   deployments: DataLoader<bigint, DeploymentRow | null>;
+  reclaimRules: DataLoader<bigint, ReclaimRuleRow | null>;
+  reclaimRuns: DataLoader<bigint, ReclaimRunRow | null>;
   coverages: DataLoader<bigint, Coverage>;
   deviceGroups: DataLoader<bigint, DeviceGroupRow | null>;
   groupsOfDevice: DataLoader<bigint, DeviceGroupRow[]>;
@@ -175,6 +178,8 @@ export function createLoaders(
       (ids) => readTokensOfTasks(rows, organizationId, ids),
       (token) => token.taskId,
     ),
+    reclaimRules: one((ids) => readRules(rows, organizationId, ids)),
+    reclaimRuns: one((ids) => readRuns(rows, organizationId, ids)),
     deployments: one((ids) => readDeployments(rows, organizationId, ids)),
     coverages: gathered((ids) => readCoverage(rows, organizationId, services().clock.now(), ids)),
     deviceGroups: one((ids) => readGroups(rows, organizationId, ids)),

@@ -24,6 +24,8 @@ import './device-group.ts';
 import './device-group-mutations.ts';
 import './deployment.ts';
 import './deployment-mutations.ts';
+import './reclaim.ts';
+import './reclaim-mutations.ts';
 import './allocation-limits.ts';
 import './token-order-preview.ts';
 import './app-forecast.ts';

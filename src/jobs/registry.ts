@@ -10,6 +10,7 @@ import { serveQueue } from '../domain/license/serve-queue.ts';
 import { writeLicenses } from '../domain/license/write-licenses.ts';
 import { applyNotifications } from '../domain/notification/apply.ts';
 import { registerWebhook } from '../domain/notification/register.ts';
+import { runDueRules } from '../domain/reclaim/run.ts';
 import { refreshSeats } from '../domain/seat/refresh.ts';
 import { reconcileToken } from '../domain/sync/reconcile.ts';
 import { refreshAsset } from '../domain/sync/refresh-asset.ts';
@@ -65,6 +66,8 @@ export const jobs: Record<JobName, JobHandler> = {
   'drive-devices': (services, payload, correlationId) =>
     driveDevices(services, organizationKey.parse(payload).organizationId, correlationId),
   'serve-waiting': (services, payload, correlationId) => serveQueue(services, queueKey.parse(payload), correlationId),
+  'reclaim-licenses': (services, payload, correlationId) =>
+    runDueRules(services, organizationKey.parse(payload).organizationId, correlationId),
   'compare-deployments': async (services, payload, correlationId) => {
     const { organizationId } = organizationKey.parse(payload);
     const compared = await compareDeployments(services, organizationId, correlationId);

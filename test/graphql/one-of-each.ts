@@ -68,6 +68,21 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
       retryAt: new Date('2100-01-01'),
     },
   });
+  const rule = await prisma.reclaimRule.create({
+    data: {
+      ...key,
+      name: secret,
+      reason: 'INSTALL_FAILED',
+      days: 0,
+      graceDays: 7,
+      appIds: [app.id],
+      exceptAppIds: [app.id],
+      groupId: group.id,
+      exceptGroupId: group.id,
+      createdAt: at,
+      updatedAt: at,
+    },
+  });
   const rows: Record<NodeName, { id: bigint }> = {
     Organization: { id: organizationId },
     Token: token,
@@ -76,6 +91,22 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
     Device: device,
     DeviceGroup: group,
     Deployment: deployment,
+    ReclaimRule: rule,
+    ReclaimRun: await prisma.reclaimRun.create({
+      data: {
+        ...key,
+        ruleId: rule.id,
+        at,
+        actor: secret,
+        found: 1,
+        marked: 1,
+        taken: 1,
+        taskIds: [task.id],
+        undoTaskIds: [before.id],
+        value: [{ currency: 'EUR', amount: '1.00' }],
+        unpriced: 0,
+      },
+    }),
     License: license,
     SeatAssignment: seat,
     SeatSubscription: { id: seat.subscriptionId },

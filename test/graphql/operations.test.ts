@@ -63,6 +63,7 @@ function variablesOf(operation: OperationDefinitionNode): Record<string, unknown
     DateTime: '2026-01-01T00:00:00Z',
     DeviceByInput: { serialNumber: 'x' },
     DeviceGroupRuleInput: { supervised: true },
+    ReclaimRuleInput: { name: 'x', reason: 'NOT_SEEN', days: 1, graceDays: 1 },
   };
   const sample = (type: TypeNode): unknown => {
     if (type.kind === 'NonNullType') return sample(type.type);

@@ -36,6 +36,7 @@ const values: Record<string, (ids: Ids) => unknown> = {
   first: () => 10,
   by: (ids) => ({ id: ids.Device }),
   rule: () => ({ families: ['IPAD'] }),
+  'Query.previewReclaim.rule': () => ({ name: 'x', reason: 'NOT_SEEN', days: 1, graceDays: 1 }),
   tokenIds: (ids) => [ids.Token],
   deviceId: (ids) => ids.Device,
   taskId: (ids) => ids.Task,
@@ -46,7 +47,11 @@ const values: Record<string, (ids: Ids) => unknown> = {
 const namesOfIds: Record<string, NodeName> = {
   appId: 'App',
   deviceId: 'Device',
+  exceptAppId: 'App',
+  exceptGroupId: 'DeviceGroup',
   groupId: 'DeviceGroup',
+  ruleId: 'ReclaimRule',
+  runId: 'ReclaimRun',
   subscriptionId: 'SeatSubscription',
   taskId: 'Task',
   tokenId: 'Token',
@@ -117,7 +122,8 @@ function bodyOf(field: Field, target: GraphQLNamedType): string {
 const literal = (value: unknown): string =>
   JSON.stringify(value)
     .replace(/"(\w+)":/g, '$1:')
-    .replace('["IPAD"]', '[IPAD]');
+    .replace('["IPAD"]', '[IPAD]')
+    .replace('"NOT_SEEN"', 'NOT_SEEN');
 
 /** The least that a mutation takes: ids of the organization where it asks for ids, else something of the type. */
 export function leastInput(field: Field, ids: Ids): Record<string, unknown> {

@@ -15,10 +15,10 @@ const within = (range: DeviceRange | undefined, id: Sql): Sql => {
 
 /**
  * A row for each app and device that a deployment is about: the one deployment that counts there. Columns: app_id,
- * device_id, deployment_id, mode, token_id, priority, device_updated_at.
+ * device_id, deployment_id, mode, token_id, priority, device_updated_at. Without `appIds`: of all apps.
  */
-export function wantedPairs(organizationId: bigint, appIds: readonly bigint[], range?: DeviceRange): Sql {
-  const own = sql`p.organization_id = ${organizationId} AND p.app_id = ANY (${ids(appIds)})`;
+export function wantedPairs(organizationId: bigint, appIds: readonly bigint[] | null, range?: DeviceRange): Sql {
+  const own = sql`p.organization_id = ${organizationId} ${appIds === null ? nothing : sql`AND p.app_id = ANY (${ids(appIds)})`}`;
   const group = sql`JOIN device_group g ON g.organization_id = p.organization_id AND g.id = p.group_id`;
   return sql`
     SELECT DISTINCT ON (p.app_id, d.id) p.app_id, d.id AS device_id, p.id AS deployment_id, p.mode, p.token_id, p.priority,

@@ -76,6 +76,8 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock' | 'set
     WHERE s.due_at <= ${now} ORDER BY s.due_at LIMIT ${limit}`);
   const queues = await services.prisma.$queryRaw<{ organizationId: bigint; appId: bigint }[]>(sql`
     SELECT DISTINCT organization_id AS "organizationId", app_id AS "appId" FROM license_wake WHERE due_at <= ${now} ORDER BY 1, 2 LIMIT ${limit}`);
+  const reclaims = await services.prisma.$queryRaw<{ organizationId: bigint }[]>(sql`
+    SELECT DISTINCT organization_id AS "organizationId" FROM reclaim_rule WHERE due_at <= ${now} ORDER BY 1 LIMIT ${limit}`);
   const deployments = await services.prisma.$queryRaw<{ organizationId: bigint }[]>(sql`
     SELECT organization_id AS "organizationId" FROM deployment_pass WHERE due_at <= ${now}
     UNION SELECT organization_id FROM deployment_wake ORDER BY 1 LIMIT ${limit}`);
@@ -83,6 +85,11 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock' | 'set
     SELECT s.organization_id AS "organizationId" FROM update_schedule s
     WHERE s.due_at <= ${now} OR EXISTS (SELECT 1 FROM update_wake w WHERE w.organization_id = s.organization_id) ORDER BY 1 LIMIT ${limit}`);
   return [
+    ...reclaims.map(({ organizationId }) => ({
+      name: 'reclaim-licenses' as const,
+      payload: { organizationId: String(organizationId) },
+      key: `reclaim:${organizationId}`,
+    })),
     ...deployments.map(({ organizationId }) => comparison(organizationId)),
     ...(await dueNotifications(services)),
     ...(await dueDevices(services)),
