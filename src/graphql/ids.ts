@@ -21,6 +21,8 @@ export type NodeName =
   | 'Task'
   | 'Token'
   | 'TokenNotice'
+  | 'UpdatePolicy'
+  | 'UpdateRollout'
   | 'VppUser';
 
 /** The right to read each type that has global ids. Asked before `node` looks for anything. */
@@ -42,6 +44,8 @@ export const nodeRights: Record<NodeName, Scope> = {
   Task: 'tasks:read',
   Token: 'tokens:read',
   TokenNotice: 'tokens:read',
+  UpdatePolicy: 'updates:read',
+  UpdateRollout: 'updates:read',
   VppUser: 'licenses:read',
 };
 

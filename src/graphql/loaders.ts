@@ -54,6 +54,8 @@ import {
 } from '../domain/token/notices.ts';
 import { countReservesOf, listReservesOf, type ReserveRow } from '../domain/token/reserve.ts';
 import { readTokens, readTokensOfTasks, type TokenRow } from '../domain/token/row.ts';
+import { type PolicyRow, readPoliciesByIds } from '../domain/update/policy.ts';
+import { type RolloutRow, readRollouts } from '../domain/update/rollout-row.ts';
 import { type Invitation, readInvitations } from '../domain/vpp-user/invitation.ts';
 import {
   countVppUserRecordsOf,
@@ -110,6 +112,8 @@ export interface Loaders {
   reclaimRuns: DataLoader<bigint, ReclaimRunRow | null>;
   coverages: DataLoader<bigint, Coverage>;
   deviceGroups: DataLoader<bigint, DeviceGroupRow | null>;
+  updatePolicies: DataLoader<bigint, PolicyRow | null>;
+  updateRollouts: DataLoader<bigint, RolloutRow | null>;
   groupsOfDevice: DataLoader<bigint, DeviceGroupRow[]>;
   recordsOfVppUser: OwnedList<VppUserRecordRow>;
   seatSubscriptionsOfToken: OwnedList<SeatSubscriptionRow>;
@@ -183,6 +187,8 @@ export function createLoaders(
     deployments: one((ids) => readDeployments(rows, organizationId, ids)),
     coverages: gathered((ids) => readCoverage(rows, organizationId, services().clock.now(), ids)),
     deviceGroups: one((ids) => readGroups(rows, organizationId, ids)),
+    updatePolicies: one((ids) => readPoliciesByIds(rows, organizationId, ids)),
+    updateRollouts: one((ids) => readRollouts(rows, organizationId, ids)),
     groupsOfDevice: many(
       (ids) => readGroupsOfDevices(rows, organizationId, ids),
       (group) => group.deviceId,

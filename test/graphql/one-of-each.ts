@@ -83,6 +83,42 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
       updatedAt: at,
     },
   });
+  const policy = await prisma.updatePolicy.create({
+    data: {
+      ...key,
+      appId: app.id,
+      groupId: group.id,
+      mode: 'IMMEDIATELY',
+      windows: [],
+      rings: [{ groupId: String(group.id), soakHours: 1 }],
+      maxInFlight: 1,
+      maxAttempts: 1,
+      createdAt: at,
+      updatedAt: at,
+    },
+  });
+  const rollout = await prisma.updateRollout.create({
+    data: {
+      ...key,
+      policyId: policy.id,
+      appId: app.id,
+      targetVersion: secret,
+      pausedAt: at,
+      pauseCause: { code: 'REQUESTED', message: secret, ended: 0, wrong: 0 },
+      createdAt: at,
+    },
+  });
+  await prisma.installedApp.create({
+    data: {
+      ...key,
+      deviceId: device.id,
+      bundleId: secret,
+      appId: app.id,
+      externalVersionId: '1',
+      hasUpdate: true,
+      changedAt: at,
+    },
+  });
   const rows: Record<NodeName, { id: bigint }> = {
     Organization: { id: organizationId },
     Token: token,
@@ -120,6 +156,8 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
     VppUser: user,
     TokenNotice: await addNotice(prisma, token),
     Plan: plan,
+    UpdatePolicy: policy,
+    UpdateRollout: rollout,
   };
   return Object.fromEntries(
     Object.entries(rows).map(([name, { id }]) => [name, globalId(name as NodeName, id)]),

@@ -39,6 +39,7 @@ const values: Record<string, (ids: Ids) => unknown> = {
   'Query.previewReclaim.rule': () => ({ name: 'x', reason: 'NOT_SEEN', days: 1, graceDays: 1 }),
   tokenIds: (ids) => [ids.Token],
   deviceId: (ids) => ids.Device,
+  appId: (ids) => ids.App,
   taskId: (ids) => ids.Task,
   'Query.app.id': (ids) => ids.App,
 };
@@ -52,6 +53,8 @@ const namesOfIds: Record<string, NodeName> = {
   groupId: 'DeviceGroup',
   ruleId: 'ReclaimRule',
   runId: 'ReclaimRun',
+  policyId: 'UpdatePolicy',
+  rolloutId: 'UpdateRollout',
   subscriptionId: 'SeatSubscription',
   taskId: 'Task',
   tokenId: 'Token',

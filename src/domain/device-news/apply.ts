@@ -14,6 +14,7 @@ import type { DeviceNews } from '../mdm-ports.ts';
 import { advanceOperations } from '../operation/advance.ts';
 import { confirmOperations } from '../operation/confirm.ts';
 import { wakeOperations } from '../operation/start.ts';
+import { wakeUpdates } from '../update/wake.ts';
 import { mergeLists } from './merge-lists.ts';
 import { type DueNews, markApplied, type Placed, readDue } from './read-due.ts';
 import { applySingly } from './set-aside.ts';
@@ -43,6 +44,7 @@ function applyBlock(context: Context, claim: ConnectionClaim, due: readonly DueN
       const devices = await mergeLists(context, tx, claim, placed, ended);
       await confirmOperations(context, tx, devices);
       await wakeReturned(context, tx, [...byName.values()]);
+      await wakeUpdates(tx, claim.organizationId, [...devices, ...ended.flatMap(({ deviceId }) => deviceId ?? [])]);
       await markApplied(tx, claim.organizationId, due, 'APPLIED', context.clock.now());
     },
     tells ? (tx) => lockDeviceList(context, tx) : undefined,

@@ -8,6 +8,7 @@ import { lockPools, transition } from '../license/transition.ts';
 import { endWaits } from '../license/wait.ts';
 import { ringQueues, wakeQueuesOfToken } from '../license/wake-queue.ts';
 import { stopUnsentSeats } from '../seat/stop.ts';
+import { ringUpdates } from '../update/wake.ts';
 import { failWrites } from '../vpp-user/writes.ts';
 import { addProgress, endTask } from './change.ts';
 import type { TaskKey } from './events.ts';
@@ -41,6 +42,7 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
     else await stopUnsent(context, tx, key, task.reservedAll ? 0 : await unreserved(tx, key), now);
     await recordAudit(context, tx, { action: 'task.cancel', subject: `task:${key.taskId}`, taskId: key.taskId });
     await ringQueues(tx, key.organizationId, now);
+    if (task.kind === 'UPDATE') await ringUpdates(tx, key.organizationId);
     await endSettledTasks(tx, key.organizationId, [key.taskId], now);
   });
   await publishProgress(context, key, { force: true });

@@ -24,6 +24,10 @@ export async function retryTask(context: Context, input: { taskId: bigint }): Pr
     if (!task.finishedAt)
       throw new TaskNotRetryableError('The task is not over yet. Nothing was started. Wait for its end, or cancel it.');
     if (task.kind === 'SYNC') return retrySync(context, tx, task.id, task.state);
+    if (task.kind === 'UPDATE')
+      throw new TaskNotRetryableError(
+        'Nothing was started. What was not updated is tried again by itself; retryStuckUpdates forgets tries in vain.',
+      );
     if (task.kind === 'REMOVE_TOKEN')
       throw new TaskNotRetryableError('Nothing was started. Call removeToken again: it gives back what is left.');
     if (task.kind === 'ASSIGN_SEATS' || task.kind === 'REMOVE_SEATS') return retrySeats(context, tx, task);

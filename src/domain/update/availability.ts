@@ -111,16 +111,19 @@ export interface AvailabilityFilter {
   reasons: readonly string[];
 }
 
-/** The next `limit` installed apps after a place, by device and app. */
-export function listAvailability(
+/** A page of them, by device and app. */
+export async function listAvailability(
   reader: Rows,
   filter: AvailabilityFilter,
-  after: AvailabilityPlace | null,
-  limit: number,
+  window: { after: AvailabilityPlace | null; before: AvailabilityPlace | null; limit: number; fromEnd: boolean },
 ): Promise<AvailabilityRow[]> {
-  const place = after ? sql`AND (a.device_id, a.app_id) > (${after.deviceId}, ${after.appId})` : sql``;
-  return reader.rows<AvailabilityRow>(sql`
-    SELECT ${availabilityColumns} FROM app_availability a WHERE ${matching(filter)} ${place} ORDER BY a.device_id, a.app_id LIMIT ${limit}`);
+  const { after, before, limit, fromEnd } = window;
+  const behind = after ? sql`AND (a.device_id, a.app_id) > (${after.deviceId}, ${after.appId})` : sql``;
+  const ahead = before ? sql`AND (a.device_id, a.app_id) < (${before.deviceId}, ${before.appId})` : sql``;
+  const order = fromEnd ? sql`a.device_id DESC, a.app_id DESC` : sql`a.device_id, a.app_id`;
+  const rows = await reader.rows<AvailabilityRow>(sql`
+    SELECT ${availabilityColumns} FROM app_availability a WHERE ${matching(filter)} ${behind} ${ahead} ORDER BY ${order} LIMIT ${limit}`);
+  return fromEnd ? rows.reverse() : rows;
 }
 
 /** How many there are. */

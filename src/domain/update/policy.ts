@@ -1,8 +1,9 @@
 /** Update policies as they are stored and chosen. @module */
 import type { Rows } from '../../db/rows.ts';
 import { shape } from '../../db/shape.ts';
-import { type Sql, sql } from '../../db/transaction.ts';
+import { ids, type Sql, sql } from '../../db/transaction.ts';
 import { inGroup, isListed } from '../device-group/rule.ts';
+import { type IdWindow, idOrder, idWindow, inOrder } from '../id-window.ts';
 import type { UpdateWindow } from './windows.ts';
 
 /** When apps are updated. */
@@ -79,6 +80,21 @@ export function readPolicies(reader: Rows, organizationId: bigint): Promise<Poli
     SELECT ${policyShape.columns} FROM update_policy p WHERE p.organization_id = ${organizationId} ORDER BY ${byPrecedence}`);
 }
 
+/** A page of the policies, oldest first. */
+export async function listPolicies(reader: Rows, organizationId: bigint, window: IdWindow): Promise<PolicyRow[]> {
+  const rows = await reader.rows<PolicyRow>(sql`
+    SELECT ${policyShape.columns} FROM update_policy p WHERE p.organization_id = ${organizationId} ${idWindow(window, sql`p.id`)} ${idOrder(window, sql`p.id`)}`);
+  return inOrder(rows, window);
+}
+
+/** How many policies there are. */
+export async function countPolicies(reader: Rows, organizationId: bigint): Promise<bigint> {
+  const [row] = await reader.rows<{ count: bigint }>(
+    sql`SELECT count(*) AS count FROM update_policy p WHERE p.organization_id = ${organizationId}`,
+  );
+  return row!.count;
+}
+
 /** The policies that hold for an app on a device; the first one applies. */
 export function readPoliciesFor(
   reader: Rows,
@@ -92,9 +108,12 @@ export function readPoliciesFor(
     ) chosen WHERE d.organization_id = ${organizationId} AND d.id = ${deviceId}`);
 }
 
-/** The policy by its id; null when the organization has none such. */
-export async function findPolicy(reader: Rows, organizationId: bigint, policyId: bigint): Promise<PolicyRow | null> {
-  const [row] = await reader.rows<PolicyRow>(sql`
-    SELECT ${policyShape.columns} FROM update_policy p WHERE p.organization_id = ${organizationId} AND p.id = ${policyId}`);
-  return row ?? null;
+/** The policies with these ids, in no order. */
+export function readPoliciesByIds(
+  reader: Rows,
+  organizationId: bigint,
+  policyIds: readonly bigint[],
+): Promise<PolicyRow[]> {
+  return reader.rows<PolicyRow>(sql`
+    SELECT ${policyShape.columns} FROM update_policy p WHERE p.organization_id = ${organizationId} AND p.id = ANY (${ids(policyIds)})`);
 }

@@ -21,6 +21,12 @@ export async function wakeUpdates(tx: Tx, organizationId: bigint, deviceIds: rea
   if (woken > 0) await enqueue(tx, updateJob(organizationId));
 }
 
+/** A run is to be looked at now, with nothing new of any device. Takes no lock. */
+export async function ringUpdates(tx: Tx, organizationId: bigint): Promise<void> {
+  await tx.$executeRaw(sql`INSERT INTO update_wake (organization_id, device_id) VALUES (${organizationId}, 0)`);
+  await enqueue(tx, updateJob(organizationId));
+}
+
 /** Everything may have changed: a policy, or what was paused. */
 export async function wakeAllUpdates(tx: Tx, organizationId: bigint, now: Date): Promise<void> {
   await tx.$executeRaw(sql`
