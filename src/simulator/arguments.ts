@@ -12,6 +12,8 @@ export interface Settings {
   scenario: string;
   licenses: number | undefined;
   devices: number | undefined;
+  /** Simulated devices that enroll with the MDM server. */
+  fleet: number | undefined;
   stateFile: string | undefined;
   options: OptionsPatch;
 }
@@ -25,6 +27,11 @@ export const usage = `A local stand-in for Apple's Apps and Books service.
   --scenario NAME              ${scenarioNames.join(' or ')} (${scenarioNames[0]})
   --licenses N                 seats taken at the start; makes the scenario a large one
   --devices N                  devices of the scenario (600, large: 10000)
+  --fleet N                    devices of them that run and enroll with the MDM server (0)
+  --mdm-flavor NAME            nanomdm or nanohub (nanomdm)
+  --mdm-api-key KEY            password of the MDM server's API
+  --mdm-webhook-url URL        where the MDM server tells its events
+  --mdm-webhook-hmac-key KEY   signs them
   --page-size N                rows on a page (1000)
   --max-requests-per-second N  published and enforced rate (15)
   --event-batch-ms N           time between two batches of an event (100)
@@ -42,6 +49,11 @@ const flags = {
   scenario: { type: 'string', default: scenarioNames[0] },
   licenses: { type: 'string' },
   devices: { type: 'string' },
+  fleet: { type: 'string' },
+  'mdm-flavor': { type: 'string' },
+  'mdm-api-key': { type: 'string' },
+  'mdm-webhook-url': { type: 'string' },
+  'mdm-webhook-hmac-key': { type: 'string' },
   'page-size': { type: 'string' },
   'max-requests-per-second': { type: 'string' },
   'event-batch-ms': { type: 'string' },
@@ -65,6 +77,7 @@ export function readArguments(args: readonly string[]): Settings {
     scenario: values.scenario,
     licenses: number('licenses'),
     devices: number('devices'),
+    fleet: number('fleet'),
     stateFile: values['state-file'],
     options: {
       pageSize: number('page-size'),
@@ -72,9 +85,20 @@ export function readArguments(args: readonly string[]): Settings {
       eventBatchSize: number('event-batch-size'),
       latencyMs: number('latency-ms'),
       allowHttpNotificationUrl: values['allow-http-notifications'],
+      mdm: {
+        flavor: flavorOf(values['mdm-flavor']),
+        apiKey: values['mdm-api-key'],
+        webhookUrl: values['mdm-webhook-url'],
+        webhookHmacKey: values['mdm-webhook-hmac-key'],
+      },
       ...(perSecond === undefined ? {} : { limits: { maxRequestPerSecond: perSecond } }),
     },
   };
+}
+
+function flavorOf(text: string | undefined): 'nanomdm' | 'nanohub' | undefined {
+  if (text === undefined || text === 'nanomdm' || text === 'nanohub') return text;
+  throw new Error(`--mdm-flavor is nanomdm or nanohub, not ${text}`);
 }
 
 function wholeNumber(name: string, text: string | boolean | undefined): number | undefined {

@@ -2,6 +2,7 @@
 import { createLogger } from '../lib/logger.ts';
 import { readArguments, usage } from './arguments.ts';
 import { createSimulator } from './index.ts';
+import { fleetApps } from './scenarios/fleet-apps.ts';
 import { buildScenario } from './scenarios/index.ts';
 
 const settings = readArguments(process.argv.slice(2));
@@ -12,7 +13,7 @@ if (settings.help) {
 }
 
 async function run(): Promise<void> {
-  const { port, host, seed, scenario, licenses, devices, options, stateFile } = settings;
+  const { port, host, seed, scenario, licenses, devices, fleet, options, stateFile } = settings;
   const simulator = createSimulator({
     ...options,
     seed,
@@ -21,6 +22,9 @@ async function run(): Promise<void> {
     stateFile,
   });
   const { url } = await simulator.listen(port, host);
+  // Those of the state file come first.
+  const missing = (fleet ?? 0) - simulator.admin.fleet.state().devices;
+  if (missing > 0) simulator.admin.fleet.make({ devices: missing, apps: [...fleetApps] });
   process.stdout.write(`${JSON.stringify({ ready: true, url })}\n`);
   process.send?.({ type: 'ready', url });
 

@@ -1,5 +1,5 @@
 /** The device side of the MDM protocol: it says Idle, and answers command after command until none is left. @module */
-import { type PlistDict, readPlist, writePlist } from '../../lib/plist.ts';
+import type { PlistDict } from '../../lib/plist.ts';
 import { answerCommand, subjectOf } from './answers/index.ts';
 import { buildOf, modelNames } from './answers/information.ts';
 import type { Scene } from './answers/types.ts';
@@ -19,28 +19,27 @@ const commandsMost = 1_000;
 /** Talks until the server has nothing more. */
 export async function converse(scene: Scene, transport: Transport): Promise<Ending> {
   const { device } = scene;
-  const say = (body: string) => transport({ ...addressOf(device), body, isCheckIn: false });
-  let reply = await say(device.unsent ?? writePlist({ ...identityOf(device), Status: 'Idle' }));
+  const say = (message: PlistDict) => transport({ ...addressOf(device), message, isCheckIn: false });
+  let reply = await say(device.unsent ?? { ...identityOf(device), Status: 'Idle' });
   if (reply.status >= 300) return 'broken';
   device.unsent = null;
   let last = 'Idle';
-  for (let count = 0; reply.body.length > 0; count++) {
+  for (let count = 0; reply.command; count++) {
     if (count === commandsMost) throw new Error(`${device.serialNumber} got ${commandsMost} commands at once`);
-    const command = readPlist(reply.body);
-    const { text, status } = answerOf(scene, command);
-    last = status;
+    const answer = answerOf(scene, reply.command);
+    last = String(answer.Status);
     const occasion = { serialNumber: device.serialNumber, adamId: undefined };
-    device.unsent = text;
+    device.unsent = answer;
     if (useScript(device.scripts, 'lostConnection', occasion)) return 'broken';
-    if (useScript(device.scripts, 'duplicateAnswer', occasion)) await say(text);
-    reply = await say(text);
+    if (useScript(device.scripts, 'duplicateAnswer', occasion)) await say(answer);
+    reply = await say(answer);
     if (reply.status >= 300) return 'broken';
     device.unsent = null;
   }
   return last === 'NotNow' ? 'put-off' : 'done';
 }
 
-function answerOf(scene: Scene, { CommandUUID: uuid, Command: command }: PlistDict): { text: string; status: string } {
+function answerOf(scene: Scene, { CommandUUID: uuid, Command: command }: PlistDict): PlistDict {
   const { device, world } = scene;
   const asked = command as PlistDict;
   const answer = answerCommand(scene, asked);
@@ -54,7 +53,7 @@ function answerOf(scene: Scene, { CommandUUID: uuid, Command: command }: PlistDi
     status: answer.Status,
     ...(error ? { errorCode: error.ErrorCode } : {}),
   });
-  return { text: writePlist({ ...identityOf(device), CommandUUID: uuid!, ...answer }), status: answer.Status };
+  return { ...identityOf(device), CommandUUID: uuid!, ...answer };
 }
 
 /** Enrolls: Authenticate and TokenUpdate. */
@@ -88,8 +87,8 @@ export function checkOut(device: SimulatedDevice, transport: Transport): Promise
 }
 
 async function checkIn(device: SimulatedDevice, transport: Transport, message: PlistDict): Promise<boolean> {
-  const body = writePlist({ ...identityOf(device), Topic: pushTopic, ...message });
-  const { status } = await transport({ ...addressOf(device), body, isCheckIn: true });
+  const full = { ...identityOf(device), Topic: pushTopic, ...message };
+  const { status } = await transport({ ...addressOf(device), message: full, isCheckIn: true });
   return status < 300;
 }
 

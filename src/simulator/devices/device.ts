@@ -1,4 +1,5 @@
 /** A simulated device: what it is, what is on it, and what it was asked. @module */
+import type { PlistDict } from '../../lib/plist.ts';
 import type { DeviceSpec } from '../scenarios/types.ts';
 import type { ActiveScript } from './scripts.ts';
 
@@ -81,7 +82,7 @@ export interface SimulatedDevice extends DeviceSpec {
   apps: Map<string, DeviceAppState>;
   scripts: ActiveScript[];
   /** An answer that the server did not take yet. */
-  unsent: string | null;
+  unsent: PlistDict | null;
   /** The last commands; counts have all. */
   seen: SeenCommand[];
   counts: Record<string, number>;

@@ -89,9 +89,9 @@ export class Fleet {
     return undefined;
   }
 
-  /** Puts something on the schedule. */
+  /** Puts something on the schedule, at a whole millisecond: a clock knows no other. */
   plan(afterMs: number, job: Job): void {
-    this.#schedule.add(this.#world.now() + afterMs, job);
+    this.#schedule.add(this.#world.now() + Math.ceil(afterMs), job);
   }
 
   /** From now on pushes do not reach a device; they are lost unless kept for its return. */

@@ -23,7 +23,7 @@ export interface InitialApp {
 
 /** Which devices to make. */
 export interface FleetOrder {
-  /** So many of the scenario's devices (Macs left out), the first ones that are not in the fleet yet; all unless said. */
+  /** So many of the scenario's devices that are no Macs and not in the fleet yet, spread evenly; all unless said. */
   devices?: number;
   /** These instead. */
   serialNumbers?: string[];
@@ -51,13 +51,21 @@ export function makeDevices(world: World, order: FleetOrder, taken: ReadonlySet<
   const random = createRandom(order.seed ?? world.seed + 1);
   const free = world.devices.filter(({ serialNumber, family }) => family !== 'MAC' && !taken.has(serialNumber));
   const wanted = order.serialNumbers && new Set(order.serialNumbers);
-  const known = wanted ? free.filter(({ serialNumber }) => wanted.has(serialNumber)) : free.slice(0, order.devices);
+  const known = wanted
+    ? free.filter(({ serialNumber }) => wanted.has(serialNumber))
+    : spread(free, order.devices ?? free.length);
   if (wanted && known.length < wanted.size)
     throw new Error('a serial number is unknown, a Mac, or in the fleet already');
   const specs = order.specs ?? known;
   const repeated = specs.find(({ serialNumber }) => taken.has(serialNumber));
   if (repeated) throw new Error(`${repeated.serialNumber} is in the fleet already`);
   return specs.map((spec) => makeDevice(world, order, random, spec));
+}
+
+/** Some of a list, from all over it: in a scenario old devices stand together. */
+function spread<T>(list: readonly T[], count: number): T[] {
+  if (count >= list.length) return [...list];
+  return Array.from({ length: count }, (_, place) => list[Math.floor((place * list.length) / count)]!);
 }
 
 function makeDevice(world: World, order: FleetOrder, random: Random, spec: DeviceSpec): SimulatedDevice {

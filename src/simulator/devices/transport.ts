@@ -1,16 +1,17 @@
 /** How devices reach their MDM server: inside this process, or over HTTP with a certificate in a header. @module */
+import { type PlistDict, readPlist, writePlist } from '../../lib/plist.ts';
 import type { MdmServer } from './mdm/server.ts';
 
 /** What a device sends. */
 export interface Parcel {
   serialNumber: string;
   udid: string;
-  body: string;
+  message: PlistDict;
   isCheckIn: boolean;
 }
 
 /** Hands something to the server; rejects when nobody is there. */
-export type Transport = (parcel: Parcel) => Promise<{ status: number; body: Uint8Array }>;
+export type Transport = (parcel: Parcel) => Promise<{ status: number; command: PlistDict | undefined }>;
 
 /** The content type of a message. */
 function contentType({ isCheckIn }: Parcel): string {
@@ -22,9 +23,16 @@ export function inProcess(server: MdmServer): Transport {
   const query = new URLSearchParams();
   return async (parcel) => {
     const certificate = `:${Buffer.from(parcel.udid).toString('base64')}:`;
-    const body = Buffer.from(parcel.body);
-    const reply = server.answerDevice({ contentType: contentType(parcel), certificate, query, body });
-    return { status: reply.status, body: typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body };
+    const { message } = parcel;
+    const raw = () => Buffer.from(writePlist(message));
+    const { status, command } = server.answerDevice({
+      contentType: contentType(parcel),
+      certificate,
+      query,
+      read: () => message,
+      raw,
+    });
+    return { status, command };
   };
 }
 
@@ -38,8 +46,9 @@ export function overHttp(
     const response = await fetch(doorUrl, {
       method: 'PUT',
       headers: { 'content-type': contentType(parcel), [certificateHeader]: certificateOf(parcel.serialNumber) },
-      body: parcel.body,
+      body: writePlist(parcel.message),
     });
-    return { status: response.status, body: new Uint8Array(await response.arrayBuffer()) };
+    const body = new Uint8Array(await response.arrayBuffer());
+    return { status: response.status, command: response.ok && body.length > 0 ? readPlist(body) : undefined };
   };
 }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { bookReader, schoolUnits } from '../../../src/simulator/index.ts';
 import { app, errorsOf, fleetBench, hour, ipad, license, school, second } from './fleet-support.ts';
+import { command } from './support.ts';
 
 describe('F8 a device installs', () => {
   it('F8 accepts, loads and has it, as its lists tell', async () => {
@@ -381,7 +382,7 @@ describe('F8 scripts', () => {
       apps: [{ adamId: app }, { adamId: school.exactly300, managed: false }],
     });
     const { udid } = device();
-    await api(`/enqueue/${udid}?nopush=1`, { body: (await import('./support.ts')).command('waits') });
+    await api(`/enqueue/${udid}?nopush=1`, { body: command('waits') });
     admin.fleet.act({ act: { kind: 'reenroll' } });
     await admin.advance(second);
     expect(admin.mdm.queue({ id: udid })).toEqual([]);
@@ -414,6 +415,18 @@ describe('F8 scripts', () => {
     const installs = device().seen!.map(({ status, errorCode }) => errorCode ?? status);
     expect(installs).toEqual(['NotNow', 'Acknowledged', 506]);
     expect(hook.caught.filter(({ event }) => event.checkin_event?.token_update_tally === 2)).toHaveLength(1);
+  });
+
+  it('F8 devices of any speed, woken at different moments, all get there', async () => {
+    const { api, admin } = await fleetBench({ devices: 60, speed: [0.3, 3] }, { fleet: { pushJitterMs: 700 } });
+    const ipads = admin.fleet.devices({ family: 'IPAD' });
+    for (const { serialNumber } of ipads) license({ admin }, serialNumber);
+    const rest = { iTunesStoreID: Number(app), Options: { PurchaseMethod: 1 } };
+    await api(`/enqueue/${ipads.map(({ udid }) => udid)}`, { body: command('all', 'InstallApplication', rest) });
+    await admin.advance(60 * second);
+    const { apps, planned } = admin.fleet.state();
+    const able = ipads.filter(({ osVersion }) => Number.parseInt(osVersion, 10) >= 15).length;
+    expect([apps.Managed, planned]).toEqual([able, 0]);
   });
 
   it('F8 does not understand', async () => {

@@ -82,10 +82,11 @@ function describeTopic({ store }: ApiWorld, topic: string): ApiAnswer {
 
 function readCommand(body: Buffer): StoredCommand | string {
   try {
-    const { CommandUUID: uuid, Command: command } = readPlist(body);
+    const message = readPlist(body);
+    const { CommandUUID: uuid, Command: command } = message;
     const requestType = (command as { RequestType?: unknown } | undefined)?.RequestType;
     if (typeof uuid !== 'string' || typeof requestType !== 'string' || !uuid || !requestType) return 'invalid command';
-    return { uuid, requestType, raw: Buffer.from(body) };
+    return { uuid, requestType, raw: Buffer.from(body), message };
   } catch (error) {
     if (error instanceof PlistError) return error.message;
     throw error;

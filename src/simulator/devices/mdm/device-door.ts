@@ -1,6 +1,6 @@
 /** Where devices come in: check-ins and reports, each answered with the next command that waits. @module */
 import { createHash, X509Certificate } from 'node:crypto';
-import { type PlistDict, readPlist } from '../../../lib/plist.ts';
+import type { PlistDict } from '../../../lib/plist.ts';
 import type { MdmStore } from './store.ts';
 
 /** One request of a device. */
@@ -9,13 +9,18 @@ export interface DeviceRequest {
   /** The header with its certificate. */
   certificate: string | undefined;
   query: URLSearchParams;
-  body: Buffer;
+  /** Reads the message; throws at what is none. */
+  read(): PlistDict;
+  /** The bytes as they came: devices of this process write them only for those who look. */
+  raw(): Buffer;
 }
 
 /** What goes back to a device. */
 export interface DeviceReply {
   status: number;
   body: Buffer | string;
+  /** What the body is, for devices of this process. */
+  command?: PlistDict;
 }
 
 /** What the server tells its webhook of a request. */
@@ -24,7 +29,7 @@ export interface Heard {
   kind: 'check-in' | 'report';
   id: string;
   message: PlistDict;
-  raw: Buffer;
+  raw(): Buffer;
   query: URLSearchParams;
   tokenUpdates?: number;
 }
@@ -35,7 +40,7 @@ export function answerDevice(store: MdmStore, request: DeviceRequest, hear: (hea
   if (hash === undefined) return { status: 400, body: 'Bad Request\n' };
   let message: PlistDict;
   try {
-    message = readPlist(request.body);
+    message = request.read();
   } catch {
     return { status: 400, body: 'Bad Request\n' };
   }
@@ -45,7 +50,7 @@ export function answerDevice(store: MdmStore, request: DeviceRequest, hear: (hea
   const associated =
     id !== undefined && associate(store, hash, id, isCheckIn && message.MessageType === 'Authenticate');
   if (!associated) return failure;
-  const heard = { id, message, raw: request.body, query: request.query };
+  const heard = { id, message, raw: () => request.raw(), query: request.query };
   return isCheckIn ? checkIn(store, heard, hear) : report(store, heard, hear);
 }
 
@@ -77,7 +82,7 @@ function report(store: MdmStore, incoming: Incoming, hear: (heard: Heard) => voi
     store.report(id, uuid, message.Status === 'NotNow');
   }
   const next = store.next(id, message.Status === 'NotNow');
-  return next ? { status: 200, body: next.raw } : nothing;
+  return next ? { status: 200, body: next.raw, command: next.message } : nothing;
 }
 
 function idOf(message: PlistDict): string | undefined {

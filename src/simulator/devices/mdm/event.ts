@@ -60,6 +60,6 @@ function rest({ raw, query }: Heard): object {
   const parameters = Object.fromEntries([...query].reverse());
   return {
     ...(query.size > 0 ? { url_params: parameters } : {}),
-    raw_payload: raw.toString('base64'),
+    raw_payload: raw().toString('base64'),
   };
 }

@@ -47,7 +47,7 @@ export class Messenger {
   }
 
   /** Sends an event, or meets one of the misfortunes of the options. */
-  send(event: object, about: Pick<SentEvent, 'topic' | 'id' | 'status' | 'commandUuid'>): void {
+  send(event: () => object, about: Pick<SentEvent, 'topic' | 'id' | 'status' | 'commandUuid'>): void {
     const { webhookUrl, webhookDrop, webhookDuplicate, webhookReorder } = this.#options();
     if (webhookUrl === null) return;
     const record: SentEvent = { n: ++this.#last, ...about, outcome: 'waiting' };
@@ -56,7 +56,7 @@ export class Messenger {
       record.outcome = 'dropped';
       return;
     }
-    const parcel = { record, body: JSON.stringify(event) };
+    const parcel = { record, body: JSON.stringify(event()) };
     if (this.#happens(webhookDuplicate)) this.#waiting.push(parcel);
     if (this.#happens(webhookReorder)) {
       this.#held.push(parcel);

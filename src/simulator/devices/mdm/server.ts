@@ -1,5 +1,6 @@
 /** An MDM server shaped like NanoMDM (or NanoHUB), in the memory of the simulator. @module */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { readPlist } from '../../../lib/plist.ts';
 import { createRandom, type Random } from '../../random.ts';
 import { type ApiAnswer, enqueue, push, pushCertificate } from './api.ts';
 import { answerDevice, type DeviceReply, type DeviceRequest, type Heard } from './device-door.ts';
@@ -54,7 +55,8 @@ export class MdmServer {
   /** Answers a request of the API or of a device over HTTP. */
   serve(request: MdmRequest): ApiAnswer | DeviceReply {
     if (request.path === '/version') return { status: 200, body: { version: 'simulated' } };
-    if (request.path === '/mdm') return this.answerDevice(request);
+    if (request.path === '/mdm')
+      return this.answerDevice({ ...request, read: () => readPlist(request.body), raw: () => request.body });
     const { pathPrefix } = this.access;
     if (this.#world.options().apiKey === null || !request.path.startsWith(`${pathPrefix}/`)) return notFound;
     const verb = /^\/(enqueue|push|pushcert)(\/(.*))?$/s.exec(request.path.slice(pathPrefix.length));
@@ -86,7 +88,7 @@ export class MdmServer {
 
   #tell(heard: Heard): void {
     const eventId = this.#isHub ? undefined : this.#random.bytes(8).toString('hex');
-    this.messenger.send(webhookEvent(heard, this.#world.now(), eventId), describeEvent(heard));
+    this.messenger.send(() => webhookEvent(heard, this.#world.now(), eventId), describeEvent(heard));
   }
 
   #mayEnter(authorization: string | undefined): boolean {

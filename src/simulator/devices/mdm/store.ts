@@ -1,5 +1,7 @@
 /** What an MDM server of NanoMDM's kind remembers: enrollments, their queues, and every CommandUUID there ever was. @module */
 
+import { type PlistDict, readPlist } from '../../../lib/plist.ts';
+
 /** A device as the server knows it. */
 export interface StoredEnrollment {
   id: string;
@@ -17,6 +19,8 @@ export interface StoredCommand {
   uuid: string;
   requestType: string;
   raw: Buffer;
+  /** The same, read. */
+  message: PlistDict;
 }
 
 interface QueueEntry {
@@ -103,7 +107,7 @@ export class MdmStore {
   }
 
   /** What waits for a device, first to come first. */
-  queueOf(id: string): (Omit<StoredCommand, 'raw'> & { notNow: boolean })[] {
+  queueOf(id: string): { uuid: string; requestType: string; notNow: boolean }[] {
     return (this.#queues.get(id) ?? []).map(({ uuid, notNow }) => ({
       uuid,
       requestType: this.#commands.get(uuid)!.requestType,
@@ -144,8 +148,10 @@ export class MdmStore {
     for (const [hash, id] of snapshot.certificates) this.certificates.set(hash, id);
     for (const [topic, end] of snapshot.topics) this.topics.set(topic, end);
     for (const uuid of snapshot.uuids) this.#uuids.add(uuid);
-    for (const { raw, ...command } of snapshot.commands)
-      this.#commands.set(command.uuid, { ...command, raw: Buffer.from(raw, 'base64'), waiting: 0 });
+    for (const { raw: text, ...command } of snapshot.commands) {
+      const raw = Buffer.from(text, 'base64');
+      this.#commands.set(command.uuid, { ...command, raw, message: readPlist(raw), waiting: 0 });
+    }
     for (const { id, uuids } of snapshot.queues) {
       this.#queues.set(
         id,
