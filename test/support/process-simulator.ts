@@ -2,13 +2,22 @@
 import type {
   AssetSpec,
   AssetTruth,
+  DeviceAct,
+  DeviceScript,
   DeviceSpec,
+  DeviceTruth,
   Fault,
   FaultMatch,
+  FleetChoice,
+  FleetOrder,
+  FleetState,
   JournalEntry,
+  MdmAccessInfo,
   OptionsPatch,
   TokenInfo,
   UnitTruth,
+  VersionOrder,
+  WaitingCommand,
 } from '../../src/simulator/index.ts';
 import { type Child, startChild } from './process-child.ts';
 
@@ -30,6 +39,20 @@ export interface SimulatorProcess {
   /** Takes all faults back. */
   clearFaults(): Promise<void>;
   journal(query?: { since?: number; operation?: string }): Promise<JournalEntry[]>;
+  /** How to reach its MDM server. */
+  mdmAccess(): Promise<MdmAccessInfo>;
+  /** Commands that wait for a device. */
+  mdmQueue(id: string): Promise<WaitingCommand[]>;
+  /** The verbs on devices, as in process. */
+  fleet: {
+    make(order: FleetOrder): Promise<{ devices: number; serialNumbers: string[] }>;
+    script(order: FleetChoice & { script: DeviceScript }): Promise<{ devices: number; seed: number }>;
+    clearScripts(order?: FleetChoice): Promise<void>;
+    act(order: FleetChoice & { act: DeviceAct }): Promise<{ devices: number }>;
+    devices(query?: FleetChoice & { seen?: boolean; offset?: number; limit?: number }): Promise<DeviceTruth[]>;
+    state(): Promise<FleetState>;
+  };
+  publishVersion(order: VersionOrder): Promise<void>;
 }
 
 /** One seat of a library. */
@@ -69,5 +92,16 @@ export async function startSimulatorProcess(args: string[] = []): Promise<Simula
     addFault: (order) => verb('faults.add', order),
     clearFaults: () => verb('faults.clear'),
     journal: (query = {}) => verb('journal', query),
+    mdmAccess: () => verb('mdm.access'),
+    mdmQueue: (id) => verb('mdm.queue', { id }),
+    fleet: {
+      make: (order) => verb('fleet.make', order),
+      script: (order) => verb('fleet.script', order),
+      clearScripts: (order = {}) => verb('fleet.clearScripts', order),
+      act: (order) => verb('fleet.act', order),
+      devices: (query = {}) => verb('fleet.devices', query),
+      state: () => verb('fleet.state'),
+    },
+    publishVersion: (order) => verb('publishVersion', order),
   };
 }

@@ -65,12 +65,15 @@ async function bringUpDatabase(options: SupervisorOptions, { logger }: Superviso
   return database;
 }
 
+/** Simulated devices that run in a sandbox: enough to see installs happen, few enough to watch. */
+const sandboxDevices = 40;
+
 async function launchSimulator({ simulatorPort, dataDirectory }: SupervisorOptions, keeper: Keeper): Promise<string> {
   for await (const port of portsToTry(simulatorPort, 20)) {
     const state = join(dataDirectory, 'simulator.json');
     const { url } = await keeper.launch(
       'simulator',
-      ['--port', String(port), '--state-file', state, '--allow-http-notifications'],
+      ['--port', String(port), '--state-file', state, '--allow-http-notifications', '--fleet', String(sandboxDevices)],
       {},
     );
     return url ?? `http://127.0.0.1:${port}`;
