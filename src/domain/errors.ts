@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'OS_TOO_OLD'
   | 'PLATFORM_NOT_SUPPORTED'
   | 'APP_NOT_RELEASED'
+  | 'APP_NOT_REQUESTABLE'
   | 'DEVICE_HOLDS_LICENSES'
   | 'REMOVAL_NOT_CONFIRMED'
   | 'TASK_FINISHED'
@@ -485,6 +486,16 @@ export class AppNotReleasedError extends DomainError {
       ['appIds'],
     );
     this.status = status;
+  }
+}
+
+/** A holder can't have the app now. Tells nothing of tokens, counts or other holders. */
+export class AppNotRequestableError extends DomainError {
+  readonly code = 'APP_NOT_REQUESTABLE';
+  readonly reason: string;
+  constructor(reason: string, message: string) {
+    super(`The app was not requested. ${message}`, ['appId']);
+    this.reason = reason;
   }
 }
 

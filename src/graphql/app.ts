@@ -1,4 +1,4 @@
-import { type AppOrder, type AppPlace, countListedApps, type ListedApp, listApps } from '../domain/app/list.ts';
+import { type AppOrder, type AppPlace, countListedApps, listApps } from '../domain/app/list.ts';
 import { findApp } from '../domain/app/row.ts';
 import { InvalidInputError } from '../domain/errors.ts';
 import type { AppMetadata } from '../generated/prisma/client.ts';
@@ -175,7 +175,8 @@ const AppOrderFieldEnum = builder.enumType('AppOrderField', {
   } as const,
 });
 
-const OrderDirectionEnum = builder.enumType('OrderDirection', {
+/** Which end of an order comes first. */
+export const OrderDirectionEnum = builder.enumType('OrderDirection', {
   description: 'Which end of an order comes first.',
   values: { ASC: { description: 'The smallest.' }, DESC: { description: 'The largest.' } } as const,
 });
@@ -216,11 +217,13 @@ builder.queryField('apps', (t) =>
   ),
 );
 
-function writePlace({ key, id }: ListedApp): string {
+/** The cursor of an app in an order. */
+export function writePlace({ key, id }: AppPlace): string {
   return Buffer.from(JSON.stringify([key, String(id)])).toString('base64url');
 }
 
-function readPlace(cursor: string): AppPlace | null {
+/** The place of a cursor; null of a text that is none. */
+export function readPlace(cursor: string): AppPlace | null {
   const [key, id] = parsePair(Buffer.from(cursor, 'base64url').toString('utf8'));
   const place = typeof key === 'string' && typeof id === 'string' ? bareId(id) : null;
   return place === null ? null : { key: key as string, id: place };

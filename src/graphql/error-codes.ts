@@ -32,6 +32,7 @@ export const errorCodes: Record<ErrorCode, string> = {
   OS_TOO_OLD: "The device runs a system that can't hold device licenses.",
   PLATFORM_NOT_SUPPORTED: "The app does not run on the device's platform.",
   APP_NOT_RELEASED: 'The app is not released to this holder.',
+  APP_NOT_REQUESTABLE: "The holder can't have the app now.",
   DEVICE_HOLDS_LICENSES: 'The device still holds licenses.',
   REMOVAL_NOT_CONFIRMED: 'Replacing the list would remove devices, and nobody confirmed how many.',
   TASK_FINISHED: 'The task is over.',

@@ -29,6 +29,7 @@ import './reclaim-mutations.ts';
 import './allocation-limits.ts';
 import './token-order-preview.ts';
 import './app-forecast.ts';
+import './storefront.ts';
 import './waiting.ts';
 import './vpp-user.ts';
 import './vpp-user-mutations.ts';

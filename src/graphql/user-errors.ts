@@ -308,6 +308,15 @@ builder.objectType(failures.AppNotReleasedError, {
   fields: (t) => ({ status: t.exposeString('status', { description: 'Where the app stands.' }) }),
 });
 
+builder.objectType(failures.AppNotRequestableError, {
+  name: 'AppNotRequestableError',
+  description: "The holder can't have the app now.",
+  ...plain,
+  fields: (t) => ({
+    reason: t.exposeString('reason', { description: 'What stands in the way: a value of `StoreReason`.' }),
+  }),
+});
+
 builder.objectType(failures.PlatformNotSupportedError, {
   name: 'PlatformNotSupportedError',
   description: "The app does not run on the device's platform.",

@@ -55,7 +55,7 @@ async function rowsOf(): Promise<unknown> {
 
 /** An empty answer, or the refusal of an id that is none here. */
 const nothingOrNoSuchId =
-  /^\{"data":\{"\w+":(null|\{("totalCount":0,)?"edges":\[\]\})\}|^\{"errors":\[\{"message":"The input was/;
+  /^\{"data":\{"\w+":(null|\{("totalCount":0,)?"edges":\[\]\})\}|^\{"errors":\[\{"message":"(The input was|No \w+ with this id)/;
 
 /** What an organization has of its own as soon as it has a key; a preview of a rule is one even where it finds nothing. */
 const own = ['Query.previewReclaim', 'Query.viewer', 'Query.organization', 'Query.apiKeys', 'Query.auditEntries'];

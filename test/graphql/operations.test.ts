@@ -62,6 +62,7 @@ function variablesOf(operation: OperationDefinitionNode): Record<string, unknown
     String: 'x',
     DateTime: '2026-01-01T00:00:00Z',
     DeviceByInput: { serialNumber: 'x' },
+    StoreHolderInput: { deviceId: 'x' },
     DeviceGroupRuleInput: { supervised: true },
     ReclaimRuleInput: { name: 'x', reason: 'NOT_SEEN', days: 1, graceDays: 1 },
   };

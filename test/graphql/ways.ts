@@ -41,6 +41,7 @@ const values: Record<string, (ids: Ids) => unknown> = {
   deviceId: (ids) => ids.Device,
   appId: (ids) => ids.App,
   taskId: (ids) => ids.Task,
+  for: (ids) => ({ deviceId: ids.Device }),
   'Query.app.id': (ids) => ids.App,
 };
 

@@ -46,6 +46,13 @@ export function requiredOs(device: { family: Family; osVersion: string | null })
   return order !== null && order < 0 ? required : null;
 }
 
+/** The platforms whose apps run on such a device; null when that is not known. */
+export const platformsOf = (family: Family): readonly string[] | null => platformOf[family] ?? null;
+
+/** The platform under which storefronts tell of apps for such a device. */
+export const storePlatformOf = (family: Family): string =>
+  family === 'MAC' ? 'osx' : family === 'APPLE_TV' ? 'appletvos' : 'ios';
+
 /** Whether the app runs on the device's platform. Unknown families and apps without stated platforms are allowed. */
 export function runsOn(device: { family: Family }, supportedPlatforms: readonly string[]): boolean {
   const wanted = platformOf[device.family];

@@ -41,6 +41,7 @@ export interface UserWish {
 interface Again {
   retryOf?: bigint;
   only?: ReadonlySet<string>;
+  audit?: boolean;
 }
 
 /** Starts the task inside a transaction. */
@@ -71,18 +72,19 @@ export async function startUserAssociation(
     tx,
     allocation.grants.map((grant) => ({ ...grant, taskId })),
   );
-  await recordAudit(context, tx, {
-    action: again.retryOf === undefined ? 'license.associate' : 'task.retry',
-    subject: `task:${taskId}`,
-    taskId,
-    data: {
-      appIds: wish.appIds,
-      users: wish.target.vppUserIds.length,
-      tokenId: wish.tokenId ?? null,
-      onError: wish.onError,
-      ...(wish.spend ? { confirmedIrrevocable: true } : {}),
-    },
-  });
+  if (again.audit ?? true)
+    await recordAudit(context, tx, {
+      action: again.retryOf === undefined ? 'license.associate' : 'task.retry',
+      subject: `task:${taskId}`,
+      taskId,
+      data: {
+        appIds: wish.appIds,
+        users: wish.target.vppUserIds.length,
+        tokenId: wish.tokenId ?? null,
+        onError: wish.onError,
+        ...(wish.spend ? { confirmedIrrevocable: true } : {}),
+      },
+    });
   await announceTask(context, tx, taskId);
   if (allocation.grants.length === 0) await endSettledTasks(tx, organizationId, [taskId], context.clock.now());
   return taskId;
@@ -128,7 +130,12 @@ async function decideUsers(
   return allocation;
 }
 
-function readUserHoldings(context: Context, tx: Tx, { appIds, target }: UserWish): Promise<UserHolding[]> {
+/** What the people hold of the apps already. */
+export function readUserHoldings(
+  context: Context,
+  tx: Tx,
+  { appIds, target }: Pick<UserWish, 'appIds' | 'target'>,
+): Promise<UserHolding[]> {
   return tx.$queryRaw<UserHolding[]>(sql`
     SELECT app_id AS "appId", vpp_user_id AS "vppUserId", token_id AS "tokenId",
            (state IN ('REVOKE_REQUESTED', 'REVOKE_PENDING') OR (state <> 'CONFIRMED' AND revoke_task_id IS NOT NULL)) AS revoking

@@ -89,12 +89,17 @@ export interface Retry {
   only: ReadonlySet<string>;
 }
 
+/** `audit: false`: whoever calls leaves the entry, since the action is another one. */
+export interface Quiet {
+  audit?: boolean;
+}
+
 /** Starts the task inside a transaction. */
 export async function startAssociation(
   context: Context,
   tx: Tx,
   given: AssociateRequest,
-  retry: Partial<Retry> = {},
+  retry: Partial<Retry> & Quiet = {},
 ): Promise<bigint> {
   const { vppUserIds } = given.target;
   if (vppUserIds != null) {
@@ -129,18 +134,19 @@ export async function startAssociation(
   });
   if (decision) await carryOut(context, tx, taskId, decision);
   else await wakeReservation(tx, { organizationId: context.actor.organizationId, taskId });
-  await recordAudit(context, tx, {
-    action: retry.retryOf === undefined ? 'license.associate' : 'task.retry',
-    subject: `task:${taskId}`,
-    taskId,
-    data: {
-      appIds: request.appIds,
-      devices: targets.devices.length,
-      tokenId: request.tokenId ?? null,
-      onError: request.onError,
-      ...(request.onShortage === 'WAIT' ? { onShortage: 'WAIT', priority: request.priority ?? 0 } : {}),
-    },
-  });
+  if (retry.audit ?? true)
+    await recordAudit(context, tx, {
+      action: retry.retryOf === undefined ? 'license.associate' : 'task.retry',
+      subject: `task:${taskId}`,
+      taskId,
+      data: {
+        appIds: request.appIds,
+        devices: targets.devices.length,
+        tokenId: request.tokenId ?? null,
+        onError: request.onError,
+        ...(request.onShortage === 'WAIT' ? { onShortage: 'WAIT', priority: request.priority ?? 0 } : {}),
+      },
+    });
   await announceTask(context, tx, taskId);
   if (decision?.grants.length === 0) {
     await endSettledTasks(tx, context.actor.organizationId, [taskId], context.clock.now());

@@ -8,13 +8,14 @@ type QuotaNumbers = Omit<Quota, 'deviceIds'>;
 
 /**
  * The quotas that the devices fall under, with what is used of them, locked until the commit: whoever reserves under the
- * same quota comes after. The pools are locked already, the devices not yet.
+ * same quota comes after. The pools are locked already, the devices not yet. `locked: false` only looks.
  */
 export async function readQuotas(
   context: Context,
   tx: Tx,
   appIds: readonly bigint[],
   deviceIds: readonly bigint[],
+  options: { locked?: boolean } = {},
 ): Promise<Quota[]> {
   const { organizationId } = context.actor;
   const concerned = sql`q.organization_id = ${organizationId} AND (q.app_id IS NULL OR q.app_id = ANY (${ids(appIds)}))`;
@@ -25,9 +26,10 @@ export async function readQuotas(
     JOIN device_group g ON g.organization_id = q.organization_id AND g.id = q.group_id
     JOIN device d ON d.organization_id = q.organization_id AND d.id = ANY (${ids(deviceIds)})
     WHERE ${concerned} AND ${inGroup}`;
-  await tx.$queryRaw(sql`
-    SELECT 1 FROM group_quota l WHERE l.organization_id = ${organizationId} AND l.id IN (SELECT m.id FROM (${members}) m)
-    ORDER BY l.id FOR NO KEY UPDATE`);
+  if (options.locked ?? true)
+    await tx.$queryRaw(sql`
+      SELECT 1 FROM group_quota l WHERE l.organization_id = ${organizationId} AND l.id IN (SELECT m.id FROM (${members}) m)
+      ORDER BY l.id FOR NO KEY UPDATE`);
   // Only now: what others reserved while the lock was waited for is seen by a statement that begins after it.
   const found = await tx.$queryRaw<{ id: bigint; deviceId: bigint }[]>(
     sql`SELECT m.id, m.device_id AS "deviceId" FROM (${members}) m`,

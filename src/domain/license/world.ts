@@ -37,6 +37,12 @@ export async function readSupply(context: Context, tx: Tx, appIds: readonly bigi
     organizationId,
     sql`SELECT id FROM license_pool WHERE organization_id = ${organizationId} AND app_id = ANY (${ids(appIds)})`,
   );
+  return lookAtSupply(context, tx, appIds);
+}
+
+/** The same without locks: for whoever only looks. */
+export async function lookAtSupply(context: Context, tx: Tx, appIds: readonly bigint[]): Promise<Supply> {
+  const organizationId = context.actor.organizationId;
   const now = context.clock.now();
   const tokens = (await listTokens(context, tx)).map((token) => ({
     id: token.id,
