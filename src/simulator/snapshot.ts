@@ -45,6 +45,8 @@ export interface Snapshot {
   /** Absent in files of before there were any. */
   fleet?: FleetSnapshot;
   mdm?: StoreSnapshot;
+  /** Where events go: devices that live on are still to be heard. */
+  mdmWebhook?: { webhookUrl: string | null; webhookHmacKey: string | null };
 }
 
 /** Everything worth keeping; options, faults and the journal are not. */
@@ -64,6 +66,7 @@ export function takeSnapshot(world: World, fleet: Fleet): Snapshot {
     outbox: world.outbox.snapshot(),
     fleet: fleet.snapshot(),
     mdm: world.mdm.store.snapshot(),
+    mdmWebhook: webhookOf(world),
   };
 }
 
@@ -83,6 +86,7 @@ export function restoreSnapshot(world: World, fleet: Fleet, snapshot: Snapshot):
   for (const unit of snapshot.units) world.units.set(unit.spec.uId, restoreUnit(unit));
   for (const event of snapshot.events) world.engine.accept(event);
   world.outbox.restore(snapshot.outbox);
+  if (snapshot.mdmWebhook && world.options.mdm.webhookUrl === null) world.setOptions({ mdm: snapshot.mdmWebhook });
   if (snapshot.mdm) world.mdm.store.restore(snapshot.mdm);
   if (snapshot.fleet) fleet.restore(snapshot.fleet);
   world.setOptions({});
@@ -119,6 +123,11 @@ function restoreUnit(snapshot: UnitSnapshot): OrganizationalUnit {
   for (let row = 0; row < asset!.length; row++) unit.restoreRow(asset![row]!, targets[target![row]!]!, version![row]!);
   Object.assign(unit.versions, snapshot.versions);
   return unit;
+}
+
+function webhookOf({ options }: World): Snapshot['mdmWebhook'] {
+  const { webhookUrl, webhookHmacKey } = options.mdm;
+  return { webhookUrl, webhookHmacKey };
 }
 
 /** A finished event is only asked for its numbers. */

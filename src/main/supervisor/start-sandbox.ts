@@ -4,6 +4,7 @@ import { isFree, portsToTry } from '../../db/embedded/ports.ts';
 import { applyMigrations } from '../../db/migrate.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { banner } from './banner.ts';
+import { connectDevices } from './connect-devices.ts';
 import { openDatabase } from './database.ts';
 import { takeLock } from './lock.ts';
 import type { PreparedSandbox, ProgramName, SupervisorOptions, SupervisorParts } from './options.ts';
@@ -32,6 +33,7 @@ export async function startSandbox(options: SupervisorOptions, parts: Supervisor
   // Before anything else can fail: the next start looks here for the key that this one made.
   const sandboxFile = writeSandboxFile(dataDirectory, { graphqlUrl, apiKey, tokenFile, simulatorUrl });
   await launchServices(environmentOf(options, database.url, simulatorUrl, prepared), keeper);
+  await connectDevices({ graphqlUrl, apiKey, simulatorUrl, dataDirectory, logger });
   parts.print(
     banner({
       ...{ graphqlUrl, simulatorUrl, apiKey, keyCreated: created, tokenFile, sandboxFile, database: database.place },

@@ -125,6 +125,7 @@ export class World {
   setOptions(patch: OptionsPatch): void {
     this.settle();
     this.options = applyOptions(this.options, patch);
+    this.changes++;
     for (const unit of this.units.values()) unit.history.lagMs = this.options.countLagSeconds * 1000;
   }
 

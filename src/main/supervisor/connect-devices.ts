@@ -1,0 +1,80 @@
+/** Lets a sandbox drive the devices of its simulator: connects their MDM server, and tells that one where Russet listens. @module */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../lib/logger.ts';
+
+/** What it works with. */
+export interface SandboxAddresses {
+  graphqlUrl: string;
+  apiKey: string;
+  simulatorUrl: string;
+  dataDirectory: string;
+  logger: Logger;
+}
+
+interface Access {
+  baseUrl: string;
+  apiKey: string;
+}
+
+interface Connected {
+  mdm: { webhook: { path: string } | null } | null;
+}
+
+/** Connects them once and tells the simulator each time. A sandbox without them is one all the same. */
+export async function connectDevices(sandbox: SandboxAddresses): Promise<void> {
+  try {
+    await connect(sandbox);
+  } catch (error) {
+    sandbox.logger.warn({ error }, 'the simulated devices could not be connected');
+  }
+}
+
+async function connect(sandbox: SandboxAddresses): Promise<void> {
+  const hmacKey = keptKey(join(sandbox.dataDirectory, 'mdm-hmac.key'));
+  const { baseUrl, apiKey } = await askSimulator<Access>(sandbox, 'mdm.access');
+  const known = await ask<Connected>(sandbox, '{ mdm { webhook { path } } }');
+  // Whoever removed the connection, or made another one, is not overruled at the next start.
+  const isFirst = known.mdm === null && !existsSync(join(sandbox.dataDirectory, 'mdm-connected'));
+  if (isFirst) {
+    await ask(
+      sandbox,
+      'mutation ($input: ConnectMdmInput!) { connectMdm(input: $input) { __typename ... on UserError { code message } } }',
+      { input: { kind: 'NANOMDM', name: 'Simulated devices', baseUrl, apiKey, hmacKey } },
+    );
+    writeFileSync(join(sandbox.dataDirectory, 'mdm-connected'), '');
+  }
+  const { mdm } = isFirst ? await ask<Connected>(sandbox, '{ mdm { webhook { path } } }') : known;
+  if (!mdm?.webhook) return;
+  const webhookUrl = new URL(mdm.webhook.path, sandbox.graphqlUrl).href;
+  await askSimulator(sandbox, 'setOptions', { mdm: { webhookUrl, webhookHmacKey: hmacKey } });
+  // What the devices told before nobody heard.
+  if (isFirst) await askSimulator(sandbox, 'fleet.act', { act: { kind: 'reenroll', keepsApps: true } });
+}
+
+function keptKey(path: string): string {
+  if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('base64'), { mode: 0o600 });
+  return readFileSync(path, 'utf8').trim();
+}
+
+async function ask<Data>({ graphqlUrl, apiKey }: SandboxAddresses, query: string, variables?: object): Promise<Data> {
+  const response = await fetch(graphqlUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = (await response.json()) as { data?: Data; errors?: { message: string }[] };
+  if (errors?.[0] || !data) throw new Error(errors?.[0]?.message ?? 'no answer');
+  return data;
+}
+
+async function askSimulator<Answer>(
+  { simulatorUrl }: SandboxAddresses,
+  verb: string,
+  body: object = {},
+): Promise<Answer> {
+  const response = await fetch(`${simulatorUrl}/_admin/${verb}`, { method: 'POST', body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${verb}: ${await response.text()}`);
+  return (await response.json()) as Answer;
+}
