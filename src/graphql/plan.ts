@@ -6,6 +6,7 @@ import { atMost } from './cost.ts';
 import { DeviceRef } from './device-ref.ts';
 import { globalId, nodeKey, rowId } from './ids.ts';
 import { needs } from './rights.ts';
+import { SeatSubscriptionRef } from './seat-subscription.ts';
 import { taskOf } from './task-of.ts';
 import { TokenRef } from './token.ts';
 import { VppUserRef } from './vpp-user-ref.ts';
@@ -24,8 +25,8 @@ const PlanOutcomeEnum = builder.enumType('PlanOutcome', {
   description: 'What happens to one item of a plan.',
   values: {
     GIVE: { description: 'A license is taken from the token and given.' },
-    TAKE_BACK: { description: 'The license is taken back.' },
-    LEAVE: { description: 'The license stays as it is at Apple, and Russet forgets it.' },
+    TAKE_BACK: { description: 'The license, or the seat of a subscription, is taken back.' },
+    LEAVE: { description: 'It stays as it is at Apple: Russet forgets the license, or a group holds the seat.' },
     RETIRE: { description: 'The person is retired.' },
     WAIT: { description: 'It has to wait for a seat.' },
     REFUSED: { description: 'Nothing; `code` and `message` say why.' },
@@ -72,12 +73,15 @@ const PlanItemRef = builder.prismaObject('PlanItem', {
     deviceId: true,
     vppUserId: true,
     licenseId: true,
+    seatId: true,
+    seatSubscriptionId: true,
   },
   fields: (t) => ({
     outcome: t.expose('outcome', { type: PlanOutcomeEnum, description: 'What happens.' }),
     licenses: t.expose('licenses', {
       type: 'Count',
-      description: 'How many licenses it stands for: 1, except in the plan of a removal.',
+      description:
+        'How many licenses it stands for: 1, except in the plan of a removal; 0 for a person and for a seat of a subscription.',
     }),
     app: t.field({
       type: AppRef,
@@ -113,6 +117,19 @@ const PlanItemRef = builder.prismaObject('PlanItem', {
       nullable: true,
       description: 'Global id of the license that is taken back.',
       resolve: ({ licenseId }) => (licenseId === null ? null : globalId('License', licenseId)),
+    }),
+    seatId: t.id({
+      nullable: true,
+      description:
+        'Global id of the seat of a subscription that is taken back, or that stays because a group holds it.',
+      resolve: ({ seatId }) => (seatId === null ? null : globalId('SeatAssignment', seatId)),
+    }),
+    seatSubscription: t.field({
+      type: SeatSubscriptionRef,
+      nullable: true,
+      description: 'The subscription that the seat is of.',
+      resolve: ({ seatSubscriptionId }, _args, { loaders }) =>
+        seatSubscriptionId === null ? null : loaders.seatSubscriptions.load(seatSubscriptionId),
     }),
     code: t.exposeString('code', { nullable: true, description: 'Why nothing is done, for programs.' }),
     message: t.exposeString('message', { nullable: true, description: 'Why nothing is done, for people.' }),

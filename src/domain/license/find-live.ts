@@ -28,7 +28,13 @@ export interface LiveQuery {
  * What is meant, under its locks: the gates, so that the tokens' writers settle nothing meanwhile; tasks, since those
  * whose requests are cancelled are counted too; then pools. A license that was given in between came after the revoke.
  */
-export async function lockLive(context: Context, tx: Tx, query: LiveQuery): Promise<FoundLive> {
+export async function lockLive(
+  context: Context,
+  tx: Tx,
+  query: LiveQuery,
+  /** More tasks whose turn is the same. */
+  taskIds: readonly bigint[] = [],
+): Promise<FoundLive> {
   const organizationId = context.actor.organizationId;
   const scope = await readScope(context, tx, query);
   const before = await readLive(context, tx, scope.which);
@@ -38,11 +44,7 @@ export async function lockLive(context: Context, tx: Tx, query: LiveQuery): Prom
     organizationId,
     distinct((license) => license.tokenId),
   );
-  await lockTasks(
-    tx,
-    organizationId,
-    distinct((license) => license.taskId),
-  );
+  await lockTasks(tx, organizationId, [...distinct((license) => license.taskId), ...taskIds]);
   await lockPools(tx, organizationId, sql`SELECT unnest(${ids(distinct((license) => license.poolId))})`);
   const licenses = await readLive(context, tx, sql`l.id = ANY (${ids(distinct((license) => license.id))})`);
   return { licenses, missing: scope.missing(licenses), unknownDevices: scope.unknownDevices };

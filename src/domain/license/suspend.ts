@@ -44,7 +44,8 @@ async function lockOpenTasks(tx: Tx, claim: GateClaim): Promise<OpenTask[]> {
     WHERE l.organization_id = ${organizationId} AND l.token_id = ${tokenId} AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE')
     UNION
     SELECT l.removal_task_id FROM seat_assignment l
-    WHERE l.organization_id = ${organizationId} AND l.token_id = ${tokenId} AND l.state IN ('REMOVAL_REQUESTED', 'REMOVAL_PENDING')`);
+    WHERE l.organization_id = ${organizationId} AND l.token_id = ${tokenId} AND l.removal_task_id IS NOT NULL
+      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REMOVAL_REQUESTED', 'REMOVAL_PENDING')`);
   return tx.$queryRaw<OpenTask[]>(sql`
     SELECT id, waits_for AS "waitsFor", waits_until AS "waitsUntil" FROM task
     WHERE organization_id = ${organizationId} AND id = ANY (${ids(rows.map((row) => row.id))}) AND state IN ('QUEUED', 'RUNNING', 'WAITING')

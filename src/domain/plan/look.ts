@@ -7,7 +7,7 @@ import { tokenState } from '../token/state.ts';
 /** One thing that happens, or does not. */
 export interface PlanItem {
   outcome: 'GIVE' | 'TAKE_BACK' | 'LEAVE' | 'RETIRE' | 'WAIT' | 'REFUSED';
-  /** How many licenses it stands for; none for a person who retires. */
+  /** How many licenses it stands for; none for a seat of a subscription, and for a person who retires. */
   licenses: bigint;
   appId: bigint | null;
   tokenId: bigint | null;
@@ -17,6 +17,9 @@ export interface PlanItem {
   clientUserId: string | null;
   /** Only of a license that is there already. */
   licenseId: bigint | null;
+  /** Only of a seat of a subscription that is there already. */
+  seatId: bigint | null;
+  seatSubscriptionId: bigint | null;
   code: string | null;
   message: string | null;
   data: unknown;
@@ -52,24 +55,33 @@ function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<Plan
   return tx.$queryRaw<PlanItem[]>(sql`
     SELECT CASE WHEN l.revoke_task_id = ${taskId} THEN 'TAKE_BACK' ELSE 'GIVE' END AS outcome, 1::bigint AS licenses, l.app_id AS "appId", l.token_id AS "tokenId",
            l.device_id AS "deviceId", l.serial_number AS "serialNumber", l.vpp_user_id AS "vppUserId", l.client_user_id AS "clientUserId",
-           CASE WHEN l.revoke_task_id = ${taskId} THEN l.id END AS "licenseId", NULL AS code, NULL AS message, l.allocation AS data
+           CASE WHEN l.revoke_task_id = ${taskId} THEN l.id END AS "licenseId", NULL AS code, NULL AS message, l.allocation AS data,
+           NULL::bigint AS "seatId", NULL::bigint AS "seatSubscriptionId"
     FROM license l WHERE l.organization_id = ${organizationId} AND (l.task_id = ${taskId} OR l.revoke_task_id = ${taskId})
     UNION ALL
-    SELECT 'REFUSED', 1, f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data
+    SELECT 'REFUSED', 1, f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data, NULL, NULL
     FROM task_failure f WHERE f.organization_id = ${organizationId} AND f.task_id = ${taskId}
     UNION ALL
-    SELECT 'WAIT', 1, w.app_id, w.token_id, w.device_id, d.serial_number, NULL, NULL, NULL, w.reason, w.message, NULL
+    SELECT 'WAIT', 1, w.app_id, w.token_id, w.device_id, d.serial_number, NULL, NULL, NULL, w.reason, w.message, NULL, NULL, NULL
     FROM license_wait w JOIN device d ON d.organization_id = w.organization_id AND d.id = w.device_id
     WHERE w.organization_id = ${organizationId} AND w.task_id = ${taskId}
     UNION ALL
-    SELECT 'RETIRE', 0, NULL, w.token_id, NULL, NULL, u.id, u.client_user_id, NULL, NULL, NULL, NULL
+    SELECT 'RETIRE', 0, NULL, w.token_id, NULL, NULL, u.id, u.client_user_id, NULL, NULL, NULL, NULL, NULL, NULL
     FROM vpp_user_write w JOIN vpp_user u ON u.organization_id = w.organization_id AND u.id = w.user_id WHERE ${retires}
     UNION ALL
-    SELECT 'LEAVE', 1, l.app_id, l.token_id, NULL, NULL, l.vpp_user_id, l.client_user_id, l.id, NULL, NULL, NULL
+    SELECT 'TAKE_BACK', 0, NULL, l.token_id, NULL, NULL, l.vpp_user_id, l.client_user_id, NULL, NULL, NULL, NULL, l.id, l.subscription_id
+    FROM seat_assignment l WHERE l.organization_id = ${organizationId} AND l.removal_task_id = ${taskId}
+    UNION ALL
+    SELECT 'LEAVE', 0, NULL, l.token_id, NULL, NULL, l.vpp_user_id, l.client_user_id, NULL, NULL, NULL, NULL, l.id, l.subscription_id
+    FROM vpp_user_write w
+    JOIN seat_assignment l ON l.organization_id = w.organization_id AND l.vpp_user_id = w.user_id AND l.ended_at IS NULL AND l.through_group
+    WHERE ${retires}
+    UNION ALL
+    SELECT 'LEAVE', 1, l.app_id, l.token_id, NULL, NULL, l.vpp_user_id, l.client_user_id, l.id, NULL, NULL, NULL, NULL, NULL
     FROM vpp_user_write w
     JOIN license l ON l.organization_id = w.organization_id AND l.vpp_user_id = w.user_id AND l.ended_at IS NULL AND l.revoke_task_id IS NULL
     WHERE ${retires}
-    ORDER BY 3 NULLS LAST, 5 NULLS LAST, 6 NULLS LAST, 7 NULLS LAST, 1, 9`);
+    ORDER BY 3 NULLS LAST, 5 NULLS LAST, 6 NULLS LAST, 7 NULLS LAST, 1, 9, 13`);
 }
 
 /** What a person decides on: who gets what from where, and what is refused for which reason. */

@@ -119,12 +119,13 @@ async function storeItems(tx: Tx, organizationId: bigint, planId: bigint, items:
     );
   await tx.$executeRaw(sql`
     INSERT INTO plan_item (organization_id, plan_id, id, outcome, licenses, app_id, token_id, device_id, serial_number, vpp_user_id, client_user_id,
-                           license_id, code, message, data)
+                           license_id, seat_id, seat_subscription_id, code, message, data)
     SELECT ${organizationId}, ${planId}, i.id, i.outcome::"PlanOutcome", i.licenses::bigint, i.app::bigint, i.token::bigint, i.device::bigint, i.serial,
-           i.person::bigint, i.client_user, i.license::bigint, i.code, i.message, i.data::jsonb
+           i.person::bigint, i.client_user, i.license::bigint, i.seat::bigint, i.subscription::bigint, i.code, i.message, i.data::jsonb
     FROM unnest(${column((item) => item.outcome)}, ${column((item) => item.licenses)}, ${column((item) => item.appId)}, ${column((item) => item.tokenId)},
       ${column((item) => item.deviceId)}, ${column((item) => item.serialNumber)}, ${column((item) => item.vppUserId)},
-      ${column((item) => item.clientUserId)}, ${column((item) => item.licenseId)}, ${column((item) => item.code)},
+      ${column((item) => item.clientUserId)}, ${column((item) => item.licenseId)}, ${column((item) => item.seatId)}, ${column((item) => item.seatSubscriptionId)},
+      ${column((item) => item.code)},
       ${column((item) => item.message)}, ${column((item) => (item.data === null ? null : JSON.stringify(item.data)))})
-      WITH ORDINALITY AS i(outcome, licenses, app, token, device, serial, person, client_user, license, code, message, data, id)`);
+      WITH ORDINALITY AS i(outcome, licenses, app, token, device, serial, person, client_user, license, seat, subscription, code, message, data, id)`);
 }

@@ -51,6 +51,14 @@ async function survey(context: Context, tx: Tx, { tokenId, releaseLicenses }: Re
 
 function itemOf(outcome: 'TAKE_BACK' | 'LEAVE', appId: bigint, tokenId: bigint, licenses: bigint): PlanItem[] {
   if (licenses === 0n) return [];
-  const nobody = { deviceId: null, serialNumber: null, vppUserId: null, clientUserId: null, licenseId: null };
+  const nobody = {
+    deviceId: null,
+    serialNumber: null,
+    vppUserId: null,
+    clientUserId: null,
+    licenseId: null,
+    seatId: null,
+    seatSubscriptionId: null,
+  };
   return [{ outcome, licenses, appId, tokenId, ...nobody, code: null, message: null, data: null }];
 }

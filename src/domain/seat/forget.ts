@@ -25,6 +25,7 @@ export async function forgetSeats(context: Context, tx: Tx, { organizationId, to
     UPDATE seat_library SET enabled_at = NULL, due_at = NULL, read_at = NULL, sweep = sweep + 1 WHERE ${mine}`);
   return [
     ...(await countFor(tx, organizationId, reserved, 'taskId', 'failed')),
+    ...(await countFor(tx, organizationId, reserved, 'removalTaskId', 'failed', { unfinished: true })),
     ...(await countFor(tx, organizationId, held, 'removalTaskId', 'failed', { unfinished: true })),
   ];
 }

@@ -68,7 +68,8 @@ export async function settleSeats(
   const { organizationId } = claim;
   const now = context.clock.now();
   await underGateClaim(context, claim, async (tx) => {
-    await lockTasks(tx, organizationId, [call.taskId]);
+    const taskIds = [call.taskId, ...(await removalsBehind(tx, organizationId, call))];
+    await lockTasks(tx, organizationId, taskIds);
     await lockSeatLibrary(tx, claim);
     // All that the call carries: those without a verdict go back to be sent again.
     await lockSubscriptions(
@@ -85,10 +86,22 @@ export async function settleSeats(
     if (end.state === 'SETTLED') await noteProgress(tx, claim);
     context.failpoint('settling');
     await readSeatsBy(tx, claim, new Date(now.getTime() + readAfter));
-    await endSettledTasks(tx, organizationId, [call.taskId], now);
+    await endSettledTasks(tx, organizationId, taskIds, now);
   });
   context.failpoint('done');
 }
+
+/** Tasks that take back what the call gives. Whoever comes to wait behind it holds the gate, as the caller does. */
+async function removalsBehind(tx: Tx, organizationId: bigint, call: SettledSeatCall): Promise<bigint[]> {
+  if (call.kind !== 'ASSIGN_SEATS') return [];
+  const rows = await tx.$queryRaw<{ id: bigint }[]>(sql`
+    SELECT DISTINCT l.removal_task_id AS id FROM seat_assignment l
+    WHERE l.organization_id = ${organizationId} AND l.call_id = ${call.callId} AND ${waitedFor}`);
+  return rows.map((row) => row.id);
+}
+
+/** On its way, and to be taken back when it is there. */
+const waitedFor = sql`l.state IN ('REQUESTED', 'PENDING_AT_APPLE') AND l.removal_task_id IS NOT NULL`;
 
 /** What is neither done nor failed goes back to be sent again; later, where Apple asked for it. */
 async function leaveRest(settling: Settling, judged: readonly JudgedSeat[], end: CallEnd): Promise<void> {
@@ -137,18 +150,31 @@ async function fail(settling: Settling, failure: ItemFailure, where: Sql): Promi
     ...(failure.appleErrorNumber === throughGroup ? { set: sql`through_group = true` } : {}),
   });
   await countFor(tx, organizationId, moved, whose, 'failed');
+  // A removal that waited behind the request has what it wanted.
+  if (whose === 'taskId') await countFor(tx, organizationId, moved, 'removalTaskId', 'completed');
 }
 
 async function finish(settling: Settling, seatIds: readonly bigint[], kind: SeatTransition): Promise<void> {
   if (seatIds.length === 0) return;
   const { tx, organizationId, call } = settling;
-  const moved = await move(
-    settling,
-    kind,
-    sql`l.id = ANY (${ids(seatIds)})`,
-    kind === 'REMOVE' ? { reason: 'REMOVED' } : {},
-  );
+  const which = sql`l.id = ANY (${ids(seatIds)})`;
+  const behind = kind === 'CONFIRM' ? await waitedForOf(settling, which) : [];
+  const moved = await move(settling, kind, which, kind === 'REMOVE' ? { reason: 'REMOVED' } : {});
   await countFor(tx, organizationId, moved, ownOf(call.kind), 'completed');
+  if (behind.length > 0) await goBack(settling, behind);
+}
+
+async function waitedForOf({ tx, organizationId, call }: Settling, which: Sql): Promise<bigint[]> {
+  const rows = await tx.$queryRaw<{ id: bigint }[]>(sql`
+    SELECT l.id FROM seat_assignment l
+    WHERE l.organization_id = ${organizationId} AND l.call_id = ${call.callId} AND ${which} AND ${waitedFor}`);
+  return rows.map((row) => row.id);
+}
+
+/** A removal that waited behind the request goes its way now. */
+async function goBack({ context, tx, organizationId, call, now }: Settling, seatIds: readonly bigint[]): Promise<void> {
+  const common = { organizationId, now, actor: context.actor, taskId: call.taskId };
+  await moveSeats(tx, 'REQUEST_REMOVAL', { ...common, where: sql`l.id = ANY (${ids(seatIds)})` });
 }
 
 /** What Apple did not do waits to be sent again, unless its task was cancelled. */
@@ -160,6 +186,10 @@ async function putBack(settling: Settling): Promise<void> {
   if (task?.cancelled) {
     const failure = { code: 'CANCELLED', message: 'Cancelled before Apple had done it.', appleErrorNumber: null };
     return fail(settling, failure, rest);
+  }
+  if (call.kind === 'ASSIGN_SEATS') {
+    const failure = { code: 'CANCELLED', message: 'Taken back before Apple had done it.', appleErrorNumber: null };
+    await fail(settling, failure, sql`l.removal_task_id IS NOT NULL`);
   }
   await move(settling, call.kind === 'ASSIGN_SEATS' ? 'RESEND' : 'RESEND_REMOVAL', rest, { reason: 'NOT_APPLIED' });
 }

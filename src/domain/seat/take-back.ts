@@ -5,7 +5,8 @@ import { countFor } from '../task/count-for.ts';
 import { moveSeats } from './transition.ts';
 
 /**
- * Takes the seats back for the task: cancels what Apple has never heard of, and has the rest sent. Gives the tasks that
+ * Takes the seats back for the task: cancels what Apple has never heard of, marks what it works on, which is taken
+ * back when it is there, and has the rest sent. Gives the tasks that
  * had asked for what is cancelled. The gates, tasks and subscriptions are locked already.
  */
 export async function takeBackSeats(
@@ -30,5 +31,7 @@ export async function takeBackSeats(
   const askers = await countFor(tx, organizationId, cancelled, 'taskId', 'failed');
   if (cancelled.count > 0) await addProgress(tx, { organizationId, taskId }, { completed: cancelled.count });
   await moveSeats(tx, 'REQUEST_REMOVAL', { ...common, where: mine, set: mark });
+  await tx.$executeRaw(sql`
+    UPDATE seat_assignment l SET ${mark} WHERE l.organization_id = ${organizationId} AND ${mine} AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE')`);
   return askers;
 }

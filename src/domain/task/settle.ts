@@ -37,6 +37,8 @@ export async function endSettledTasks(
                       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
       AND NOT EXISTS (SELECT 1 FROM seat_assignment l WHERE l.organization_id = t.organization_id AND l.removal_task_id = t.id
                       AND l.state IN ('REMOVAL_REQUESTED', 'REMOVAL_PENDING'))
+      AND NOT EXISTS (SELECT 1 FROM seat_assignment l WHERE l.organization_id = t.organization_id AND l.removal_task_id = t.id
+                      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
     ORDER BY t.id`);
   for (const task of settled) {
     const key = { organizationId, taskId: task.id };

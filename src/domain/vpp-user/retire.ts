@@ -9,6 +9,10 @@ import { lockGates } from '../license/lock-gates.ts';
 import { takeBackLicenses } from '../license/take-back.ts';
 import { wakeWriter } from '../license/wake-writer.ts';
 import { parseInput } from '../parse.ts';
+import { askersOf } from '../seat/find-live.ts';
+import { takeBackSeats } from '../seat/take-back.ts';
+import { lockSubscriptions } from '../seat/transition.ts';
+import { type LiveSeat, readLiveSeats } from '../seat/world.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { requireUsableToken } from '../token/require-usable.ts';
@@ -24,8 +28,8 @@ export const retirementInput = inputSchema;
 export type RetireUsersInput = z.input<typeof inputSchema>;
 
 /**
- * Retires people: first every license is taken back that can be, then Apple retires them, then they and the counts are
- * read again. What can't be taken back, as books, stays spent. Those who are retired already or just being retired need
+ * Retires people: first every license and every seat is taken back that can be, then Apple retires them, then they and the
+ * counts are read again. What can't be taken back, as books, stays spent. Those who are retired already or just being retired need
  * nothing; without anybody else that is the refusal.
  * Throws NOT_FOUND, USER_NOT_ACTIVE, TOKEN_EXPIRED, TOKEN_NOT_USABLE, IDEMPOTENCY_KEY_REUSED.
  */
@@ -53,7 +57,14 @@ export async function startRetirement(
   for (const tokenId of tokenIds) await requireUsableToken(context, tx, tokenId);
   // Every gate before any task: those of people without a license, too.
   await lockGates(tx, organizationId, tokenIds);
-  const { licenses } = await lockLive(context, tx, { target: { vppUserIds } });
+  const seatsBefore = await readLiveSeats(tx, organizationId, { vppUserIds });
+  const { licenses } = await lockLive(context, tx, { target: { vppUserIds } }, askersOf(seatsBefore));
+  await lockSubscriptions(
+    tx,
+    organizationId,
+    sql`SELECT unnest(${ids(seatsBefore.map((seat) => seat.subscriptionId))})`,
+  );
+  const seats = await readLiveSeats(tx, organizationId, { seatIds: seatsBefore.map((seat) => seat.id) });
   const users = await lockVppUsers(context, tx, vppUserIds, 'TO_CHANGE', ['vppUserIds']);
   const refusals = users.map((user) => refuseInactive(user, ['vppUserIds'], { requested: true }));
   const leaving = users.filter((_user, at) => refusals[at] === null);
@@ -63,13 +74,14 @@ export async function startRetirement(
     ({ vppUserId, unsent, revocable, revoking }) =>
       vppUserId !== null && leavers.has(vppUserId) && (unsent || (revocable && !revoking)),
   );
+  const removable = seats.filter((seat) => leavers.has(seat.vppUserId) && comesBack(seat));
   await tx.$executeRaw(sql`
     UPDATE vpp_user SET retiring = true, updated_at = ${moment(context.clock.now())}
     WHERE organization_id = ${organizationId} AND id = ANY (${ids([...leavers])})`);
 
   const taskId = await startTask(context, tx, {
     kind: 'RETIRE_USERS',
-    requested: takeable.length + leaving.length,
+    requested: takeable.length + removable.length + leaving.length,
     tokenIds: [...new Set(leaving.map((user) => user.tokenId))],
     ...(retryOf === undefined ? {} : { retryOf }),
   });
@@ -79,6 +91,13 @@ export async function startRetirement(
     taskId,
     takeable.map((license) => license.id),
   );
+  const seatAskers = await takeBackSeats(
+    context,
+    tx,
+    taskId,
+    removable.map((seat) => seat.id),
+    false,
+  );
   for (const tokenId of tokenIds) {
     const mine = leaving.filter((user) => user.tokenId === tokenId).map((user) => ({ userId: user.id }));
     await addWrites(tx, { organizationId, tokenId, taskId, kind: 'RETIRE_USERS' }, mine);
@@ -87,10 +106,14 @@ export async function startRetirement(
     action: retryOf === undefined ? 'vpp-user.retire' : 'task.retry',
     subject: `task:${taskId}`,
     taskId,
-    data: { users: leaving.length, licenses: takeable.length },
+    data: { users: leaving.length, licenses: takeable.length, seats: removable.length },
   });
   for (const tokenId of tokenIds) await wakeWriter(tx, { organizationId, tokenId });
   await announceTask(context, tx, taskId);
-  await endSettledTasks(tx, organizationId, askers, context.clock.now());
+  await endSettledTasks(tx, organizationId, [...new Set([...askers, ...seatAskers])], context.clock.now());
   return taskId;
 }
+
+/** Whether a seat is to be taken back now: one that leaves anyway does not need it, one through a group can't be. */
+const comesBack = ({ state, throughGroup }: LiveSeat): boolean =>
+  !throughGroup && state !== 'REMOVAL_REQUESTED' && state !== 'REMOVAL_PENDING';

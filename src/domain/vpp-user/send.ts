@@ -83,9 +83,17 @@ async function spareHolders(context: Context, tx: Tx, claim: GateClaim, work: Wo
     code: 'LICENSES_NOT_REVOKED',
     message: 'Not retired: a license could not be taken back, and its seat would be lost. Retry the task.',
   };
+  // A seat through a group is not ours to take back.
+  const seated = sql`EXISTS (SELECT 1 FROM seat_assignment l WHERE l.organization_id = w.organization_id AND l.vpp_user_id = w.user_id
+    AND l.state IN ('CONFIRMED', 'REMOVAL_DEFERRED') AND NOT l.through_group)`;
+  const seatFailure = {
+    code: 'SEATS_NOT_REMOVED',
+    message: 'Not retired: a seat of a subscription could not be taken back, and it would be lost. Retry the task.',
+  };
   const now = context.clock.now();
   const mine = sql`w.task_id = ${work.taskId} AND w.kind = 'RETIRE_USERS'`;
   await failWrites(tx, organizationId, sql`${mine} AND ${userWriteReady} AND ${holds}`, failure, now);
+  await failWrites(tx, organizationId, sql`${mine} AND ${userWriteReady} AND ${seated}`, seatFailure, now);
   await endSettledTasks(tx, organizationId, [work.taskId], now);
 }
 

@@ -6,6 +6,7 @@ import { closeCall, putOffRest } from '../license/call.ts';
 import type { ItemFailure } from '../license/item-failure.ts';
 import { sumReported } from '../license/reported.ts';
 import { AppleFailure, type WriteStatus } from '../ports.ts';
+import { lockSeatLibrary, readSeatsBy } from '../seat/wake.ts';
 import { addProgress } from '../task/change.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
@@ -64,6 +65,7 @@ export async function settleUsers(
   const now = context.clock.now();
   await underGateClaim(context, claim, async (tx) => {
     await lockTasks(tx, organizationId, [call.taskId]);
+    if (call.kind === 'RETIRE_USERS') await lockSeatLibrary(tx, claim);
     const done = judged.filter(({ verdict }) => verdict === 'DONE').map(({ user }) => user.id);
     await finishWrites(tx, organizationId, done, call.kind, now);
     await addProgress(tx, { organizationId, taskId: call.taskId }, { completed: done.length });
@@ -71,7 +73,10 @@ export async function settleUsers(
       await failWrites(tx, organizationId, sql`w.id = ANY (${ids(writeIds)})`, failure, now);
     }
     await leaveRest(tx, organizationId, call, judged, now);
-    if (call.kind === 'RETIRE_USERS') await readCountsAgain(context, tx, claim, call.taskId);
+    if (call.kind === 'RETIRE_USERS') {
+      await readCountsAgain(context, tx, claim, call.taskId);
+      await readSeatsBy(tx, claim, now);
+    }
     await sumReported(tx, organizationId, call.taskId);
     await noteProgress(tx, claim);
     context.failpoint('settling');

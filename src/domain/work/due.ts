@@ -22,11 +22,13 @@ export const sendable = sql`(t.reserved_all OR t.request ->> 'onError' = 'SKIP_F
 /** The jobs of tasks; those of other kinds reserve licenses. */
 const jobOf: Partial<Record<string, JobName>> = { SYNC: 'sync-token', REMOVE_TOKEN: 'remove-token' };
 
-/** Apple is to be asked to take the licenses of a person back, or is at it. */
-const holdingMoves = sql`EXISTS (SELECT 1 FROM license l WHERE l.organization_id = w.organization_id AND l.vpp_user_id = w.user_id
-  AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))`;
+/** Apple is to be asked to take the licenses and seats of a person back, or is at it. */
+const holdingMoves = sql`(EXISTS (SELECT 1 FROM license l WHERE l.organization_id = w.organization_id AND l.vpp_user_id = w.user_id
+  AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))
+  OR EXISTS (SELECT 1 FROM seat_assignment l WHERE l.organization_id = w.organization_id AND l.vpp_user_id = w.user_id
+    AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REMOVAL_REQUESTED', 'REMOVAL_PENDING')))`;
 
-/** Whether a write of a person may be sent: earlier ones first, and nobody is retired whose licenses are under way. */
+/** Whether a write of a person may be sent: earlier ones first, and nobody is retired whose licenses or seats are under way. */
 export const userWriteReady = sql`w.state = 'OPEN' AND w.call_id IS NULL
   AND NOT EXISTS (SELECT 1 FROM vpp_user_write e WHERE e.organization_id = w.organization_id AND e.user_id = w.user_id
                   AND e.state = 'OPEN' AND e.id < w.id)
