@@ -26,6 +26,7 @@ type Need = Scope | 'any';
 /** Rights of the types that are read under one. The Node interface asks by itself (`builder.ts`). */
 const typeRights: Partial<Record<string, Need>> = {
   ...nodeRights,
+  Explanation: 'devices:read',
   LicenseCounts: 'apps:read',
   TaskFailure: 'tasks:read',
   Viewer: 'any',

@@ -30,6 +30,7 @@ import './allocation-limits.ts';
 import './token-order-preview.ts';
 import './app-forecast.ts';
 import './storefront.ts';
+import './explain.ts';
 import './waiting.ts';
 import './vpp-user.ts';
 import './vpp-user-mutations.ts';
