@@ -22,7 +22,7 @@ describe('F12 four workers under load are killed all the time, and nothing is lo
     `F12 ${perPoint} times at each named point and ${atRandom} times at random, a repeat at Apple is a %s`,
     async (repeatAssociate) => {
       const random = randomOf(`kills, a repeat is a ${repeatAssociate}`, seed);
-      system = await startSystem({ env: swift });
+      system = await startSystem({ env: swift, seats: true });
       const { processes, libraries } = system;
       const { simulator, db } = processes;
       await simulator.setOptions({

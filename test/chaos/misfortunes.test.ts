@@ -31,7 +31,7 @@ describe('F8 F12 Apple stumbles in every way there is, seats move from outside, 
     'F8 F12 seed %s: nothing lost, stuck or doubled',
     async (seed) => {
       const random = randomOf('misfortunes', seed);
-      system = await startSystem();
+      system = await startSystem({ seats: true });
       const { processes, libraries } = system;
       const { simulator, db } = processes;
       const [worker] = await Promise.all([processes.worker(), processes.worker()]);

@@ -14,6 +14,7 @@ import type {
   JournalEntry,
   MdmAccessInfo,
   OptionsPatch,
+  SimulatorAdmin,
   TokenInfo,
   UnitTruth,
   VersionOrder,
@@ -35,6 +36,10 @@ export interface SimulatorProcess {
   /** Gives a seat, or takes it back, as somebody outside. */
   moveSeat(verb: 'assign' | 'unassign', seat: Seat): Promise<AssetTruth>;
   purchase(order: Omit<Seat, 'serialNumber'> & { count: number }): Promise<AssetTruth>;
+  /** Seat subscriptions of a library, and who holds seats. */
+  subscriptions(uId: string): Promise<ReturnType<SimulatorAdmin['subscriptions']>>;
+  buySubscription(order: Parameters<SimulatorAdmin['buySubscription']>[0]): Promise<void>;
+  setUser(order: Parameters<SimulatorAdmin['setUser']>[0]): Promise<void>;
   addFault(order: { match?: FaultMatch; fault: Fault }): Promise<void>;
   /** Takes all faults back. */
   clearFaults(): Promise<void>;
@@ -89,6 +94,9 @@ export async function startSimulatorProcess(args: string[] = []): Promise<Simula
     revokeToken: (name) => verb('revokeToken', { name }),
     moveSeat: (name, seat) => verb(name, seat),
     purchase: (order) => verb('purchase', order),
+    subscriptions: (uId) => verb('subscriptions', { uId }),
+    buySubscription: (order) => verb('buySubscription', order),
+    setUser: (order) => verb('setUser', order),
     addFault: (order) => verb('faults.add', order),
     clearFaults: () => verb('faults.clear'),
     journal: (query = {}) => verb('journal', query),

@@ -99,10 +99,14 @@ export async function lockedJobs(
   return rows[0]!.count;
 }
 
-/** How many jobs wait or run. A job that a newer one of its key replaced while it ran is out of attempts, and no more than a trace. */
+/**
+ * How many jobs wait or run. A job that a newer one of its key replaced while it ran is out of attempts, and no more than a
+ * trace; one for another day, as the reading at the end of a period of seats, is nothing that anybody waits for.
+ */
 export async function liveJobs({ db }: Processes): Promise<number> {
   const { rows } = await db.query<{ count: number }>(
-    'SELECT count(*)::int FROM graphile_worker.jobs WHERE attempts < max_attempts OR locked_by IS NOT NULL',
+    `SELECT count(*)::int FROM graphile_worker.jobs
+     WHERE (attempts < max_attempts AND run_at < now() + interval '1 day') OR locked_by IS NOT NULL`,
   );
   return rows[0]!.count;
 }

@@ -102,7 +102,8 @@ class LoadClient {
   async #something(resting: AbortSignal): Promise<void> {
     const { random, outside } = this.#options;
     const dice = random.next();
-    if (dice < 0.45) await this.#start(this.#association(), resting);
+    if (this.#options.system.seats && random.next() < 0.2) await this.#start(this.#seats(), resting);
+    else if (dice < 0.45) await this.#start(this.#association(), resting);
     else if (dice < 0.7) await this.#start(this.#revoke(), resting);
     else if (dice < 0.8) await this.#retry(resting);
     else if (dice < 0.88) await this.#start({ operation: 'sync', input: { tokenIds: [this.#token()] } }, resting);
@@ -159,6 +160,25 @@ class LoadClient {
       ...key,
     };
     return { operation: 'revoke', input, key: key.idempotencyKey };
+  }
+
+  #seats(): Request {
+    const { random, system } = this.#options;
+    const key = this.#key();
+    const subscriptionIds = some(random, system.seats!.subscriptionIds, 1 + random.integer(2));
+    const vppUserIds = some(random, system.seats!.vppUserIds, 1 + random.integer(6));
+    const common = { onError: random.next() < 0.3 ? 'ATOMIC' : 'SKIP_FAILED', ...key };
+    return random.next() < 0.6
+      ? {
+          operation: 'assignSeats',
+          input: { subscriptionIds, vppUserIds, renewing: random.next() < 0.7, ...common },
+          key: key.idempotencyKey,
+        }
+      : {
+          operation: 'removeSeats',
+          input: { target: { holders: { subscriptionIds, vppUserIds } }, deferred: random.next() < 0.2, ...common },
+          key: key.idempotencyKey,
+        };
   }
 
   /** Most of its devices do not exist, so it is reserved in blocks and still gives few licenses. */

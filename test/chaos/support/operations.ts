@@ -18,6 +18,10 @@ const documents: Record<Operation | 'cancel', string> = {
     ... on AssociateLicensesPayload { replayed task { id } } ... on UserError { code } } }`,
   revoke: `mutation ($input: RevokeLicensesInput!) { result: revokeLicenses(input: $input) {
     ... on RevokeLicensesPayload { replayed task { id } } ... on UserError { code } } }`,
+  assignSeats: `mutation ($input: AssignSeatsInput!) { result: assignSeats(input: $input) {
+    ... on AssignSeatsPayload { replayed task { id } } ... on UserError { code } } }`,
+  removeSeats: `mutation ($input: RemoveSeatsInput!) { result: removeSeats(input: $input) {
+    ... on RemoveSeatsPayload { replayed task { id } } ... on UserError { code } } }`,
   retry: `mutation ($input: RetryTaskInput!) { result: retryTask(input: $input) {
     ... on RetryTaskPayload { task { id } } ... on UserError { code } } }`,
   cancel: `mutation ($input: CancelTaskInput!) { result: cancelTask(input: $input) {

@@ -2,6 +2,7 @@
 import { type DeviceSpec, plainApps, school, schoolUnits } from '../../../src/simulator/index.ts';
 import { appId, eligible, endOfTask, listDevices, startSync, uploadToken } from '../../support/process-steps.ts';
 import { type ApiProcess, type Processes, type ProcessesOptions, startProcesses } from '../../support/processes.ts';
+import { type LoadSeats, stockSeats } from './seats.ts';
 
 /** An app of the load. */
 export interface LoadApp {
@@ -19,6 +20,8 @@ export interface System {
   libraries: string[];
   devices: DeviceSpec[];
   apps: LoadApp[];
+  /** Only where the load is to give seats of subscriptions. */
+  seats?: LoadSeats;
 }
 
 /** Apps that two tokens have, ones of which there are too few, and free ones. */
@@ -34,7 +37,9 @@ const wanted = [
 ];
 
 /** Brings it up: both tokens uploaded and synced, `devices` devices listed. */
-export async function startSystem(options: ProcessesOptions & { devices?: number } = {}): Promise<System> {
+export async function startSystem(
+  options: ProcessesOptions & { devices?: number; seats?: boolean } = {},
+): Promise<System> {
   const processes = await startProcesses({
     ...options,
     simulator: ['--max-requests-per-second', '1000', '--page-size', '20', ...(options.simulator ?? [])],
@@ -52,9 +57,10 @@ export async function startSystem(options: ProcessesOptions & { devices?: number
     const devices = eligible(await processes.simulator.devices()).slice(0, options.devices ?? 40);
     await listDevices(first, devices);
     const apps = await Promise.all(wanted.map(async (adamId) => ({ adamId, id: await appId(first, adamId) })));
-    await worker.stop();
     const libraries = [schoolUnits.own, schoolUnits.district];
-    return { processes, apis: [first, second], tokenIds, libraries, devices, apps };
+    const seats = options.seats ? await stockSeats(processes, first, tokenIds[0]!, schoolUnits.own) : undefined;
+    await worker.stop();
+    return { processes, apis: [first, second], tokenIds, libraries, devices, apps, ...(seats ? { seats } : {}) };
   } catch (error) {
     await processes.close();
     throw error;

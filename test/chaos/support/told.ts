@@ -2,7 +2,7 @@
 import type { SeenEvent } from '../../support/process-watch.ts';
 
 /** Mutations that start a task. */
-export type Operation = 'associate' | 'revoke' | 'retry' | 'sync';
+export type Operation = 'associate' | 'revoke' | 'assignSeats' | 'removeSeats' | 'retry' | 'sync';
 
 /** A request that was answered with a task. */
 export interface Accepted {

@@ -1,6 +1,6 @@
 /** What the checker may look at: Apple's truth, our rows, and what clients were told. Nothing of Russet's code. @module */
 import type pg from 'pg';
-import type { UnitTruth } from '../../../../src/simulator/index.ts';
+import type { SimulatorAdmin, UnitTruth } from '../../../../src/simulator/index.ts';
 import type { SimulatorProcess } from '../../../support/process-simulator.ts';
 import type { Told } from '../told.ts';
 import type { Overrun } from '../witness.ts';
@@ -24,6 +24,8 @@ export interface Case {
 /** The case with the truth that was read once for all invariants. */
 export interface Evidence extends Case {
   truths: readonly UnitTruth[];
+  /** Seats of subscriptions, by library. */
+  seatTruths: readonly ({ uId: string } & ReturnType<SimulatorAdmin['subscriptions']>)[];
   /** Rows of one statement. */
   rows<Row extends object>(sql: string, values?: unknown[]): Promise<Row[]>;
 }

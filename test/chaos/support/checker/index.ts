@@ -4,6 +4,7 @@ import { appleAgrees, neverMoreThanBought } from './apple.ts';
 import { booksBalance, nothingDoubled, reservedWithinTotal } from './books.ts';
 import { countsAreToldRight } from './counts.ts';
 import type { Case, Evidence, Invariant } from './evidence.ts';
+import { seatBooksBalance, seatsAgree } from './seats.ts';
 import { streamsAreWhole } from './streams.ts';
 import { eventsAreNumbered, nothingLeftOpen, tasksEnd } from './tasks.ts';
 import { nothingWrittenTwice } from './writes.ts';
@@ -14,6 +15,8 @@ const invariants: readonly Invariant[] = [
   booksBalance,
   reservedWithinTotal,
   nothingDoubled,
+  seatsAgree,
+  seatBooksBalance,
   tasksEnd,
   eventsAreNumbered,
   nothingLeftOpen,
@@ -32,6 +35,9 @@ export async function check(given: Case): Promise<string[]> {
   const evidence: Evidence = {
     ...given,
     truths,
+    seatTruths: await Promise.all(
+      given.libraries.map(async (uId) => ({ uId, ...(await given.simulator.subscriptions(uId)) })),
+    ),
     rows: async (sql, values) => (await given.db.query(sql, values)).rows,
   };
   const found: string[] = [];

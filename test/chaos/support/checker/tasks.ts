@@ -14,6 +14,7 @@ interface Task {
   failed: number;
   failures: number;
   confirmed: number;
+  seated: number;
   revoked: number;
   finished: boolean;
 }
@@ -25,6 +26,8 @@ export async function tasksEnd({ rows, told }: Evidence): Promise<string[]> {
        (SELECT count(*)::int FROM task_failure f WHERE f.organization_id = t.organization_id AND f.task_id = t.id) AS failures,
        (SELECT count(DISTINCT g.license_id)::int FROM license l JOIN ledger g ON g.organization_id = l.organization_id AND g.license_id = l.id AND g.kind = 'CONFIRM'
         WHERE l.organization_id = t.organization_id AND l.task_id = t.id) AS confirmed,
+       (SELECT count(DISTINCT g.seat_id)::int FROM seat_assignment l JOIN seat_ledger g ON g.organization_id = l.organization_id AND g.seat_id = l.id AND g.kind = 'CONFIRM'
+        WHERE l.organization_id = t.organization_id AND l.task_id = t.id) AS seated,
        (SELECT count(*)::int FROM license l WHERE l.organization_id = t.organization_id AND l.revoke_task_id = t.id AND l.ended_at IS NOT NULL) AS revoked
      FROM task t ORDER BY t.id`,
   );
@@ -52,6 +55,8 @@ function judge(task: Task): string[] {
     found.push(`${name} counts ${task.failed} failed items and lists ${task.failures}`);
   if (task.kind === 'ASSOCIATE' && task.confirmed !== task.completed)
     found.push(`${name} counts ${task.completed} licenses given, and ${task.confirmed} of its licenses were confirmed`);
+  if (task.kind === 'ASSIGN_SEATS' && task.seated !== task.completed)
+    found.push(`${name} counts ${task.completed} seats given, and ${task.seated} of its seats were confirmed`);
   if (task.kind === 'REVOKE' && task.state === 'SUCCEEDED' && task.revoked !== task.completed)
     found.push(`${name} counts ${task.completed} licenses taken back, and ${task.revoked} of its licenses ended`);
   return found;
