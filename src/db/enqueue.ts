@@ -18,6 +18,7 @@ export type JobName =
   | 'apply-notifications'
   | 'register-webhook'
   | 'drive-devices'
+  | 'drive-operations'
   | 'reclaim-licenses'
   | 'compare-deployments';
 

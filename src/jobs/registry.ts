@@ -10,6 +10,7 @@ import { serveQueue } from '../domain/license/serve-queue.ts';
 import { writeLicenses } from '../domain/license/write-licenses.ts';
 import { applyNotifications } from '../domain/notification/apply.ts';
 import { registerWebhook } from '../domain/notification/register.ts';
+import { driveOperations } from '../domain/operation/dispatch.ts';
 import { runDueRules } from '../domain/reclaim/run.ts';
 import { refreshSeats } from '../domain/seat/refresh.ts';
 import { reconcileToken } from '../domain/sync/reconcile.ts';
@@ -62,6 +63,10 @@ export const jobs: Record<JobName, JobHandler> = {
   'refresh-asset': (services, payload, correlationId) => {
     const { adamId, ...token } = assetKey.parse(payload);
     return refreshAsset(services, token, adamId, correlationId);
+  },
+  'drive-operations': (services, payload, correlationId) => {
+    const { organizationId } = organizationKey.parse(payload);
+    return driveOperations(systemContext(services, organizationId, 'operations', correlationId), organizationId);
   },
   'drive-devices': (services, payload, correlationId) =>
     driveDevices(services, organizationKey.parse(payload).organizationId, correlationId),

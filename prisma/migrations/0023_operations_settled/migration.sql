@@ -16,8 +16,3 @@ CREATE INDEX "app_operation_unsettled" ON "app_operation" ("organization_id", "i
 -- Whatever has a moment: silence ends nothing later than an answer.
 CREATE INDEX "app_operation_moment" ON "app_operation" ((least("due_at", "deadline_at"))) WHERE "ended_at" IS NULL;
 CREATE INDEX "app_operation_of_device" ON "app_operation" ("organization_id", "device_id") WHERE "ended_at" IS NULL;
-
--- What people see of operations and of their tries rings.
-CREATE TRIGGER "library_new" AFTER INSERT ON "app_operation" REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION "ring_library"();
-CREATE TRIGGER "library_change" AFTER UPDATE ON "app_operation" REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION "ring_library"();
-CREATE TRIGGER "library_loss" AFTER DELETE ON "app_operation" FOR EACH ROW EXECUTE FUNCTION "ring_library_of_old_row"();

@@ -15,12 +15,14 @@ export interface TakenBack {
 /**
  * Takes the licenses back for the task. What Apple has never heard of is cancelled at once; what it works on is marked
  * and taken back when it is there; what it confirmed is to be sent. The gates, tasks and pools are locked already.
+ * `counts: false`: the task counts operations on apps, and a license that goes back with one is no item of its own.
  */
 export async function takeBackLicenses(
   context: Context,
   tx: Tx,
   taskId: bigint,
   licenseIds: readonly bigint[],
+  { counts = true } = {},
 ): Promise<TakenBack> {
   if (licenseIds.length === 0) return { askers: [], tokenIds: [] };
   const { organizationId } = context.actor;
@@ -36,7 +38,7 @@ export async function takeBackLicenses(
     failure: { code: 'CANCELLED', message: 'Revoked before it was sent to Apple.', of: 'taskId' },
   });
   const askers = await countFor(tx, organizationId, cancelled, 'taskId', 'failed');
-  if (cancelled.count > 0) await addProgress(tx, { organizationId, taskId }, { completed: cancelled.count });
+  if (counts && cancelled.count > 0) await addProgress(tx, { organizationId, taskId }, { completed: cancelled.count });
   await transition(tx, 'REQUEST_REVOKE', { ...common, where: mine, set: mark });
   await tx.$executeRaw(sql`
     UPDATE license l SET ${mark} WHERE l.organization_id = ${organizationId} AND ${mine} AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE')`);

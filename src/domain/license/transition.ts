@@ -12,6 +12,8 @@ import { ring } from '../../db/notify.ts';
 import { moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import { Prisma } from '../../generated/prisma/client.ts';
 import { type Actor, actorLabel } from '../actor.ts';
+import { followers, followingOf, followLicenses } from '../operation/follow-licenses.ts';
+import { wakeDriver } from '../operation/wake.ts';
 import { countMark, driftMark, sourceOf } from './count-marks.ts';
 import { type Rule, rules, type TransitionKind } from './rules.ts';
 import { queueLines } from './wake-queue.ts';
@@ -91,7 +93,8 @@ export async function transition(tx: Tx, kind: TransitionKind, options: Transiti
   await lockPools(tx, organizationId, sql`SELECT l.pool_id FROM license l WHERE ${from}`);
   const now = moment(options.now);
   const ended = rule.ends ? sql`, ended_at = ${now}, end_reason = ${options.reason ?? kind}` : nothing;
-  const groups = await tx.$queryRaw<Moved['groups']>(sql`
+  const following = followingOf(kind, rule.ends);
+  const groups = await tx.$queryRaw<(Moved['groups'][number] & { followed: number })[]>(sql`
     WITH before AS MATERIALIZED (
       SELECT l.id, l.task_id, l.revoke_task_id FROM license l WHERE ${from} ORDER BY l.id FOR NO KEY UPDATE
     ), moved AS (
@@ -103,9 +106,10 @@ export async function transition(tx: Tx, kind: TransitionKind, options: Transiti
       SELECT ${organizationId}, ${now}, pool_id, id, ${kind}, ${rule.held}, ${rule.reserved}, ${options.taskId ?? null}::bigint,
              ${options.appleEventId ?? null}, ${actorLabel(options.actor)}, ${options.reason ?? null}
       FROM moved
-    ) ${posted(kind, options)} ${woken(rule, organizationId)} ${told(options)}
-    SELECT task_id AS "taskId", revoke_task_id AS "revokeTaskId", count(*)::int AS count FROM moved GROUP BY 1, 2`);
+    ) ${posted(kind, options)} ${woken(rule, organizationId)} ${told(options)} ${following ? followLicenses(following, organizationId, options.now) : nothing}
+    SELECT task_id AS "taskId", revoke_task_id AS "revokeTaskId", count(*)::int AS count, ${followers(following)} FROM moved GROUP BY 1, 2`);
   if ((rule.held !== 0 || rule.reserved !== 0) && groups.length > 0) await ring(tx, { organizationId, kind: 'counts' });
+  if (groups.some((group) => group.followed > 0)) await wakeDriver(tx, organizationId);
   return { count: groups.reduce((sum, group) => sum + group.count, 0), groups };
 }
 

@@ -5,7 +5,7 @@ type Groups<Whose extends string> = readonly (Record<Whose, bigint | null> & { c
 
 /**
  * Counts moved licenses or seats for the tasks that asked for them or took them back; gives the ids of those tasks. Their
- * rows are locked already. `unfinished`: only tasks that are not over, where the items may belong to earlier ones.
+ * rows are locked already. Tasks of operations on apps count those, and no license beside them. `unfinished`: only tasks that are not over, where the items may belong to earlier ones.
  */
 export async function countFor<Whose extends string>(
   tx: Tx,
@@ -26,6 +26,6 @@ export async function countFor<Whose extends string>(
   await tx.$executeRaw(sql`
     UPDATE task t SET ${column}, dirty = true
     FROM unnest(${ids([...totals.keys()])}, ${[...totals.values()]}::int[]) AS d(id, n)
-    WHERE t.organization_id = ${organizationId} AND t.id = d.id ${open}`);
+    WHERE t.organization_id = ${organizationId} AND t.id = d.id AND t.kind NOT IN ('INSTALL', 'UPDATE', 'REMOVE_APPS') ${open}`);
   return [...totals.keys()];
 }

@@ -25,7 +25,7 @@ export async function endSettledTasks(
   const settled = await tx.$queryRaw<{ id: bigint; cancelled: boolean }[]>(sql`
     SELECT t.id, t.cancel_requested_at IS NOT NULL AS cancelled FROM task t
     WHERE t.organization_id = ${organizationId} AND t.id = ANY (${ids(taskIds)})
-      AND (t.kind IN ('ASSOCIATE', 'REVOKE', 'CREATE_USERS', 'UPDATE_USERS', 'RETIRE_USERS', 'ASSIGN_SEATS', 'REMOVE_SEATS') OR (t.kind = 'REMOVE_TOKEN' AND t.cancel_requested_at IS NOT NULL)) AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
+      AND (t.kind IN ('ASSOCIATE', 'REVOKE', 'CREATE_USERS', 'UPDATE_USERS', 'RETIRE_USERS', 'ASSIGN_SEATS', 'REMOVE_SEATS', 'INSTALL', 'REMOVE_APPS') OR (t.kind = 'REMOVE_TOKEN' AND t.cancel_requested_at IS NOT NULL)) AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
       AND (t.reserved_all OR t.cancel_requested_at IS NOT NULL)
       AND NOT EXISTS (SELECT 1 FROM license_wait w WHERE w.organization_id = t.organization_id AND w.task_id = t.id)
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
@@ -39,6 +39,9 @@ export async function endSettledTasks(
                       AND l.state IN ('REMOVAL_REQUESTED', 'REMOVAL_PENDING'))
       AND NOT EXISTS (SELECT 1 FROM seat_assignment l WHERE l.organization_id = t.organization_id AND l.removal_task_id = t.id
                       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
+      AND NOT EXISTS (SELECT 1 FROM app_operation o WHERE o.organization_id = t.organization_id AND o.task_id = t.id AND NOT o.settled)
+      AND NOT EXISTS (SELECT 1 FROM task a WHERE a.organization_id = t.organization_id AND t.kind = 'INSTALL'
+                      AND a.id = (t.request ->> 'licensesOf')::bigint AND a.state IN ('QUEUED', 'RUNNING', 'WAITING'))
     ORDER BY t.id`);
   for (const task of settled) {
     const key = { organizationId, taskId: task.id };

@@ -6,6 +6,7 @@ import type { Services } from '../context.ts';
 import { comparison } from '../deployment/wake.ts';
 import { dueDevices } from '../device-news/due.ts';
 import { dueNotifications } from '../notification/due.ts';
+import { dueOperations } from '../operation/due.ts';
 import { forgetJob } from '../token/forget.ts';
 import { updateJob } from '../update/wake.ts';
 
@@ -95,6 +96,7 @@ export async function dueWork(services: Pick<Services, 'prisma' | 'clock' | 'set
     ...deployments.map(({ organizationId }) => comparison(organizationId)),
     ...(await dueNotifications(services)),
     ...(await dueDevices(services)),
+    ...(await dueOperations(services)),
     ...tasks.map(({ organizationId, id, kind }) => ({
       name: jobOf[kind] ?? ('reserve-licenses' as const),
       payload: { organizationId: String(organizationId), taskId: String(id) },
