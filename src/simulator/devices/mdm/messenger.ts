@@ -3,6 +3,7 @@
  * other side answers is only counted. @module
  */
 import { createHmac } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Random } from '../../random.ts';
 import type { MdmOptions } from './options.ts';
 
@@ -38,6 +39,8 @@ export class Messenger {
 
   constructor(options: () => MdmOptions, random: Random) {
     this.#options = options;
+    // One listener for each event under way; their number is an option.
+    setMaxListeners(0, this.#closing.signal);
     this.#random = random;
   }
 
