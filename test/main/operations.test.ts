@@ -38,7 +38,7 @@ test('§4.6 settings and retention stand in the page, in .env.example and in the
   expect(rows.length).toBeGreaterThan(5);
   for (const [, name, value = ''] of rows) expect(settings).toMatch(new RegExp(`^#?${name}=${value}$`, 'm'));
   const retention = [...page.matchAll(/\| (\d+) days[^|]*\| `([A-Z_]+)` \|/g)];
-  expect(retention).toHaveLength(5);
+  expect(retention).toHaveLength(7);
   for (const [, days, name] of retention) expect(settings).toMatch(new RegExp(`^#${name}=${days}$`, 'm'));
   const code = ['config.ts', ...readdirSync(join(root, 'src/main/config')).map((file) => `config/${file}`)];
   const known = code.flatMap((file) => [...read(`src/main/${file}`).matchAll(/^ {2}([A-Z][A-Z_]+): (.*)$/gm)]);

@@ -94,7 +94,7 @@ describe('S3 reads of one organization', () => {
         refused.push(model);
       });
     }
-    expect(refused).toEqual(['Installation', 'WorkerProcess']);
+    expect(refused).toEqual(['Installation', 'ApplePause', 'WorkerProcess']);
   });
 
   test('S3 a client that asks for no column gets a row', async () => {

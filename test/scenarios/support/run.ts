@@ -159,6 +159,7 @@ async function judge({ world, told }: Play, seed: number): Promise<Outcome> {
   const journal = admin.journal({});
   const simulator = {
     truth: async (uId: string) => admin.truth({ uId }),
+    subscriptions: async (uId: string) => admin.subscriptions({ uId }),
     journal: async () => journal,
   } as unknown as SimulatorProcess;
   const db = world.database.pool;
