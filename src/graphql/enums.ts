@@ -231,7 +231,8 @@ export const DeploymentModeEnum = builder.enumType('DeploymentMode', {
   description: 'What the devices of a group shall have of an app.',
   values: described({
     LICENSE_ONLY: 'A license; the app is installed by other means.',
-    LICENSE_AND_INSTALL: 'A license, and the app installed once Apple has confirmed it.',
+    LICENSE_AND_INSTALL:
+      'A license, and the app on the device. Installs can’t be asked for yet: until then it gives the license only.',
     NONE: 'Nothing: licenses that Russet gave them are taken back, and no other deployment of the same or a higher rank gives any.',
   }),
 });
