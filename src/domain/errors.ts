@@ -3,6 +3,7 @@
  * was not done and what to do. They know no transport; `graphql/errors.ts` puts them on the wire.
  * @module
  */
+import type { MdmProblem } from './mdm-ports.ts';
 
 /** Every code of an expected failure. Stable: clients branch on it. */
 export type ErrorCode =
@@ -52,6 +53,9 @@ export type ErrorCode =
   | 'SEAT_NOT_ASSIGNED'
   | 'SEAT_CHANGE_IN_PROGRESS'
   | 'SEAT_HELD_THROUGH_GROUP'
+  | 'MDM_NOT_CONNECTED'
+  | 'MDM_ALREADY_CONNECTED'
+  | 'MDM_UNAVAILABLE'
   | 'CURSOR_INVALID'
   | 'CANCELLED';
 
@@ -722,6 +726,39 @@ export class SeatChangeInProgressError extends DomainError {
     }[doing];
     super(`The seat of the user ${clientUserId} ${what}. Nothing was done.`, ['vppUserIds']);
     this.doing = doing;
+  }
+}
+
+/** The organization has no way to its devices. */
+export class MdmNotConnectedError extends DomainError {
+  readonly code = 'MDM_NOT_CONNECTED';
+  constructor() {
+    super('The organization is connected to no MDM server. Nothing was done. Connect one with connectMdm.');
+  }
+}
+
+/** An organization has one way to its devices. */
+export class MdmAlreadyConnectedError extends DomainError {
+  readonly code = 'MDM_ALREADY_CONNECTED';
+  constructor() {
+    super(
+      'The organization is connected to an MDM server already, and nothing was changed. Change it with updateMdm, or remove it with removeMdm first.',
+    );
+  }
+}
+
+/** The MDM server can't be used. `problem` says what is to be mended. */
+export class MdmUnavailableError extends DomainError {
+  readonly code = 'MDM_UNAVAILABLE';
+  readonly problem: MdmProblem;
+  /** The same as a sentence. */
+  readonly detail: string;
+  readonly httpStatus: number | null;
+  constructor(problem: MdmProblem, detail: string, httpStatus: number | null) {
+    super(`${detail}. Nothing was changed and no device was told anything.`);
+    this.problem = problem;
+    this.detail = detail;
+    this.httpStatus = httpStatus;
   }
 }
 

@@ -48,6 +48,9 @@ export const errorCodes: Record<ErrorCode, string> = {
   SEAT_NOT_ASSIGNED: 'There is no seat to take back.',
   SEAT_CHANGE_IN_PROGRESS: 'The seat is just being assigned or taken back.',
   SEAT_HELD_THROUGH_GROUP: 'The user holds the seat through a group, which alone can lose it.',
+  MDM_NOT_CONNECTED: 'The organization is connected to no MDM server.',
+  MDM_ALREADY_CONNECTED: 'The organization is connected to an MDM server already.',
+  MDM_UNAVAILABLE: "The MDM server can't be used as it is given.",
   CURSOR_INVALID: 'The cursor was not handed out for this stream.',
   CANCELLED: 'The item was not done because its task was cancelled.',
 };

@@ -41,6 +41,8 @@ import './update-policy.ts';
 import './update-rollout.ts';
 import './update-decision.ts';
 import './update-mutations.ts';
+import './mdm.ts';
+import './mdm-mutations.ts';
 import './task.ts';
 import './task-mutations.ts';
 import './task-progress.ts';

@@ -4,6 +4,7 @@ import { builder } from './builder.ts';
 import { VppUserStatusEnum } from './enums.ts';
 import { errorCodes } from './error-codes.ts';
 import { globalId } from './ids.ts';
+import { MdmProblemEnum } from './mdm-enums.ts';
 
 const ErrorCodeEnum = builder.enumType('ErrorCode', {
   description: 'What went wrong, for programs. A code never changes its meaning; new ones may come.',
@@ -487,4 +488,30 @@ builder.objectType(failures.SeatChangeInProgressError, {
   name: 'SeatChangeInProgressError',
   description: 'The seat is just being assigned or taken back.',
   ...plain,
+});
+
+builder.objectType(failures.MdmNotConnectedError, {
+  name: 'MdmNotConnectedError',
+  description: 'The organization is connected to no MDM server. Nothing was done.',
+  ...plain,
+});
+
+builder.objectType(failures.MdmAlreadyConnectedError, {
+  name: 'MdmAlreadyConnectedError',
+  description: 'The organization is connected to an MDM server already. Nothing was changed.',
+  ...plain,
+});
+
+builder.objectType(failures.MdmUnavailableError, {
+  name: 'MdmUnavailableError',
+  description: "The MDM server can't be used as it is given. Nothing was changed, and no device was told anything.",
+  ...plain,
+  fields: (t) => ({
+    problem: t.field({
+      type: MdmProblemEnum,
+      description: 'What is to be mended.',
+      resolve: (error) => error.problem,
+    }),
+    httpStatus: t.exposeInt('httpStatus', { nullable: true, description: "HTTP's status, where the server answered." }),
+  }),
 });

@@ -54,9 +54,9 @@ function readOptions(): { 'new-key'?: boolean; help?: boolean } {
 
 function refuseUnopened(unopened: readonly Unopened[]): void {
   if (unopened.length === 0) return;
-  const list = unopened.map(({ tokenId, reason }) => `  - token ${tokenId}: ${reason}`).join('\n');
+  const list = unopened.map(({ kind, id, reason }) => `  - ${kind} ${id}: ${reason}`).join('\n');
   throw new StartError(
-    `${unopened.length} secrets could not be opened and stay as they are:\n${list}\nKeep all keys, renew these tokens, then run it again.`,
+    `${unopened.length} secrets could not be opened and stay as they are:\n${list}\nKeep all keys, renew these tokens and give the keys of these MDM servers again (updateMdm), then run it again.`,
   );
 }
 

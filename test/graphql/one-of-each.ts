@@ -45,6 +45,9 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
     data: { ...like, serialNumber: null, deviceId: null, clientUserId: secret, vppUserId: user.id },
   });
   await prisma.deviceGroupMember.create({ data: { ...key, groupId: group.id, deviceId: device.id } });
+  await prisma.mdmConnection.create({
+    data: { ...key, kind: 'GRAPHQL', name: secret, createdAt: at, updatedAt: at },
+  });
   const deployment = await prisma.deployment.create({
     data: {
       ...key,

@@ -6,6 +6,7 @@ import { secretRow } from '../token/exchange.ts';
 import type { KeyRing } from '../token/key-ring.ts';
 import { installationRow } from './open.ts';
 import { rewrapInvitations } from './rewrap-invitations.ts';
+import { rewrapMdm } from './rewrap-mdm.ts';
 
 /** Secrets that are rewrapped between two reports. */
 const batch = 100;
@@ -18,9 +19,10 @@ export interface RewrapProgress {
   left: number;
 }
 
-/** A token whose secret none of the keys opens. */
+/** A token, or the connection to an MDM server, whose secret none of the keys opens. */
 export interface Unopened {
-  tokenId: bigint;
+  kind: 'token' | 'MDM connection';
+  id: bigint;
   reason: string;
 }
 
@@ -34,7 +36,7 @@ interface SealedToken {
 type Rewrapper = Pick<Services, 'prisma' | 'clock'> & Pick<Context, 'correlationId'>;
 
 /**
- * Rewraps all tokens and open invitations, and last the installation's own secret. Each row is changed only while it holds what was opened: a
+ * Rewraps all tokens, open invitations and the secrets of MDM servers, and last the installation's own secret. Each row is changed only while it holds what was opened: a
  * token that is renewed meanwhile keeps its new secret. May be killed at any moment and begun again.
  *
  * @returns what could not be opened; empty when no secret needs any key but the first
@@ -51,12 +53,15 @@ export async function rewrapSecrets(
     if (tokens.length === 0) break;
     for (const token of tokens) {
       const secret = await ring.open(token.secretJwe, secretRow(token.mdmId)).catch((error: Error) => error);
-      if (secret instanceof Error) unopened.push({ tokenId: token.id, reason: secret.message });
+      if (secret instanceof Error) unopened.push({ kind: 'token', id: token.id, reason: secret.message });
       else if (await rewrapToken(services, ring, token, secret)) rewrapped += 1;
     }
     report({ rewrapped, left: await countLeft(services, ring) });
   }
   rewrapped += await rewrapInvitations(services, ring);
+  const mdm = await rewrapMdm(services, ring);
+  rewrapped += mdm.sealed;
+  for (const { connectionId: id, reason } of mdm.unopened) unopened.push({ kind: 'MDM connection', id, reason });
   if (unopened.length === 0) await rewrapInstallation(services, ring);
   return unopened;
 }
@@ -65,7 +70,7 @@ function nextTokens(services: Rewrapper, ring: KeyRing, unopened: readonly Unope
   return services.prisma.$queryRaw<SealedToken[]>(sql`
     SELECT organization_id AS "organizationId", id, mdm_id::text AS "mdmId", secret_jwe AS "secretJwe" FROM token
     WHERE secret_jwe IS NOT NULL AND key_id IS DISTINCT FROM ${ring.ids[0]!}
-      AND NOT id = ANY (${ids(unopened.map((token) => token.tokenId))})
+      AND NOT id = ANY (${ids(unopened.map((token) => token.id))})
     ORDER BY organization_id, id LIMIT ${batch}`);
 }
 

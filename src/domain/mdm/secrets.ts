@@ -1,5 +1,5 @@
 /** Secrets of a connection: sealed like those of tokens, each bound to its row and its use. @module */
-import type { Services } from '../context.ts';
+import type { KeyRing } from '../token/key-ring.ts';
 
 /** A secret of a connection. */
 export type MdmSecret = 'api-key' | 'hmac-key';
@@ -9,7 +9,7 @@ export const mdmSecretRow = (webhookId: string, secret: MdmSecret): string => `m
 
 /** The columns of a connection's secrets; an absent HMAC key is null. */
 export async function sealSecrets(
-  { secrets }: Pick<Services, 'secrets'>,
+  { secrets }: { secrets: Pick<KeyRing, 'seal'> },
   webhookId: string,
   { apiKey, hmacKey }: { apiKey: string; hmacKey: string | null },
 ): Promise<{ apiKeyJwe: string; hmacKeyJwe: string | null; keyId: string }> {

@@ -3,10 +3,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type Database, openDatabase } from '../../../src/db/client.ts';
 import { createOrganization } from '../../../src/domain/access/create-organization.ts';
 import { type KeyActor, type Scope, scopes } from '../../../src/domain/actor.ts';
-import { connectionSecret } from '../../../src/domain/command/access.ts';
 import { type Context, type Services, type Settings, systemContext } from '../../../src/domain/context.ts';
 import { driveDevices } from '../../../src/domain/device-news/drive.ts';
 import { createDeviceIntake, type DeviceIntake } from '../../../src/domain/device-news/receive.ts';
+import { mdmSecretRow } from '../../../src/domain/mdm/secrets.ts';
 import type { DeviceNews } from '../../../src/domain/mdm-ports.ts';
 import { createKeyRing } from '../../../src/domain/token/key-ring.ts';
 import { createSecretBox } from '../../../src/domain/token/secret-box.ts';
@@ -86,7 +86,9 @@ export async function createDeviceWorld(
             pathPrefix: '/v1',
             userName: 'nanomdm',
             webhookId,
-            apiKeyJwe: await services.secrets.seal('key', connectionSecret(webhookId)).then((sealed) => sealed.jwe),
+            apiKeyJwe: await services.secrets
+              .seal('key', mdmSecretRow(webhookId, 'api-key'))
+              .then((sealed) => sealed.jwe),
           }),
           createdAt: clock.now(),
           updatedAt: clock.now(),

@@ -43,7 +43,7 @@ test('§4.2 a token that is renewed while it is rewrapped keeps its new secret; 
   const reports: number[] = [];
   const unopened = await rewrapSecrets(rewrapper(), racing, ({ left }) => reports.push(left));
   expect(raced).toBe(true);
-  expect(unopened).toEqual([{ tokenId: broken!.id, reason: expect.stringContaining('does not belong') }]);
+  expect(unopened).toEqual([{ kind: 'token', id: broken!.id, reason: expect.stringContaining('does not belong') }]);
   expect(reports.at(-1)).toBe(1);
   const [first] = await tokens();
   expect(await createKeyRing([newer]).open(first!.secretJwe!, secretRow(first!.mdmId))).toBe('renewed meanwhile');
