@@ -54,6 +54,8 @@ export interface Fleet {
   ): Promise<void>;
   /** Steps and answers, `seconds` apart, until nothing is under way; at most `steps` times. Gives the most that was under way. */
   settle(fate?: (deviceId: bigint, appId: bigint) => Fate | null, seconds?: number, steps?: number): Promise<number>;
+  /** Moves the clock to when the updates are due next. */
+  toNext(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -185,6 +187,10 @@ export async function createFleet(start = '2026-11-24T08:00:00Z'): Promise<Fleet
         await clock.advance(seconds * 1_000);
       }
       throw new Error('runs did not end');
+    },
+    toNext: async () => {
+      const { dueAt } = await prisma.updateSchedule.findUniqueOrThrow({ where: { organizationId } });
+      await clock.set(new Date(Math.max(dueAt?.getTime() ?? 0, clock.now().getTime() + 30_000)));
     },
     close: async () => {
       await database.close();
