@@ -38,6 +38,8 @@ test('S53 S58 F10 a new version: devices are asked first, never more than the ca
 
 const onlyPolicy = async (policy: PolicyInput) => {
   await fleet.database.prisma.updatePolicy.deleteMany({});
+  // What earlier tests left on their devices is nobody's business any more.
+  await fleet.database.prisma.installedApp.deleteMany({});
   return setUpdatePolicy(fleet.admin, policy);
 };
 const attempts = (appId: bigint) => fleet.database.prisma.updateAttempt.findMany({ where: { appId } });
@@ -81,9 +83,8 @@ test('S54 S55 F10 nothing outside of the window, nothing in its last minutes, an
     await fleet.step();
     const sent = await fleet.database.prisma.updateItem.count({ where: { appId: app, operationId: { not: null } } });
     for (; known < sent; known++) sentAt.push(fleet.clock.now());
-    const under = await fleet.database.prisma.updateItem.count({ where: { appId: app, state: 'SENT' } });
     // Each takes a quarter of an hour; two places are eight in an hour, less the margin at its end.
-    await fleet.answer((_device, _app) => (under > 0 && fleet.clock.now().getMinutes() % 15 === 0 ? 'DONE' : null));
+    await fleet.answer(() => (fleet.clock.now().getMinutes() % 15 === 0 ? 'DONE' : null));
     const open = await fleet.database.prisma.updateItem.count({ where: { appId: app, endedAt: null } });
     if (open === 0) await fleet.toNext();
     else await fleet.clock.advance(5 * 60_000);
