@@ -83,7 +83,8 @@ const DeleteDeviceGroupPayload = builder.objectRef<{ groupId: bigint }>('DeleteD
 });
 
 mutation('deleteDeviceGroup', {
-  description: 'Removes a device group with its quotas. Its devices and their licenses stay.',
+  description:
+    'Removes a device group with its quotas and deployments. Its devices and their licenses stay. Refused while a reclaim rule names it.',
   right: 'devices:write',
   input: DeleteDeviceGroupInput,
   payload: DeleteDeviceGroupPayload,

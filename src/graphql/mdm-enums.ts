@@ -5,7 +5,10 @@ export const MdmKindEnum = builder.enumType('MdmKind', {
   description: 'How commands reach devices.',
   values: {
     NANOMDM: { description: 'Russet calls a NanoMDM or NanoHUB.' },
-    GRAPHQL: { description: 'Any other MDM server asks Russet for commands and reports what became of them.' },
+    GRAPHQL: {
+      description:
+        'Any other MDM server asks Russet for commands and reports what became of them. The mutations for that are not there yet: nothing is sent.',
+    },
   } as const,
 });
 

@@ -10,7 +10,7 @@ import {
   type Worth,
   worthOfFound,
 } from '../domain/reclaim/rule.ts';
-import { reclaimSchema } from '../domain/reclaim/write.ts';
+import { reclaimSchema, requireParts } from '../domain/reclaim/write.ts';
 import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
 import type { GraphQLContext } from './context.ts';
@@ -212,6 +212,10 @@ builder.queryField('previewReclaim', (t) =>
     description: 'What a rule would find now. Nothing is stored.',
     ...needs('licenses:read'),
     args: { rule: t.arg({ type: ReclaimRuleInput, required: true, description: 'The rule to look at.' }) },
-    resolve: (_root, { rule }) => ({ terms: parseInput(reclaimSchema, ruleOf(rule)), ruleId: null }),
+    resolve: async (_root, { rule }, { domain }) => {
+      const terms = parseInput(reclaimSchema, ruleOf(rule));
+      await requireParts(domain, domain.prisma, terms);
+      return { terms, ruleId: null };
+    },
   }),
 );

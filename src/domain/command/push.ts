@@ -15,6 +15,7 @@ const longest = 86_400_000;
 
 /** Wakes the devices of what is due, each once for all of its commands. True when there may be more. */
 export async function pushAgain(context: Context, claim: ConnectionClaim, access: MdmAccess): Promise<boolean> {
+  if (!claim.push) return false;
   const due = await take(context, claim);
   const names = [...new Set(due.map((row) => row.enrollmentId))];
   for (const some of chunk(names, maxBatch)) {

@@ -12,6 +12,7 @@ import { blockSize } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
 import { endWaits } from '../license/wait.ts';
 import { endSettledTasks, lockTasks } from '../task/settle.ts';
+import { tokenUsable } from '../token/usable-sql.ts';
 import { keepRefusals, noteProblem, supplyProblem } from './problem.ts';
 import { type DeviceRange, isLicensed, isRefused, isWaiting, wantedPairs } from './wanted.ts';
 
@@ -42,12 +43,14 @@ export async function compareDeployments(
     for await (const range of deviceRanges(context)) {
       sum.revoked += await repeat(() => takeBackBlock(context, appId, range));
       for (const source of sources) {
-        await repeat(async () => {
-          const step = await giveBlock(context, source, range);
+        let rest: DeviceRange | null = range;
+        while (rest) {
+          const step: Given = await giveBlock(context, source, rest);
           sum.granted += step.granted;
           sum.refused += step.refused;
-          return step.granted + step.refused;
-        });
+          // Never back over one that was asked for: a comparison asks once, whatever came of it.
+          rest = step.last === null ? null : { ...rest, after: step.last };
+        }
       }
     }
   }
@@ -124,15 +127,18 @@ function blocked(context: Context, { appId, tokenId }: Source): Promise<boolean>
   });
 }
 
+/** What one block gave, and the last device of it. */
+interface Given {
+  granted: number;
+  refused: number;
+  last: bigint | null;
+}
+
 /** Asks for the next devices that lack the app. Those without a seat wait for one; others that can't have it are kept as refused. */
-function giveBlock(
-  context: Context,
-  { appId, tokenId, priority }: Source,
-  range: DeviceRange,
-): Promise<{ granted: number; refused: number }> {
+function giveBlock(context: Context, { appId, tokenId, priority }: Source, range: DeviceRange): Promise<Given> {
   return transaction(context, async (tx) => {
     const deviceIds = await lacking(context, tx, { appId, tokenId, priority }, range);
-    if (deviceIds.length === 0) return { granted: 0, refused: 0 };
+    if (deviceIds.length === 0) return { granted: 0, refused: 0, last: null };
     const taskId = await startAssociation(context, tx, {
       appIds: [appId],
       target: { deviceIds },
@@ -143,7 +149,7 @@ function giveBlock(
     });
     const retryAt = new Date(context.clock.now().getTime() + retryAfter);
     const refused = await keepRefusals(context, tx, taskId, retryAt);
-    return { granted: deviceIds.length - refused, refused };
+    return { granted: deviceIds.length - refused, refused, last: deviceIds.at(-1)! };
   });
 }
 
@@ -175,6 +181,7 @@ function takeBackBlock(context: Context, appId: bigint, range: DeviceRange): Pro
       SELECT l.id FROM (${wantedPairs(organizationId, [appId], range)}) w
       JOIN license l ON l.organization_id = ${organizationId} AND l.app_id = w.app_id AND l.device_id = w.device_id AND l.ended_at IS NULL
       JOIN license_pool p ON p.organization_id = l.organization_id AND p.id = l.pool_id AND p.revocable
+      JOIN token t ON t.organization_id = l.organization_id AND t.id = l.token_id AND ${tokenUsable(context.clock.now())}
       WHERE w.mode = 'NONE' AND l.source = 'RUSSET' AND l.revoke_task_id IS NULL AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'CONFIRMED')
         AND NOT EXISTS (SELECT 1 FROM ledger k WHERE k.organization_id = l.organization_id AND k.license_id = l.id AND k.kind = 'KEEP' AND k.at > ${since})
       ORDER BY l.id LIMIT ${blockSize}`);
@@ -190,7 +197,10 @@ function takeBackBlock(context: Context, appId: bigint, range: DeviceRange): Pro
   });
 }
 
-/** Devices that a deployment let wait and that no deployment wants there any more leave the queue. */
+/**
+ * Devices that a deployment let wait and that no deployment wants there any more leave the queue; so do those that wait on
+ * other terms than the present ones, to come back on these.
+ */
 function stopWaiting(context: Context, appId: bigint): Promise<number> {
   const { organizationId } = context.actor;
   return transaction(context, async (tx) => {
@@ -198,13 +208,14 @@ function stopWaiting(context: Context, appId: bigint): Promise<number> {
       SELECT q.id, q.task_id AS "taskId" FROM license_wait q
       JOIN task t ON t.organization_id = q.organization_id AND t.id = q.task_id AND t.actor = ${actorLabel(context.actor)}
       LEFT JOIN (${wantedPairs(organizationId, [appId])}) w ON w.app_id = q.app_id AND w.device_id = q.device_id AND w.mode <> 'NONE'
+        AND w.token_id IS NOT DISTINCT FROM q.token_id AND w.priority = q.priority
       WHERE q.organization_id = ${organizationId} AND q.app_id = ${appId} AND w.device_id IS NULL ORDER BY q.id LIMIT ${blockSize}`);
     if (rows.length === 0) return 0;
     const taskIds = [...new Set(rows.map((row) => row.taskId))];
     await lockTasks(tx, organizationId, taskIds);
     await endWaits(tx, organizationId, sql`w.id = ANY (${ids(rows.map((row) => row.id))})`, {
       code: 'OUT_OF_SCOPE',
-      message: 'No deployment wants the app on this device any more.',
+      message: 'No deployment wants the app on this device any more, or on other terms.',
     });
     await endSettledTasks(tx, organizationId, taskIds, context.clock.now());
     return rows.length;

@@ -58,7 +58,8 @@ export async function noteProblem(
   }
   const since = { ...problem, since: context.clock.now().toISOString() };
   await tx.$executeRaw(sql`
-    UPDATE deployment SET problem = ${json(since)} WHERE ${about} AND problem ->> 'code' IS DISTINCT FROM ${problem.code}`);
+    UPDATE deployment SET problem = CASE WHEN problem ->> 'code' = ${problem.code} THEN ${json(since)} || jsonb_build_object('since', problem -> 'since') ELSE ${json(since)} END
+    WHERE ${about} AND (problem ->> 'code' IS DISTINCT FROM ${problem.code} OR problem ->> 'message' IS DISTINCT FROM ${problem.message})`);
 }
 
 /** Devices that were refused by a task are left alone until `retryAt`, or until they change. Gives how many. */

@@ -1,6 +1,6 @@
 /** Makes, changes and removes device groups. @module */
 import { z } from 'zod';
-import { json, moment, nothing, sql, transaction } from '../../db/transaction.ts';
+import { json, moment, nothing, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
@@ -60,14 +60,20 @@ export async function updateDeviceGroup(context: Context, rawInput: z.input<type
   return input.groupId;
 }
 
-/** Removes a group; with quotas that needs the right to set them. Its devices and their licenses stay. Throws NOT_FOUND. */
+/**
+ * Removes a group with its quotas and deployments; those need the right to set them. Its devices and their licenses stay.
+ * Throws NOT_FOUND, and INVALID_INPUT while a reclaim rule names the group: without it the rule would find other licenses.
+ */
 export async function deleteDeviceGroup(context: Context, input: { groupId: bigint }): Promise<bigint> {
   requireRight(context, 'devices:write');
   await transaction(context, async (tx) => {
     const group = await lockGroup(context, tx, input.groupId);
     const quotas = await tx.$queryRaw<object[]>(sql`
       SELECT app_id AS "appId", seats FROM group_quota WHERE organization_id = ${context.actor.organizationId} AND group_id = ${group.id} ORDER BY app_id`);
-    if (quotas.length > 0) requireRight(context, 'licenses:write');
+    const deployments = await tx.$queryRaw<object[]>(sql`
+      SELECT app_id AS "appId", mode FROM deployment WHERE organization_id = ${context.actor.organizationId} AND group_id = ${group.id} ORDER BY app_id`);
+    if (quotas.length + deployments.length > 0) requireRight(context, 'licenses:write');
+    await requireNoRule(context, tx, group.id);
     await tx.$executeRaw(
       sql`DELETE FROM device_group WHERE organization_id = ${context.actor.organizationId} AND id = ${group.id}`,
     );
@@ -76,8 +82,17 @@ export async function deleteDeviceGroup(context: Context, input: { groupId: bigi
     await recordAudit(context, tx, {
       action: 'device-group.delete',
       subject: `device-group:${group.id}`,
-      data: { name: group.name, quotas },
+      data: { name: group.name, quotas, deployments },
     });
   });
   return input.groupId;
+}
+
+async function requireNoRule(context: Context, tx: Tx, groupId: bigint): Promise<void> {
+  const [rule] = await tx.$queryRaw<{ name: string }[]>(sql`
+    SELECT name FROM reclaim_rule WHERE organization_id = ${context.actor.organizationId} AND ${groupId} IN (group_id, except_group_id) LIMIT 1`);
+  if (rule) {
+    const message = `is named by the reclaim rule "${rule.name}"; change or remove that one first`;
+    throw new InvalidInputError([{ path: ['groupId'], message }]);
+  }
 }

@@ -2,6 +2,7 @@
 import { moment, nothing, type Sql, sql } from '../../db/transaction.ts';
 import { wantedPairs } from '../deployment/wanted.ts';
 import { inGroup } from '../device-group/rule.ts';
+import { tokenUsable } from '../token/usable-sql.ts';
 
 /** Why licenses come back. */
 export type ReclaimReason = 'UNENROLLED' | 'NOT_SEEN' | 'APP_REMOVED' | 'OUT_OF_SCOPE' | 'INSTALL_FAILED';
@@ -20,8 +21,8 @@ const day = 86_400_000;
 
 /**
  * The licenses that the terms find at `now`, as a statement. Columns: id, device_id, app_id, since.
- * Only licenses for devices that Russet gave, of apps, that Apple confirmed and lets be taken back, and that nobody is
- * taking back: what others gave is nobody's to end by a rule (decisions §1.20).
+ * Only licenses for devices that Russet gave, of apps, that Apple confirmed and lets be taken back, through a token
+ * that can be used, and that nobody is taking back: what others gave is nobody's to end by a rule (decisions §1.20).
  */
 export function foundBy(organizationId: bigint, terms: ReclaimTerms, now: Date): Sql {
   const { join, since, where } = causes[terms.reason](organizationId);
@@ -32,6 +33,7 @@ export function foundBy(organizationId: bigint, terms: ReclaimTerms, now: Date):
     JOIN license_pool p ON p.organization_id = l.organization_id AND p.id = l.pool_id AND p.revocable
     JOIN app a ON a.organization_id = l.organization_id AND a.id = l.app_id AND a.product_type = 'APP'
     JOIN device d ON d.organization_id = l.organization_id AND d.id = l.device_id
+    JOIN token t ON t.organization_id = l.organization_id AND t.id = l.token_id AND ${tokenUsable(now)}
     ${join}
     WHERE l.organization_id = ${organizationId} AND l.ended_at IS NULL AND l.state = 'CONFIRMED' AND l.source = 'RUSSET' AND l.revoke_task_id IS NULL
       AND ${where} AND ${since} <= ${before} ${limits(terms)}`;
@@ -71,7 +73,7 @@ const causes: Record<ReclaimReason, (organizationId: bigint) => Cause> = {
     join: sql`JOIN mdm_connection m ON m.organization_id = l.organization_id AND m.removed_at IS NULL
       LEFT JOIN LATERAL (SELECT max(e.gone_at) AS gone_at FROM enrollment e
         WHERE e.organization_id = l.organization_id AND e.device_id = l.device_id) g ON true`,
-    since: sql`greatest(l.started_at, g.gone_at, CASE WHEN g.gone_at IS NULL THEN m.created_at END)`,
+    since: sql`greatest(l.started_at, g.gone_at, m.created_at)`,
     where: sql`NOT EXISTS (${present})`,
   }),
   NOT_SEEN: () => ({
@@ -91,7 +93,7 @@ const causes: Record<ReclaimReason, (organizationId: bigint) => Cause> = {
   }),
   /** A deployment gave it, and none wants it there any more. */
   OUT_OF_SCOPE: (organizationId) => ({
-    join: sql`JOIN task t ON t.organization_id = l.organization_id AND t.id = l.task_id AND t.actor = 'system:deployment'
+    join: sql`JOIN task k ON k.organization_id = l.organization_id AND k.id = l.task_id AND k.actor = 'system:deployment'
       LEFT JOIN (${wantedPairs(organizationId, null)}) w ON w.app_id = l.app_id AND w.device_id = l.device_id AND w.mode <> 'NONE'`,
     since: sql`l.changed_at`,
     where: sql`w.device_id IS NULL`,

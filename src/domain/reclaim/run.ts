@@ -14,7 +14,7 @@ import { blockSize } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
 import { parseInput } from '../parse.ts';
 import { foundBy } from './found.ts';
-import { lockRule, type Money, type ReclaimRuleRow, worthOfLicenses } from './rule.ts';
+import { lockRule, type ReclaimRuleRow, type Worth, worthOfLicenses } from './rule.ts';
 
 const day = 86_400_000;
 
@@ -35,26 +35,32 @@ export async function runReclaimRule(context: Context, rawInput: { ruleId: bigin
   return runId;
 }
 
-/** What was taken back so far. */
-interface Taken {
-  licenses: number;
-  taskIds: bigint[];
-  value: Map<string, number>;
-  unpriced: number;
-}
-
-/** One run. It is reported when it took or marked something, or when somebody asked for it. */
+/**
+ * One run. Its report is written with the first thing that it does, and grows with each block, so that whatever was taken
+ * is told, and can be undone, wherever the run was cut off. Null when the rule is gone, or nothing was done and nobody asked.
+ */
 async function run(context: Context, ruleId: bigint, { report }: { report: boolean }): Promise<bigint | null> {
-  const counts = await mark(context, ruleId);
-  if (!counts) return null;
-  const taken: Taken = { licenses: 0, taskIds: [], value: new Map(), unpriced: 0 };
-  for (let after: bigint | null = 0n; after !== null; ) after = await takeBlock(context, ruleId, after, taken);
-  if (!report && counts.fresh === 0 && taken.licenses === 0) return null;
-  return transaction(context, (tx) => keepReport(context, tx, ruleId, counts.found, taken));
+  const marked = await mark(context, ruleId, report);
+  if (!marked) return null;
+  const state: Run = { ruleId, found: marked.found, runId: marked.runId };
+  for (let after: bigint | null = 0n; after !== null; ) after = await takeBlock(context, state, after);
+  await putOff(context, ruleId);
+  return state.runId;
 }
 
-/** Marks what is found and frees what is not; gives how many are found, and how many of them are marked for the first time. */
-function mark(context: Context, ruleId: bigint): Promise<{ found: number; fresh: number } | null> {
+interface Run {
+  ruleId: bigint;
+  found: number;
+  /** Null while there is nothing to report. */
+  runId: bigint | null;
+}
+
+/** Marks what is found and frees what is not; begins a report when something is marked for the first time. */
+function mark(
+  context: Context,
+  ruleId: bigint,
+  report: boolean,
+): Promise<{ found: number; runId: bigint | null } | null> {
   const { organizationId } = context.actor;
   return transaction(context, async (tx) => {
     const rule = await lockRule(tx, organizationId, ruleId);
@@ -71,18 +77,26 @@ function mark(context: Context, ruleId: bigint): Promise<{ found: number; fresh:
         SELECT ${organizationId}, ${ruleId}, f.id, ${moment(now)}, ${takesAt} FROM found f ORDER BY f.id ON CONFLICT DO NOTHING RETURNING 1
       )
       SELECT (SELECT count(*) FROM found)::int AS found, (SELECT count(*) FROM fresh)::int AS fresh`);
-    await tx.$executeRaw(sql`
-      UPDATE reclaim_rule SET due_at = CASE WHEN enabled THEN ${moment(new Date(now.getTime() + day))} END
-      WHERE organization_id = ${organizationId} AND id = ${ruleId}`);
-    return counts!;
+    const { found, fresh } = counts!;
+    return { found, runId: report || fresh > 0 ? await beginReport(context, tx, ruleId, found) : null };
   });
 }
 
+/** The next run by itself is tomorrow's. Last, so that a run that was cut off is taken up again. */
+function putOff(context: Context, ruleId: bigint): Promise<unknown> {
+  const tomorrow = moment(new Date(context.clock.now().getTime() + day));
+  return transaction(context, (tx) =>
+    tx.$executeRaw(sql`
+      UPDATE reclaim_rule SET due_at = CASE WHEN enabled THEN ${tomorrow} END
+      WHERE organization_id = ${context.actor.organizationId} AND id = ${ruleId}`),
+  );
+}
+
 /** Takes back the next licenses whose grace is over; gives the last one looked at, or null at the end. */
-function takeBlock(context: Context, ruleId: bigint, after: bigint, taken: Taken): Promise<bigint | null> {
+function takeBlock(context: Context, state: Run, after: bigint): Promise<bigint | null> {
   const { organizationId } = context.actor;
   return transaction(context, async (tx) => {
-    const rule = await lockRule(tx, organizationId, ruleId);
+    const rule = await lockRule(tx, organizationId, state.ruleId);
     const due = rule ? await dueOf(context, tx, rule, after) : [];
     if (due.length === 0) return null;
     const taskId = await startRevoke(context, tx, { target: { licenseIds: due }, onError: 'SKIP_FAILED' });
@@ -91,7 +105,8 @@ function takeBlock(context: Context, ruleId: bigint, after: bigint, taken: Taken
     const movedIds = moved.map((license) => license.id);
     await tx.$executeRaw(sql`
       DELETE FROM reclaim_mark WHERE organization_id = ${organizationId} AND license_id = ANY (${ids(movedIds)})`);
-    add(taken, taskId, await worthOfLicenses(tx, organizationId, movedIds));
+    state.runId ??= await beginReport(context, tx, state.ruleId, state.found);
+    await addToReport(context, tx, state.runId, taskId, await worthOfLicenses(tx, organizationId, movedIds));
     return due.length < blockSize ? null : due.at(-1)!;
   });
 }
@@ -107,26 +122,27 @@ async function dueOf(context: Context, tx: Tx, rule: ReclaimRuleRow, after: bigi
   return rows.map((row) => row.id);
 }
 
-function add(taken: Taken, taskId: bigint, worth: { licenses: number; value: Money[]; unpriced: number }): void {
-  taken.licenses += worth.licenses;
-  taken.unpriced += worth.unpriced;
-  taken.taskIds.push(taskId);
-  // In hundredths, so that sums stay exact.
-  for (const { currency, amount } of worth.value)
-    taken.value.set(currency, (taken.value.get(currency) ?? 0) + Math.round(Number(amount) * 100));
-}
-
-async function keepReport(context: Context, tx: Tx, ruleId: bigint, found: number, taken: Taken): Promise<bigint> {
+async function beginReport(context: Context, tx: Tx, ruleId: bigint, found: number): Promise<bigint> {
   const { organizationId } = context.actor;
-  const value = [...taken.value].map(([currency, cents]) => ({ currency, amount: (cents / 100).toFixed(2) }));
   const [row] = await tx.$queryRaw<{ id: bigint }[]>(sql`
     INSERT INTO reclaim_run (organization_id, rule_id, at, actor, found, marked, taken, task_ids, value, unpriced, undo_task_ids)
-    VALUES (${organizationId}, ${ruleId}, ${moment(context.clock.now())}, ${actorLabel(context.actor)}, ${found}, ${found - taken.licenses},
-      ${taken.licenses}, ${ids(taken.taskIds)}, ${json(value)}, ${taken.unpriced}, '{}') RETURNING id`);
+    VALUES (${organizationId}, ${ruleId}, ${moment(context.clock.now())}, ${actorLabel(context.actor)}, ${found}, ${found}, 0, '{}', '[]', 0, '{}') RETURNING id`);
   await recordAudit(context, tx, {
     action: 'reclaim-rule.run',
     subject: `reclaim-rule:${ruleId}`,
-    data: { runId: row!.id, found, taken: taken.licenses },
+    data: { runId: row!.id, found },
   });
   return row!.id;
+}
+
+async function addToReport(context: Context, tx: Tx, runId: bigint, taskId: bigint, worth: Worth): Promise<void> {
+  const { organizationId } = context.actor;
+  // Sums are the database's: exact decimals.
+  await tx.$executeRaw(sql`
+    UPDATE reclaim_run SET taken = taken + ${worth.licenses}, marked = marked - ${worth.licenses}, unpriced = unpriced + ${worth.unpriced},
+      task_ids = task_ids || ${ids([taskId])}, value = (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('currency', m.currency, 'amount', m.amount::text) ORDER BY m.currency), '[]') FROM (
+          SELECT v ->> 'currency' AS currency, sum((v ->> 'amount')::numeric) AS amount FROM jsonb_array_elements(value || ${json(worth.value)}) v GROUP BY 1
+        ) m)
+    WHERE organization_id = ${organizationId} AND id = ${runId}`);
 }

@@ -9,39 +9,59 @@ import { parseInput } from '../parse.ts';
 
 /**
  * Gives the devices that lost a license by a run one again, where there is a seat: a task for each app, whose failed items
- * say who could not get it back and why. Throws NOT_FOUND, and INVALID_INPUT for a run that took nothing or was undone.
+ * say who could not get it back and why. Each app is a transaction of its own, and called again it goes on where it was cut
+ * off. Throws NOT_FOUND, and INVALID_INPUT for a run that took nothing, was undone, or is still taking back.
  */
 export async function undoReclaimRun(context: Context, rawInput: { runId: bigint }): Promise<bigint> {
   requireRight(context, 'licenses:write');
   const { runId } = parseInput(z.object({ runId: z.bigint() }), rawInput);
-  const { organizationId } = context.actor;
+  for (const loss of await transaction(context, (tx) => lossesOf(context, tx, runId)))
+    await giveBack(context, runId, loss);
   await transaction(context, async (tx) => {
-    const losses = await lossesOf(context, tx, runId);
-    const taskIds: bigint[] = [];
-    for (const { appId, deviceIds } of losses) {
-      const target = { deviceIds: deviceIds.map(BigInt) };
-      taskIds.push(await startAssociation(context, tx, { appIds: [appId], target, onError: 'SKIP_FAILED' }));
-    }
     await tx.$executeRaw(sql`
-      UPDATE reclaim_run SET undone_at = ${moment(context.clock.now())}, undo_task_ids = ${ids(taskIds)}
-      WHERE organization_id = ${organizationId} AND id = ${runId}`);
-    await recordAudit(context, tx, { action: 'reclaim-run.undo', subject: `reclaim-run:${runId}`, data: { taskIds } });
+      UPDATE reclaim_run SET undone_at = ${moment(context.clock.now())}
+      WHERE organization_id = ${context.actor.organizationId} AND id = ${runId} AND undone_at IS NULL`);
+    await recordAudit(context, tx, { action: 'reclaim-run.undo', subject: `reclaim-run:${runId}`, data: {} });
   });
   return runId;
 }
 
-async function lossesOf(context: Context, tx: Tx, runId: bigint): Promise<{ appId: bigint; deviceIds: string[] }[]> {
+interface Loss {
+  appId: bigint;
+  deviceIds: string[];
+}
+
+/** The apps that still have to be given again; the run is locked. */
+async function lossesOf(context: Context, tx: Tx, runId: bigint): Promise<Loss[]> {
   const { organizationId } = context.actor;
-  const [run] = await tx.$queryRaw<{ undoneAt: Date | null; taken: number }[]>(sql`
-    SELECT undone_at AS "undoneAt", taken FROM reclaim_run WHERE organization_id = ${organizationId} AND id = ${runId} FOR NO KEY UPDATE`);
+  const [run] = await tx.$queryRaw<{ undoneAt: Date | null; taken: number; open: boolean }[]>(sql`
+    SELECT r.undone_at AS "undoneAt", r.taken, EXISTS (SELECT 1 FROM task t WHERE t.organization_id = r.organization_id
+      AND t.id = ANY (r.task_ids) AND t.finished_at IS NULL) AS open
+    FROM reclaim_run r WHERE r.organization_id = ${organizationId} AND r.id = ${runId} FOR NO KEY UPDATE OF r`);
   if (!run) throw new NotFoundError('reclaimRun', [String(runId)], ['runId']);
-  if (run.undoneAt || run.taken === 0) {
-    const message = run.undoneAt ? 'was undone already' : 'took nothing back';
-    throw new InvalidInputError([{ path: ['runId'], message }]);
-  }
+  const message = run.undoneAt
+    ? 'was undone already'
+    : run.taken === 0
+      ? 'took nothing back'
+      : run.open
+        ? 'is still taking licenses back: cancel its tasks or wait for their end, then undo it'
+        : null;
+  if (message) throw new InvalidInputError([{ path: ['runId'], message }]);
   return tx.$queryRaw(sql`
     SELECT l.app_id AS "appId", array_agg(l.device_id::text ORDER BY l.device_id) AS "deviceIds" FROM reclaim_run r
-    JOIN license l ON l.organization_id = r.organization_id AND l.revoke_task_id = ANY (r.task_ids) AND l.device_id IS NOT NULL
+    JOIN license l ON l.organization_id = r.organization_id AND l.revoke_task_id = ANY (r.task_ids) AND l.device_id IS NOT NULL AND l.ended_at IS NOT NULL
     JOIN device d ON d.organization_id = l.organization_id AND d.id = l.device_id AND d.removed_at IS NULL
-    WHERE r.organization_id = ${organizationId} AND r.id = ${runId} GROUP BY 1 ORDER BY 1`);
+    WHERE r.organization_id = ${organizationId} AND r.id = ${runId}
+      AND NOT EXISTS (SELECT 1 FROM task u WHERE u.organization_id = r.organization_id AND u.id = ANY (r.undo_task_ids) AND u.request -> 'appIds' ->> 0 = l.app_id::text)
+    GROUP BY 1 ORDER BY 1`);
+}
+
+function giveBack(context: Context, runId: bigint, { appId, deviceIds }: Loss): Promise<void> {
+  const target = { deviceIds: deviceIds.map(BigInt) };
+  return transaction(context, async (tx) => {
+    const taskId = await startAssociation(context, tx, { appIds: [appId], target, onError: 'SKIP_FAILED' });
+    await tx.$executeRaw(sql`
+      UPDATE reclaim_run SET undo_task_ids = undo_task_ids || ${ids([taskId])}
+      WHERE organization_id = ${context.actor.organizationId} AND id = ${runId}`);
+  });
 }

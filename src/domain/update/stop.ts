@@ -67,8 +67,11 @@ export async function recallUnsent(context: Context, tx: Tx, which: Sql): Promis
       SELECT i.operation_id AS id FROM update_item i JOIN update_run u ON u.organization_id = i.organization_id AND u.task_id = i.task_id
       WHERE i.organization_id = ${organizationId} AND i.state = 'SENT' AND (${which})
     ), operations AS (
-      UPDATE app_operation o SET not_after = ${now}, due_at = ${now} FROM chosen
-      WHERE o.organization_id = ${organizationId} AND o.id = chosen.id AND o.state IN ('READY', 'PROPAGATING', 'WAITING_FOR_LICENSE') RETURNING o.device_id
+      -- One whose command is written down and did not leave is SENT already: its command ends, and it must not make another.
+      UPDATE app_operation o SET not_after = ${now}, due_at = CASE o.state WHEN 'SENT' THEN o.due_at ELSE ${now} END FROM chosen
+      WHERE o.organization_id = ${organizationId} AND o.id = chosen.id AND (o.state IN ('READY', 'PROPAGATING', 'WAITING_FOR_LICENSE')
+        OR (o.state = 'SENT' AND EXISTS (SELECT 1 FROM device_command p WHERE p.organization_id = o.organization_id AND p.operation_id = o.id AND p.state = 'PLANNED')))
+      RETURNING o.device_id
     ), commands AS (
       UPDATE device_command c SET not_after = ${now} FROM chosen
       WHERE c.organization_id = ${organizationId} AND c.operation_id = chosen.id AND c.state = 'PLANNED' RETURNING c.device_id

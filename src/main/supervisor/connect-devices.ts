@@ -38,11 +38,13 @@ async function connect(sandbox: SandboxAddresses): Promise<void> {
   // Whoever removed the connection, or made another one, is not overruled at the next start.
   const isFirst = known.mdm === null && !existsSync(join(sandbox.dataDirectory, 'mdm-connected'));
   if (isFirst) {
-    await ask(
+    const { connectMdm } = await ask<{ connectMdm: { __typename: string; code?: string; message?: string } }>(
       sandbox,
       'mutation ($input: ConnectMdmInput!) { connectMdm(input: $input) { __typename ... on UserError { code message } } }',
       { input: { kind: 'NANOMDM', name: 'Simulated devices', baseUrl, apiKey, hmacKey } },
     );
+    // A refusal is tried again at the next start.
+    if (connectMdm.code) throw new Error(`${connectMdm.code}: ${connectMdm.message}`);
     writeFileSync(join(sandbox.dataDirectory, 'mdm-connected'), '');
   }
   const { mdm } = isFirst ? await ask<Connected>(sandbox, '{ mdm { webhook { path } } }') : known;

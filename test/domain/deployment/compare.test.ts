@@ -169,6 +169,45 @@ test('F15 NONE takes back what Russet gave, never what others gave, and wins ove
   expect(await holders(app)).toEqual(devices);
 });
 
+test('F15 NONE through a token that can’t be used: no task now, and the licenses come back when it can', async () => {
+  const app = await giveApp(world, own);
+  const devices = await makeDevices(world, 2);
+  const groupId = await groupOf(devices);
+  const deploymentId = await createDeployment(world.admin, { appId: app.id, groupId, mode: 'LICENSE_ONLY' });
+  await settle();
+  const { prisma } = world.database;
+  await prisma.token.updateMany({ where: { id: own }, data: { condition: 'READ_ONLY' } });
+  await updateDeployment(world.admin, { deploymentId, mode: 'NONE' });
+  const before = await tasks();
+  expect(await compare()).toEqual(none);
+  expect(await tasks()).toBe(before);
+  await prisma.token.updateMany({ where: { id: own }, data: { condition: 'OK' } });
+  expect(await compare()).toEqual({ ...none, revoked: 2 });
+  await settle();
+});
+
+test('F14 F15 who waits on other terms than the deployment’s present ones waits on these', async () => {
+  const app = await giveApp(world, own, { total: 0 });
+  const devices = await makeDevices(world, 2);
+  const groupId = await groupOf(devices);
+  const given = { appId: app.id, groupId, mode: 'LICENSE_ONLY' as const, tokenId: own };
+  const deploymentId = await createDeployment(world.admin, given);
+  await compare();
+  const waiting = () =>
+    world.database.prisma.licenseWait.findMany({ where: { appId: app.id }, orderBy: { id: 'asc' } });
+  expect((await waiting()).map(({ tokenId, priority }) => [tokenId, priority])).toEqual([
+    [own, 0],
+    [own, 0],
+  ]);
+  await updateDeployment(world.admin, { deploymentId, tokenId: null, priority: 5 });
+  await compare();
+  expect((await waiting()).map(({ tokenId, priority }) => [tokenId, priority])).toEqual([
+    [null, 5],
+    [null, 5],
+  ]);
+  expect(await compare()).toEqual(none);
+});
+
 test('S79 the first token in order that can serve is used, a named one never replaced', async () => {
   const app = await giveApp(world, own, { total: 1 });
   const other = await world.library('district');

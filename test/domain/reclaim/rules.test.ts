@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { preparedRows } from '../../../src/db/rows.ts';
 import { createDeployment, deleteDeployment } from '../../../src/domain/deployment/write.ts';
 import { setDeviceGroupMembers } from '../../../src/domain/device-group/members.ts';
-import { createDeviceGroup } from '../../../src/domain/device-group/write.ts';
+import { createDeviceGroup, deleteDeviceGroup } from '../../../src/domain/device-group/write.ts';
 import { listFound, listRuns, readRules, worthOfFound } from '../../../src/domain/reclaim/rule.ts';
 import { runDueRules, runReclaimRule } from '../../../src/domain/reclaim/run.ts';
 import { undoReclaimRun } from '../../../src/domain/reclaim/undo.ts';
@@ -179,6 +179,9 @@ test('F6 never what others gave, what can’t come back, or what is excluded: by
   const terms = { ruleId, name: 'Rule', reason: 'NOT_SEEN' as const, days: 30, graceDays: 0, enabled: false };
   await replaceReclaimRule(world.admin, { ...terms, appIds: [app.id], groupId });
   expect(await found(ruleId, app)).toEqual([devices[1]]);
+  await expect(deleteDeviceGroup(world.admin, { groupId }), 'the rule would find others').rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+  });
   await replaceReclaimRule(world.admin, { ...terms, exceptAppIds: [app.id], groupId });
   expect(await found(ruleId, app)).toEqual([]);
 });
@@ -225,6 +228,8 @@ test('F6 undo gives the same devices a license again, where there is one, and on
   const devices = await holders(app, 3);
   await world.clock.advance(31 * day);
   const runId = await runReclaimRule(world.admin, { ruleId: await rule(app) });
+  const tooEarly = { code: 'INVALID_INPUT', message: expect.stringContaining('still taking licenses back') };
+  await expect(undoReclaimRun(world.admin, { runId }), 'and it can be undone later').rejects.toMatchObject(tooEarly);
   await settle();
   expect(await liveOf(world, app)).toEqual([]);
   const [other] = await makeDevices(world, 1);
