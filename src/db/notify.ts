@@ -5,7 +5,7 @@ import { sql, type Tx } from './transaction.ts';
 export const channel = 'russet';
 
 /** What may have changed. */
-export type BellKind = 'task' | 'counts' | 'keys' | 'library' | 'notices';
+export type BellKind = 'task' | 'counts' | 'keys' | 'library' | 'notices' | 'commands';
 
 /** A ring: `id` narrows it to one task, where that is known. */
 export interface Ring {
@@ -26,7 +26,7 @@ export function ringText(bell: Ring): string {
 
 /** The ring that a text says, or null for one that is not ours. */
 export function parseRing(text: string): Ring | null {
-  const match = /^(task|counts|keys|library|notices):(\d+)(?::(\d+))?$/.exec(text);
+  const match = /^(task|counts|keys|library|notices|commands):(\d+)(?::(\d+))?$/.exec(text);
   if (!match) return null;
   const bell: Ring = { kind: match[1] as BellKind, organizationId: BigInt(match[2]!) };
   return match[3] === undefined ? bell : { ...bell, id: BigInt(match[3]) };

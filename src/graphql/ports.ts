@@ -71,5 +71,11 @@ export interface NoticeStream {
   ): AsyncIterable<{ cursor: string; notice: NoticeRow | null }>;
 }
 
+/** News of commands to devices. */
+export interface CommandStream {
+  /** How many can be leased, whenever there are some. */
+  deviceCommands(query: { organizationId: bigint } & Stoppable): AsyncIterable<{ waiting: number }>;
+}
+
 /** All live streams of the API. */
-export interface Streams extends TaskStream, CountStream, NoticeStream {}
+export interface Streams extends TaskStream, CountStream, NoticeStream, CommandStream {}

@@ -20,6 +20,7 @@ import './plan.ts';
 import './plan-mutations.ts';
 import './device.ts';
 import './device-mutations.ts';
+import './device-commands.ts';
 import './device-group.ts';
 import './device-group-mutations.ts';
 import './deployment.ts';

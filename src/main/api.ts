@@ -13,7 +13,7 @@ await runProgram(async () => {
   const config = readConfig(process.env);
   const { database, services } = await buildServices(config, 'api');
   const realtime = await createRealtime({ database, clock: systemClock, logger: services.logger });
-  const streams = { ...realtime.tasks, ...realtime.counts, ...realtime.notices };
+  const streams = { ...realtime.tasks, ...realtime.counts, ...realtime.notices, ...realtime.commands };
   const server = createHttpServer({
     services,
     streams,

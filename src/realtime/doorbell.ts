@@ -2,8 +2,14 @@
 import type { Ring } from '../db/notify.ts';
 import { type Bell, createBell } from './bell.ts';
 
-/** What can be waited for: one task, any task of an organization, its license counts, its token notices, or a key that was revoked anywhere. */
-export type BellKey = `task:${bigint}:${bigint}` | `task:${bigint}` | `counts:${bigint}` | `notices:${bigint}` | 'keys';
+/** What can be waited for: one task, any task of an organization, its license counts, its token notices, commands that can be leased, or a key that was revoked anywhere. */
+export type BellKey =
+  | `task:${bigint}:${bigint}`
+  | `task:${bigint}`
+  | `counts:${bigint}`
+  | `notices:${bigint}`
+  | `commands:${bigint}`
+  | 'keys';
 
 /** A bell on a key. It is armed from its making on: make it before the query whose staleness it shall tell. */
 export interface Watcher extends Bell {
@@ -75,7 +81,8 @@ export function createDoorbell(): Doorbell {
     ring: ({ organizationId, kind, id }) => {
       if (kind === 'task') ringTasks(organizationId, id);
       else if (kind === 'keys') ringEntry(entries.get('keys'));
-      else if (kind === 'counts' || kind === 'notices') ringEntry(entries.get(`${kind}:${organizationId}`));
+      else if (kind === 'counts' || kind === 'notices' || kind === 'commands')
+        ringEntry(entries.get(`${kind}:${organizationId}`));
     },
     ringAll: () => {
       for (const entry of entries.values()) ringEntry(entry);

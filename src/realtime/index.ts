@@ -5,6 +5,7 @@ import { channel, parseRing } from '../db/notify.ts';
 import { preparedRows } from '../db/rows.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { createCommandStream } from './command-stream.ts';
 import { type CountNews, createCountStream } from './count-stream.ts';
 import { createDoorbell } from './doorbell.ts';
 import { createLibraryStamps } from './library-stamps.ts';
@@ -58,6 +59,7 @@ export interface Realtime {
   notices: { tokenNotices: ReturnType<typeof createTokenNotices> };
   /** News of revoked keys. */
   keys: { readonly stamp: number; readonly live: boolean };
+  commands: { deviceCommands: ReturnType<typeof createCommandStream> };
   /** News of libraries. */
   library: { stamp(organizationId: bigint): string; readonly live: boolean };
   stats(): RealtimeStats;
@@ -100,6 +102,7 @@ export async function createRealtime(options: RealtimeOptions): Promise<Realtime
     tasks: { taskProgress, tasks: list.tasks },
     counts: { licenseCounts: counts.licenseCounts },
     notices: { tokenNotices },
+    commands: { deviceCommands: createCommandStream({ ...parts, reader }) },
     library: {
       stamp: library.stamp,
       get live() {

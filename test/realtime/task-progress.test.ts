@@ -53,8 +53,14 @@ const numbers = (events: { seq: bigint }[]) => events.map((event) => event.seq);
 const end = { state: 'SUCCEEDED', outcome: 'ALL', finishedAt: '2026-01-02T03:05:00.000Z' } as const;
 
 test('F1 the streams are those that the schema asks for', () => {
-  const streams: Streams = { ...realtime.tasks, ...realtime.counts, ...realtime.notices };
-  expect(Object.keys(streams).sort()).toEqual(['licenseCounts', 'taskProgress', 'tasks', 'tokenNotices']);
+  const streams: Streams = { ...realtime.tasks, ...realtime.counts, ...realtime.notices, ...realtime.commands };
+  expect(Object.keys(streams).sort()).toEqual([
+    'deviceCommands',
+    'licenseCounts',
+    'taskProgress',
+    'tasks',
+    'tokenNotices',
+  ]);
 });
 
 test('F1 without a cursor the newest state comes first, then all that follows to the end', async () => {

@@ -1,4 +1,5 @@
 /** Writes commands to devices down. Nothing is sent here: the driver of the organization's devices does that. @module */
+import { ring } from '../../db/notify.ts';
 import { ids, json, moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import type { DeviceRequest } from '../mdm-ports.ts';
@@ -49,6 +50,7 @@ export async function planCommands(context: Context, tx: Tx, commands: readonly 
   const rest = commands.flatMap((_command, index) => (made.has(index) ? [] : [index]));
   const known = rest.length === 0 ? new Map<number, bigint>() : await findOpen(context, tx, commands, rest);
   await wakeDevices(tx, organizationId);
+  await ring(tx, { organizationId, kind: 'commands' });
   return commands.map((command, index) => {
     const commandId = made.get(index);
     if (commandId !== undefined) return { outcome: 'PLANNED', commandId };

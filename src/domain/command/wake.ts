@@ -1,4 +1,5 @@
 import { enqueue, type Job } from '../../db/enqueue.ts';
+import { ring } from '../../db/notify.ts';
 import { ids, moment, sql, type Tx } from '../../db/transaction.ts';
 
 /** The job that looks after an organization's devices. */
@@ -23,10 +24,11 @@ export async function unpark(
   now: Date,
 ): Promise<void> {
   if (enrollmentIds.length === 0) return;
-  await tx.$executeRaw(sql`
+  const woken = await tx.$executeRaw(sql`
     UPDATE device_command c SET due_at = ${moment(now)} FROM (
       SELECT id FROM device_command WHERE organization_id = ${organizationId} AND enrollment_id = ANY (${ids(enrollmentIds)})
         AND state = 'PLANNED' AND due_at IS NULL
       ORDER BY id FOR NO KEY UPDATE
     ) o WHERE c.organization_id = ${organizationId} AND c.id = o.id`);
+  if (woken > 0) await ring(tx, { organizationId, kind: 'commands' });
 }

@@ -77,7 +77,8 @@ function take(waiting: Waiting[]): Waiting[] {
   return waiting.splice(0, count);
 }
 
-function hashOf({ news, key }: ToldNews): string {
+/** By what the same message told twice is known. */
+export function hashOf({ news, key }: ToldNews): string {
   if (key !== undefined) return createHash('sha256').update(key).digest('hex');
   return news.at === undefined ? randomUUID() : inputHash(news);
 }

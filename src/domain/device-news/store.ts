@@ -19,11 +19,16 @@ const noteInterval = 10_000;
 export function storeNews(services: Services, rows: readonly IncomingNews[]): Promise<void> {
   const now = services.clock.now();
   return transaction(services, async (tx) => {
-    const organizations = await insert(tx, rows, now);
+    await insertNews(tx, rows, now);
     const connections = [...new Map(rows.map((row) => [row.connectionId, row])).values()];
     await noteHeard(tx, connections, now);
-    for (const organizationId of organizations.sort((a, b) => (a < b ? -1 : 1))) await wakeDevices(tx, organizationId);
   });
+}
+
+/** The same in a transaction that knows its connection. */
+export async function insertNews(tx: Tx, rows: readonly IncomingNews[], now: Date): Promise<void> {
+  const organizations = await insert(tx, rows, now);
+  for (const organizationId of organizations.sort((a, b) => (a < b ? -1 : 1))) await wakeDevices(tx, organizationId);
 }
 
 /** Gives the organizations that were told something new. */

@@ -142,9 +142,11 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     tasks: noNews,
     licenseCounts: noNews,
     tokenNotices: noNews,
+    deviceCommands: noNews,
     ...realtime?.tasks,
     ...realtime?.counts,
     ...realtime?.notices,
+    ...realtime?.commands,
     ...options.streams,
   };
   const server = createHttpServer({

@@ -1,0 +1,109 @@
+/** Hands commands out to whoever carries them to an MDM server that Russet does not call. @module */
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { Rows } from '../../db/rows.ts';
+import { moment, sql, type Tx, transaction } from '../../db/transaction.ts';
+import { requireRight } from '../access/rights.ts';
+import { recordAudit } from '../audit/record.ts';
+import type { Context } from '../context.ts';
+import { NotFoundError } from '../errors.ts';
+import type { DeviceRequest } from '../mdm-ports.ts';
+import { parseInput } from '../parse.ts';
+import { pickReady, writeDown } from './pick.ts';
+
+const inputSchema = z.object({
+  first: z.number().int().min(1).max(1_000),
+  seconds: z.number().int().min(10).max(86_400),
+});
+
+/** Input of {@link leaseCommands}. */
+export type LeaseInput = z.input<typeof inputSchema>;
+
+/** A command that is handed out. */
+export interface LeasedCommand {
+  id: bigint;
+  commandUuid: string;
+  /** As the MDM server knows the device. */
+  enrollmentId: string;
+  type: 'DEVICE' | 'USER';
+  deviceId: bigint | null;
+  request: DeviceRequest;
+  leasedUntil: Date;
+  /** How often it was handed out, this time included. */
+  sends: number;
+}
+
+/**
+ * Leases at most `first` commands for `seconds`. One that is not reported until then is handed out again with the same
+ * CommandUUID. Two callers never hold the same one. Throws INVALID_INPUT, and NOT_FOUND without such a connection.
+ */
+export async function leaseCommands(context: Context, rawInput: LeaseInput): Promise<LeasedCommand[]> {
+  requireRight(context, 'commands:write');
+  const input = parseInput(inputSchema, rawInput);
+  const now = context.clock.now();
+  return transaction(context, async (tx) => {
+    const connectionId = await lockGraphqlConnection(context, tx);
+    const claim = { organizationId: context.actor.organizationId, connectionId };
+    const leasedUntil = new Date(now.getTime() + input.seconds * 1000);
+    const again = await releaseOverdue(context, tx, connectionId, input.first, leasedUntil);
+    const ready = await pickReady(context, tx, claim, Math.max(input.first - again.length, 0));
+    const batches = ready.map((command) => ({ uuid: randomUUID(), request: command.request, commands: [command] }));
+    if (batches.length > 0)
+      await writeDown(context, tx, claim.organizationId, batches, { state: 'QUEUED', dueAt: null, leasedUntil });
+    const leased = [...again, ...batches.map((batch) => batch.commands[0]!.id)];
+    if (leased.length > 0)
+      await recordAudit(context, tx, { action: 'device-command.lease', data: { commands: leased.length } });
+    return readLeased(context, tx, leased);
+  });
+}
+
+/** The connection of an organization whose MDM server asks by GraphQL, under its lock: callers come one after another. */
+export async function lockGraphqlConnection(context: Context, tx: Tx): Promise<bigint> {
+  const [row] = await tx.$queryRaw<{ id: bigint }[]>(sql`
+    SELECT id FROM mdm_connection WHERE organization_id = ${context.actor.organizationId} AND removed_at IS NULL AND kind = 'GRAPHQL'
+    FOR NO KEY UPDATE`);
+  if (!row) throw new NotFoundError('MDM connection of the kind GRAPHQL', ['none'], []);
+  await tx.$executeRaw(sql`
+    UPDATE mdm_connection SET heard_at = ${moment(context.clock.now())} WHERE organization_id = ${context.actor.organizationId} AND id = ${row.id}`);
+  return row.id;
+}
+
+/** Leases that ran out begin anew under their CommandUUIDs. */
+async function releaseOverdue(
+  context: Context,
+  tx: Tx,
+  connectionId: bigint,
+  limit: number,
+  leasedUntil: Date,
+): Promise<bigint[]> {
+  const now = moment(context.clock.now());
+  const { organizationId } = context.actor;
+  const rows = await tx.$queryRaw<{ id: bigint }[]>(sql`
+    UPDATE device_command c SET leased_until = ${moment(leasedUntil)}, sends = c.sends + 1 FROM (
+      SELECT c.id FROM device_command c WHERE ${overdue(organizationId, connectionId, now)} ORDER BY c.id LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED
+    ) o WHERE c.organization_id = ${organizationId} AND c.id = o.id RETURNING c.id`);
+  return rows.map((row) => row.id).sort((a, b) => (a < b ? -1 : 1));
+}
+
+const overdue = (organizationId: bigint, connectionId: bigint, now: ReturnType<typeof moment>) => sql`
+  c.organization_id = ${organizationId} AND c.connection_id = ${connectionId} AND c.ended_at IS NULL AND c.state = 'QUEUED'
+  AND c.leased_until <= ${now} AND c.deadline_at > ${now}`;
+
+function readLeased(context: Context, tx: Tx, commandIds: readonly bigint[]): Promise<LeasedCommand[]> {
+  return tx.$queryRaw<LeasedCommand[]>(sql`
+    SELECT c.id, c.uuid::text AS "commandUuid", e.enrollment_id AS "enrollmentId", e.type::text AS type, e.device_id AS "deviceId",
+      c.request, c.leased_until AS "leasedUntil", c.sends
+    FROM device_command c JOIN enrollment e ON e.organization_id = c.organization_id AND e.id = c.enrollment_id
+    WHERE c.organization_id = ${context.actor.organizationId} AND c.id = ANY (${commandIds.map(String)}::text[]::bigint[]) ORDER BY c.id`);
+}
+
+/** How many commands could be leased now; those that their device is not ready for are not counted yet. */
+export async function countLeasable(reader: Rows, organizationId: bigint, at: Date): Promise<number> {
+  const now = moment(at);
+  const [row] = await reader.rows<{ count: number }>(sql`
+    SELECT count(*)::int AS count FROM mdm_connection m
+    JOIN device_command c ON c.organization_id = m.organization_id AND c.connection_id = m.id AND c.ended_at IS NULL
+    WHERE m.organization_id = ${organizationId} AND m.removed_at IS NULL AND m.kind = 'GRAPHQL'
+      AND ((c.state = 'PLANNED' AND c.due_at <= ${now}) OR (c.state = 'QUEUED' AND c.leased_until <= ${now}))`);
+  return row!.count;
+}
