@@ -267,10 +267,11 @@ const ReportInput = builder.inputType('DeviceCommandReport', {
   }),
 });
 
-const ReportedRef = builder.objectRef<Reported>('DeviceReportPayload').implement({
-  description: 'What was taken in. It is stored, and applied right behind the answer.',
-  fields: (t) => ({ accepted: t.exposeInt('accepted', { description: 'Messages that were stored.' }) }),
-});
+const reportedPayload = (name: string) =>
+  builder.objectRef<Reported>(name).implement({
+    description: 'What was taken in. It is stored, and applied right behind the answer.',
+    fields: (t) => ({ accepted: t.exposeInt('accepted', { description: 'Messages that were stored.' }) }),
+  });
 
 mutation('reportDeviceCommand', {
   description: 'Tells what became of leased commands.',
@@ -281,7 +282,7 @@ mutation('reportDeviceCommand', {
       reports: t.field({ type: [ReportInput], required: true, description: 'The reports, at most 1,000.' }),
     }),
   }),
-  payload: ReportedRef,
+  payload: reportedPayload('ReportDeviceCommandPayload'),
   failures: [failures.NotFoundError],
   run: ({ domain }, input) => reportCommands(domain, input),
 });
@@ -307,7 +308,7 @@ mutation('reportInventory', {
       devices: t.field({ type: [InventoryInput], required: true, description: 'The devices, at most 1,000.' }),
     }),
   }),
-  payload: ReportedRef,
+  payload: reportedPayload('ReportInventoryPayload'),
   failures: [failures.NotFoundError],
   run: ({ domain }, input) => reportInventory(domain, input),
 });
@@ -348,7 +349,7 @@ mutation('reportEnrollments', {
       }),
     }),
   }),
-  payload: ReportedRef,
+  payload: reportedPayload('ReportEnrollmentsPayload'),
   failures: [failures.NotFoundError],
   run: ({ domain }, input) => reportEnrollments(domain, input),
 });

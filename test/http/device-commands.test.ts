@@ -63,7 +63,7 @@ const enroll = async (org: Org, ...enrollmentIds: string[]) => {
     'reportEnrollments',
     'ReportEnrollmentsInput',
     { enrollments },
-    '... on DeviceReportPayload { accepted }',
+    '... on ReportEnrollmentsPayload { accepted }',
   );
   expect(reported).toEqual({ accepted: enrollmentIds.length * 2 });
   await org.drive();
@@ -81,7 +81,12 @@ const lease = (org: Org, first: number, seconds = 60) =>
     '... on LeaseDeviceCommandsPayload { commands { commandUuid enrollmentId leases device { serialNumber } request { __typename ... on InstallAppRequest { adamId takeOver } } } }',
   );
 const report = (org: Org, reports: object[]) =>
-  org.mutate('reportDeviceCommand', 'ReportDeviceCommandInput', { reports }, '... on DeviceReportPayload { accepted }');
+  org.mutate(
+    'reportDeviceCommand',
+    'ReportDeviceCommandInput',
+    { reports },
+    '... on ReportDeviceCommandPayload { accepted }',
+  );
 const install = (enrollmentId: bigint, appId: bigint) => ({
   enrollmentId,
   appId,
@@ -154,7 +159,7 @@ describe('S28 any other MDM server, through GraphQL alone', () => {
         'reportInventory',
         'ReportInventoryInput',
         { devices },
-        '... on DeviceReportPayload { accepted }',
+        '... on ReportInventoryPayload { accepted }',
       ),
     ).toEqual({ accepted: 1 });
     await org.drive();
