@@ -7,7 +7,7 @@ export const MdmKindEnum = builder.enumType('MdmKind', {
     NANOMDM: { description: 'Russet calls a NanoMDM or NanoHUB.' },
     GRAPHQL: {
       description:
-        'Any other MDM server asks Russet for commands and reports what became of them. The mutations for that are not there yet: nothing is sent.',
+        'Any other MDM server: a program beside it leases commands (`leaseDeviceCommands`) and reports what became of them (`reportDeviceCommand`).',
     },
   } as const,
 });

@@ -4,7 +4,7 @@ import { ids, moment, sql, type Tx } from '../../db/transaction.ts';
 import { chunk } from '../../lib/chunk.ts';
 import type { Context } from '../context.ts';
 import { type Enqueued, type MdmAccess, MdmFailure, maxBatch } from '../mdm-ports.ts';
-import { accessOf } from './access.ts';
+import { openAccess } from './access.ts';
 import { isBlocked, noteAnswered, noteFailure } from './block.ts';
 import { type ConnectionClaim, underConnectionClaim } from './claim.ts';
 import type { OnEnded } from './ended.ts';
@@ -24,8 +24,7 @@ const sizes = [maxBatch, 10, 1];
 /** Sends what is due and wakes devices. True when there may be more. Stops quietly while the server is out of reach. */
 export async function sendCommands(context: Context, claim: ConnectionClaim, onEnded: OnEnded): Promise<boolean> {
   if (claim.kind !== 'NANOMDM' || (await isBlocked(context, claim))) return false;
-  const access = await accessOf(context, claim);
-  if (!access) return false;
+  const access = await openAccess(context, claim);
   const batches = [...(await unheard(context, claim)), ...(await nextBatches(context, claim))];
   try {
     for (const together of chunk(batches, lanes)) {
