@@ -1,17 +1,12 @@
-import { moment, sql } from '../../db/transaction.ts';
+import { type Sql, sql } from '../../db/transaction.ts';
 import { devicesJob } from '../command/wake.ts';
-import type { Services } from '../context.ts';
-
-/** Most organizations of each kind of work. */
-const limit = 1_000;
+import { most, ofOrganizations } from '../work/source.ts';
 
 /** Organizations whose devices give something to do: news, commands to be sent or given up, questions whose time has come. */
-export async function dueDevices(
-  services: Pick<Services, 'prisma' | 'clock'>,
-): Promise<ReturnType<typeof devicesJob>[]> {
-  const now = moment(services.clock.now());
-  const rows = await services.prisma.$queryRaw<{ organizationId: bigint }[]>(sql`
-    SELECT m.organization_id AS "organizationId" FROM mdm_connection m WHERE m.removed_at IS NULL AND (
+export const dueDevices = (now: Sql) =>
+  ofOrganizations(
+    sql`
+    SELECT m.organization_id FROM mdm_connection m WHERE m.removed_at IS NULL AND (
       EXISTS (SELECT 1 FROM device_news n WHERE n.organization_id = m.organization_id AND n.connection_id = m.id AND n.applied_at IS NULL AND n.due_at <= ${now})
       OR (m.kind = 'NANOMDM' AND (m.blocked_until IS NULL OR m.blocked_until <= ${now}) AND EXISTS (
         SELECT 1 FROM device_command c WHERE c.organization_id = m.organization_id AND c.connection_id = m.id AND c.ended_at IS NULL AND c.due_at <= ${now}))
@@ -19,6 +14,6 @@ export async function dueDevices(
         AND least(e.information_due_at, e.list_due_at) <= ${now})
       OR EXISTS (SELECT 1 FROM device_command c WHERE c.organization_id = m.organization_id AND c.connection_id = m.id AND c.ended_at IS NULL
         AND least(c.deadline_at, CASE WHEN c.state = 'PLANNED' THEN c.not_after END) <= ${now})
-    ) ORDER BY m.organization_id LIMIT ${limit}`);
-  return rows.map((row) => devicesJob(row.organizationId));
-}
+    ) ORDER BY m.organization_id ${most}`,
+    devicesJob,
+  );

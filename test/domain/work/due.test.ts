@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { reserveBlocks } from '../../../src/domain/license/reserve-blocks.ts';
 import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { dueWork } from '../../../src/domain/work/due.ts';
@@ -36,6 +36,13 @@ test('what waits to be sent and what waits to be asked about is due, and nothing
   expect(await keys()).toEqual([writer()]);
   await world.settle();
   expect(await keys()).toEqual([]);
+});
+
+test('looking for work is one question, however many kinds of it there are', async () => {
+  const asked = vi.spyOn(world.services.pool, 'query');
+  await dueWork(world.services);
+  expect(asked).toHaveBeenCalledTimes(1);
+  asked.mockRestore();
 });
 
 test('a writer that waits for Apple is due when the wait is over, not before', async () => {
