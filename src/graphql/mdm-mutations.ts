@@ -23,7 +23,7 @@ function connectionPayload<Shape extends { version: string | null }>(name: strin
     }),
     serverVersion: t.string({
       nullable: true,
-      description: 'What version the server says it is; not every one does.',
+      description: 'What version the server says it is; not every one does. Null too when it was not asked.',
       resolve: ({ version }: Shape) => version,
     }),
   }));
@@ -65,7 +65,8 @@ mutation('connectMdm', {
 });
 
 const UpdateMdmInput = builder.inputType('UpdateMdmInput', {
-  description: 'What to change in the connection; an absent field stays as it is.',
+  description:
+    'What to change in the connection; an absent field stays as it is. Of a connection of kind GRAPHQL only `name` can be changed.',
   fields: (t) => ({
     name: t.string({ description: 'What people call it.' }),
     baseUrl: t.string({ description: 'Its new address. Another host needs `apiKey` too.' }),
@@ -80,7 +81,7 @@ const UpdateMdmInput = builder.inputType('UpdateMdmInput', {
 
 mutation('updateMdm', {
   description:
-    'Changes how the MDM server is called, e.g. after its key was replaced. It is tried before it is stored.',
+    'Changes the connection, e.g. after the key of the server was replaced. A new address, path, user or key is tried before it is stored; for anything else the server is not asked and may be away.',
   right: 'mdm:write',
   input: UpdateMdmInput,
   payload: connectionPayload('UpdateMdmPayload', 'The changed connection.'),
@@ -106,7 +107,7 @@ builder.objectField(TestMdmPayload, 'called', (t) =>
 
 mutation('testMdm', {
   description:
-    'Tries address, path, user and key of the MDM server; nothing is queued and no device is woken. A server that answers is used again at once.',
+    'Tries address, path, user and key of the MDM server; nothing is queued and no device is woken. A server that answers is used again at once. That somebody tried stands in the audit log.',
   right: 'mdm:write',
   input: TestMdmInput,
   payload: TestMdmPayload,

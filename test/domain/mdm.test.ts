@@ -105,6 +105,8 @@ test.each([
   'http://mdm.example?x=1',
   'http://169.254.169.254',
   'http://0xa9fea9fe/',
+  'http://[::ffff:169.254.169.254]/',
+  'http://[fd00:ec2::254]/',
   'http://metadata.google.internal',
   'file:///etc/passwd',
 ])('§5.1 an address like %s is refused unasked', async (address) => {
@@ -119,7 +121,9 @@ test('§5.1 changing it: a new key, another webhook, and a stored key never goes
   taken = ['nanomdm:replaced'];
   await expect(testMdm(context)).rejects.toMatchObject({ problem: 'UNAUTHORIZED' });
   expect(await presentConnection(context)).toMatchObject({ problem: { code: 'UNAUTHORIZED' } });
-  await expect(updateMdm(context, { name: 'x' })).rejects.toMatchObject({ problem: 'UNAUTHORIZED' });
+  await expect(updateMdm(context, { userName: 'other' })).rejects.toMatchObject({ problem: 'UNAUTHORIZED' });
+  expect(await updateMdm(context, { name: 'x', push: false, hmacKey: 'i' })).toEqual({ version: null });
+  expect(await presentConnection(context)).toMatchObject({ name: 'x', push: false, problem: { code: 'UNAUTHORIZED' } });
   await updateMdm(context, { apiKey: 'replaced', newWebhook: true });
   const after = (await presentConnection(context))!;
   expect(after.webhookId).not.toBe(before.webhookId);
@@ -131,6 +135,12 @@ test('§5.1 changing it: a new key, another webhook, and a stored key never goes
   await expect(elsewhere).rejects.toMatchObject({ code: 'INVALID_INPUT', inputPath: ['apiKey'] });
   await updateMdm(context, { hmacKey: null });
   expect(await presentConnection(context)).toMatchObject({ hmacKeyJwe: null });
+  expect(await access()).toMatchObject({ apiKey: 'replaced' });
+  const tests = await context.prisma.auditEntry.findMany({
+    where: { organizationId: context.actor.organizationId, action: 'mdm.test' },
+    orderBy: { id: 'asc' },
+  });
+  expect(tests.map(({ data }) => data)).toEqual([{ answered: false, problem: 'UNAUTHORIZED' }, { answered: true }]);
 });
 
 test('§5.1 removing it says what is open, ends it, and frees the way for another', async () => {
@@ -139,8 +149,14 @@ test('§5.1 removing it says what is open, ends it, and frees the way for anothe
   const { organizationId } = context.actor;
   const now = context.clock.now();
   const { prisma } = context;
+  const device = await prisma.device.create({
+    data: {
+      ...{ organizationId, serialNumber: 'TOLD', serialOriginal: 'TOLD', origin: 'MDM', mdmTold: ['name'] },
+      ...{ createdAt: now, updatedAt: now },
+    },
+  });
   const enrollment = await prisma.enrollment.create({
-    data: { organizationId, connectionId, enrollmentId: 'A', state: 'ENROLLED' },
+    data: { organizationId, connectionId, enrollmentId: 'A', state: 'ENROLLED', deviceId: device.id },
   });
   const command = {
     organizationId,
@@ -159,14 +175,41 @@ test('§5.1 removing it says what is open, ends it, and frees the way for anothe
   expect(await removeMdm(context)).toEqual({ removed: true, ...open });
   const commands = await prisma.deviceCommand.findMany({ where: { organizationId }, orderBy: { id: 'asc' } });
   expect(commands.map(({ state }) => state)).toEqual(['CANCELLED', 'LOST', 'LOST']);
+  // The list may say again what its devices are.
+  expect(await prisma.device.findFirstOrThrow({ where: { organizationId } })).toMatchObject({ mdmTold: [] });
   const removed = await prisma.mdmConnection.findFirstOrThrow({ where: { organizationId } });
   expect(removed).toMatchObject({ apiKeyJwe: null, hmacKeyJwe: null, removedAt: now });
   await expect(removeMdm(context)).rejects.toMatchObject({ code: 'MDM_NOT_CONNECTED' });
   await expect(testMdm(context)).rejects.toMatchObject({ code: 'MDM_NOT_CONNECTED' });
   await connectMdm(context, { kind: 'GRAPHQL' });
   expect(await testMdm(context)).toEqual({ called: false, version: null });
+  const useless = { code: 'INVALID_INPUT', inputPath: ['baseUrl'] };
+  await expect(updateMdm(context, { baseUrl, push: true })).rejects.toMatchObject(useless);
+  await expect(updateMdm(context, { newWebhook: true })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
   await updateMdm(context, { name: 'Ours' });
   expect(await presentConnection(context)).toMatchObject({ kind: 'GRAPHQL', name: 'Ours' });
+});
+
+test('§5.1 what only a server has that Russet calls is not dropped silently', async () => {
+  const input = { kind: 'GRAPHQL', baseUrl, apiKey } as never;
+  await expect(connectMdm(context, input)).rejects.toMatchObject({ code: 'INVALID_INPUT', inputPath: ['baseUrl'] });
+  expect(await presentConnection(context)).toBeNull();
+});
+
+test('§5.1 a name that leads to where clouds hand out credentials is not called', async () => {
+  let called = 0;
+  const counting = ((...parameters: Parameters<typeof fetch>) => {
+    called++;
+    return fetch(...parameters);
+  }) as typeof fetch;
+  const leads = (address: string) => createNanoMdm({ fetch: counting, resolve: async () => ['10.0.0.1', address] });
+  const call = (mdm: ReturnType<typeof leads>) =>
+    connectMdm({ ...context, mdm }, nano({ baseUrl: baseUrl.replace('127.0.0.1', 'localhost') }));
+  for (const address of ['169.254.169.254', '::ffff:169.254.169.254', 'fe80::1%eth0'])
+    await expect(call(leads(address))).rejects.toMatchObject({ code: 'MDM_UNAVAILABLE', problem: 'UNREACHABLE' });
+  expect(called).toBe(0);
+  await call(leads('127.0.0.1'));
+  expect(called).toBeGreaterThan(0);
 });
 
 test('§5.1 two who connect at once: one of them is refused', async () => {

@@ -50,6 +50,8 @@ export type AuditAction =
   | 'mdm.connect'
   | 'mdm.update'
   | 'mdm.remove'
+  | 'mdm.test'
+  | 'mdm.set-aside'
   | 'mdm.reseal'
   | 'deployment.create'
   | 'deployment.update'

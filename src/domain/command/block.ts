@@ -33,7 +33,7 @@ export async function noteFailure(context: Context, claim: ConnectionClaim, fail
     const [row] = await tx.$queryRaw<{ attempts: number }[]>(sql`
       SELECT attempts FROM mdm_connection WHERE organization_id = ${claim.organizationId} AND id = ${claim.connectionId}`);
     const attempts = row!.attempts + 1;
-    const wait = backoff(attempts, failure.kind === 'UNAUTHORIZED' ? mendWaits : waits);
+    const wait = backoff(attempts, failure.kind === 'UNAUTHORIZED' || failure.kind === 'REJECTED' ? mendWaits : waits);
     const until = new Date(now.getTime() + wait);
     const problem = { code: failure.problem, message: failure.message, at: now.toISOString() };
     await tx.$executeRaw(sql`

@@ -1,6 +1,7 @@
 /** Gives commands to the MDM server. What is sent is written down before, and nothing is sent inside a transaction. @module */
 import { randomUUID } from 'node:crypto';
 import { ids, moment, sql, type Tx } from '../../db/transaction.ts';
+import { backoff } from '../../lib/backoff.ts';
 import { chunk } from '../../lib/chunk.ts';
 import type { Context } from '../context.ts';
 import { type Enqueued, type MdmAccess, MdmFailure, maxBatch } from '../mdm-ports.ts';
@@ -18,19 +19,38 @@ const round = 1_000;
 const lanes = 4;
 /** Milliseconds after which a command is sent again of which nobody heard what became of it. */
 const unheardAfter = 60_000;
+/** Waits of a command whose repeat the server refused, in milliseconds. */
+const repeatWaits = { base: unheardAfter, factor: 2, cap: 3_600_000 };
 /** Most devices of a batch, by how often its commands were refused with it before: the last ones go alone. */
 const sizes = [maxBatch, 10, 1];
+
+/** A batch on its way. */
+interface Outgoing extends Batch {
+  /** It left before, and the server may have it: it keeps its CommandUUID whatever happens, or it would run twice. */
+  repeated: boolean;
+}
 
 /** Sends what is due and wakes devices. True when there may be more. Stops quietly while the server is out of reach. */
 export async function sendCommands(context: Context, claim: ConnectionClaim, onEnded: OnEnded): Promise<boolean> {
   if (claim.kind !== 'NANOMDM' || (await isBlocked(context, claim))) return false;
   const access = await openAccess(context, claim);
-  const batches = [...(await unheard(context, claim)), ...(await nextBatches(context, claim))];
+  const batches: Outgoing[] = [
+    ...(await unheard(context, claim)).map((batch) => ({ ...batch, repeated: true })),
+    ...(await nextBatches(context, claim)).map((batch) => ({ ...batch, repeated: false })),
+  ];
   try {
-    for (const together of chunk(batches, lanes)) {
+    for (const [index, together] of chunk(batches, lanes).entries()) {
       const outcomes = await Promise.allSettled(together.map((batch) => send(context, claim, access, batch, onEnded)));
       const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-      if (failed) throw failed.reason;
+      if (!failed) continue;
+      const untried = batches.slice((index + 1) * lanes).filter(({ repeated }) => !repeated);
+      if (failed.reason instanceof MdmFailure)
+        await takeBack(
+          context,
+          claim,
+          untried.flatMap(({ commands }) => commands),
+        );
+      throw failed.reason;
     }
     const pushed = await pushAgain(context, claim, access);
     return batches.length > 0 || pushed;
@@ -95,7 +115,7 @@ async function send(
   context: Context,
   claim: ConnectionClaim,
   access: MdmAccess,
-  batch: Batch,
+  batch: Outgoing,
   onEnded: OnEnded,
 ): Promise<void> {
   context.failpoint('before-call');
@@ -107,18 +127,20 @@ async function send(
     await keep(context, claim, batch, outcome, onEnded);
   } catch (error) {
     if (!(error instanceof MdmFailure)) throw error;
-    if (error.kind === 'REJECTED') {
+    // Only "REFUSED" is about what was sent; a wrong path, a redirect or a foreign page tell of the server.
+    if (error.kind === 'REJECTED' && error.problem === 'REFUSED') {
       const refusal = { accepted: false, pushProblem: null, refusal: error.message };
       return keep(context, claim, batch, new Map(names.map((name) => [name, refusal])), onEnded);
     }
-    // Of unknown outcome: the commands stay SENT, and go out again under the same CommandUUID.
-    if (error.kind !== 'UNKNOWN_OUTCOME') await takeBack(context, claim, batch.commands);
+    // Of unknown outcome, now or before: the commands stay SENT, and go out again under the same CommandUUID.
+    if (error.kind !== 'UNKNOWN_OUTCOME' && !batch.repeated) await takeBack(context, claim, batch.commands);
     throw error;
   }
 }
 
 /** The server did not get them: they wait as before, and it counts as no send. */
-function takeBack(context: Context, claim: ConnectionClaim, commands: readonly Ready[], sent = 0): Promise<void> {
+async function takeBack(context: Context, claim: ConnectionClaim, commands: readonly Ready[], sent = 0): Promise<void> {
+  if (commands.length === 0) return;
   return underConnectionClaim(context, claim, async (tx) => {
     await tx.$executeRaw(sql`
       UPDATE device_command SET state = 'PLANNED', uuid = NULL, sent_at = NULL, due_at = ${moment(context.clock.now())}, sends = sends - 1 + ${sent}
@@ -126,10 +148,21 @@ function takeBack(context: Context, claim: ConnectionClaim, commands: readonly R
   });
 }
 
+/** Refused the second time, it may have been taken the first: it is asked again, until its deadline ends it. */
+async function putOff(context: Context, tx: Tx, claim: ConnectionClaim, commands: readonly Ready[]): Promise<void> {
+  if (commands.length === 0) return;
+  const now = context.clock.now().getTime();
+  const due = commands.map(({ sends }) => new Date(now + backoff(sends + 1, repeatWaits)).toISOString());
+  await tx.$executeRaw(sql`
+    UPDATE device_command c SET sends = c.sends + 1, due_at = v.due
+    FROM unnest(${ids(commands.map((command) => command.id))}, ${due}::timestamptz[]) AS v(id, due)
+    WHERE c.organization_id = ${claim.organizationId} AND c.id = v.id AND c.state = 'SENT'`);
+}
+
 async function keep(
   context: Context,
   claim: ConnectionClaim,
-  { commands, request }: Batch,
+  { commands, request, repeated }: Outgoing,
   outcome: ReadonlyMap<string, Enqueued>,
   onEnded: OnEnded,
 ): Promise<void> {
@@ -141,11 +174,12 @@ async function keep(
     context.logger.warn(fields, 'the MDM server did not take a command');
   }
   // One device that the server does not know can spoil a whole batch: each gets another chance in a smaller one.
-  const again = commands.length > 1 && taken.length === 0 ? refused : [];
+  const again = !repeated && commands.length > 1 && taken.length === 0 ? refused : [];
   if (again.length > 0) await takeBack(context, claim, again, 1);
   await underConnectionClaim(context, claim, async (tx) => {
     await noteAnswered(context, tx, claim);
     await noteTaken(context, tx, claim, taken, (command) => of(command)?.pushProblem ?? null);
+    if (repeated) return putOff(context, tx, claim, refused);
     const ended = await endCommands(
       context,
       tx,

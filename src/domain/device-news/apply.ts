@@ -1,5 +1,5 @@
 /** Brings what was told of devices into the rows. A block is applied whole or not at all, and only by who holds the claim. @module */
-import { ids, sql, type Tx } from '../../db/transaction.ts';
+import { ids, sql, type Tx, texts } from '../../db/transaction.ts';
 import { type ConnectionClaim, underConnectionClaim } from '../command/claim.ts';
 import type { EndedCommand } from '../command/ended.ts';
 import { noteDelivered, noteNotNow } from '../command/not-now.ts';
@@ -27,8 +27,8 @@ export async function applyNews(context: Context, claim: ConnectionClaim): Promi
   return true;
 }
 
-function applyBlock(context: Context, claim: ConnectionClaim, due: readonly DueNews[]): Promise<void> {
-  const tells = due.some(({ news }) => factsOf(news) !== null || news.kind === 'AUTHENTICATED');
+async function applyBlock(context: Context, claim: ConnectionClaim, due: readonly DueNews[]): Promise<void> {
+  const writesDevices = due.some(tellsOfDevice) || (await anyGone(context, claim, due));
   return underConnectionClaim(
     context,
     claim,
@@ -47,8 +47,20 @@ function applyBlock(context: Context, claim: ConnectionClaim, due: readonly DueN
       await wakeUpdates(tx, claim.organizationId, [...devices, ...ended.flatMap(({ deviceId }) => deviceId ?? [])]);
       await markApplied(tx, claim.organizationId, due, 'APPLIED', context.clock.now());
     },
-    tells ? (tx) => lockDeviceList(context, tx) : undefined,
+    writesDevices ? (tx) => lockDeviceList(context, tx) : undefined,
   );
+}
+
+/** What a device says of itself is written to the list, and a goodbye gives the list its say back. */
+const tellsOfDevice = ({ news }: DueNews) =>
+  factsOf(news) !== null || news.kind === 'AUTHENTICATED' || news.kind === 'CHECKED_OUT';
+
+/** One that is gone comes back with whatever it says. Only who holds the claim changes that. */
+async function anyGone(context: Context, claim: ConnectionClaim, due: readonly DueNews[]): Promise<boolean> {
+  const rows = await context.prisma.$queryRaw<unknown[]>(sql`
+    SELECT 1 FROM enrollment WHERE organization_id = ${claim.organizationId} AND connection_id = ${claim.connectionId}
+      AND enrollment_id = ANY (${texts([...new Set(due.map((row) => row.enrollmentId))])}) AND state = 'GONE' LIMIT 1`);
+  return rows.length > 0;
 }
 
 /** Enrolling anew empties the server's queue; of a device that left nothing is heard any more. */

@@ -58,13 +58,26 @@ async function mergeJoined(
 ): Promise<void> {
   const known = await readListedAt(tx, organizationId, [...lists.keys()]);
   const joined = [...lists].flatMap(([deviceId, told]) => joinLists(deviceId, told, known.get(deviceId) ?? null) ?? []);
+  // Enrollments before lists: in this order everybody locks.
+  await noteListed(tx, organizationId, joined);
   await mergeApps(tx, organizationId, joined, now);
+}
+
+async function noteListed(
+  tx: Tx,
+  organizationId: bigint,
+  joined: readonly { deviceId: bigint; listedAt: number | null }[],
+): Promise<void> {
   const listed = joined.flatMap(({ deviceId, listedAt }) =>
     listedAt === null ? [] : [{ deviceId, at: new Date(listedAt).toISOString() }],
   );
+  if (listed.length === 0) return;
   await tx.$executeRaw(sql`
-    UPDATE enrollment e SET listed_at = l.at FROM jsonb_to_recordset(${json(listed)}) AS l("deviceId" bigint, at timestamptz)
-    WHERE e.organization_id = ${organizationId} AND e.device_id = l."deviceId" AND e.state <> 'GONE'`);
+    UPDATE enrollment e SET listed_at = o.at FROM (
+      SELECT k.id, l.at FROM jsonb_to_recordset(${json(listed)}) AS l("deviceId" bigint, at timestamptz)
+      JOIN enrollment k ON k.organization_id = ${organizationId} AND k.device_id = l."deviceId" AND k.state <> 'GONE'
+      ORDER BY k.id FOR NO KEY UPDATE OF k
+    ) o WHERE e.organization_id = ${organizationId} AND e.id = o.id`);
 }
 
 async function readListedAt(

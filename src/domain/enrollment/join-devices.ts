@@ -1,11 +1,12 @@
 /** Ties enrollments to devices by their serial numbers, and gives the devices what the MDM server tells of them. @module */
-import { ids, json, moment, sql, type Tx } from '../../db/transaction.ts';
+import { json, moment, sql, type Tx } from '../../db/transaction.ts';
 import type { ConnectionClaim } from '../command/claim.ts';
 import type { Context } from '../context.ts';
 import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import { normalizeSerial } from '../license/world.ts';
 import { familyOf } from './family.ts';
 import { aliveAt } from './fold.ts';
+import { letGo } from './let-go.ts';
 import type { Merged } from './merged.ts';
 
 /**
@@ -103,17 +104,4 @@ async function join(
       AND NOT EXISTS (SELECT 1 FROM enrollment o WHERE o.organization_id = e.organization_id AND o.device_id = d.id AND o.state <> 'GONE')
     RETURNING e.id, e.device_id AS "deviceId"`);
   return { joined: new Map(rows.map((row) => [row.id, row.deviceId])), gaveWay: gaveWay.map((row) => row.id) };
-}
-
-/** Nothing is known of what is on a device that left; the list may say again what it is. */
-async function letGo(tx: Tx, organizationId: bigint, deviceIds: readonly bigint[]): Promise<void> {
-  if (deviceIds.length === 0) return;
-  const left = sql`SELECT x.id FROM unnest(${ids(deviceIds)}) AS x(id) WHERE NOT EXISTS (
-    SELECT 1 FROM enrollment e WHERE e.organization_id = ${organizationId} AND e.device_id = x.id AND e.state <> 'GONE')`;
-  await tx.$executeRaw(
-    sql`UPDATE device SET mdm_told = '{}' WHERE organization_id = ${organizationId} AND id IN (${left}) AND mdm_told <> '{}'`,
-  );
-  await tx.$executeRaw(
-    sql`DELETE FROM installed_app WHERE organization_id = ${organizationId} AND device_id IN (${left})`,
-  );
 }

@@ -117,7 +117,7 @@ async function write(
     type: known.type,
     state,
     again: anew,
-    ask: state === 'ENROLLED' && (row === undefined || anew || row.state !== 'ENROLLED'),
+    ask: known.type === 'DEVICE' && state === 'ENROLLED' && (row === undefined || anew || row.state !== 'ENROLLED'),
     gone: state === 'GONE' ? iso(known.checkedOutAt) : null,
     authenticated: iso(known.authenticatedAt),
     enrolled: iso(known.enrolledAt),

@@ -14,7 +14,8 @@ export function askDevices(context: Context, claim: ConnectionClaim): Promise<bo
   return underConnectionClaim(context, claim, async (tx) => {
     const { organizationId, connectionId } = claim;
     const rows = await tx.$queryRaw<{ id: bigint; inform: boolean; list: boolean; type: string }[]>(sql`
-      SELECT id, coalesce(information_due_at <= ${moment(now)}, false) AS inform, coalesce(list_due_at <= ${moment(now)}, false) AS list
+      SELECT id, coalesce(information_due_at <= ${moment(now)}, false) AS inform, coalesce(list_due_at <= ${moment(now)}, false) AS list,
+        type::text AS type
       FROM enrollment WHERE organization_id = ${organizationId} AND connection_id = ${connectionId} AND state = 'ENROLLED'
         AND least(information_due_at, list_due_at) <= ${moment(now)}
       ORDER BY least(information_due_at, list_due_at), id LIMIT ${block} FOR NO KEY UPDATE`);
@@ -27,10 +28,12 @@ export function askDevices(context: Context, claim: ConnectionClaim): Promise<bo
     const ask = (enrollmentId: bigint, request: NewCommand['request']): NewCommand => {
       return { enrollmentId, request, dueAt: now, deadlineAt };
     };
+    // The channel of a device's user tells nothing of the device.
+    const devices = rows.filter(({ type }) => type === 'DEVICE');
     await planCommands(
       context,
       tx,
-      rows.flatMap(({ id, inform, list }) => [
+      devices.flatMap(({ id, inform, list }) => [
         ...(inform ? [ask(id, { kind: 'DEVICE_INFORMATION' })] : []),
         ...(list ? [ask(id, { kind: 'LIST_INSTALLED_APPS', bundleIds: null })] : []),
         ...(list ? [ask(id, { kind: 'LIST_MANAGED_APPS', bundleIds: null })] : []),

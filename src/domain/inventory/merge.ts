@@ -75,9 +75,12 @@ async function removeGone(tx: Tx, organizationId: bigint, told: readonly ToldApp
   let removed = 0;
   if (whole.length > 0)
     removed += await tx.$executeRaw(sql`
-      DELETE FROM installed_app i WHERE i.organization_id = ${organizationId} AND i.device_id = ANY (${ids(whole.map((one) => one.deviceId))})
-        AND NOT EXISTS (SELECT 1 FROM unnest(${ids(present.map((row) => row.deviceId))}, ${present.map((row) => row.bundleId)}::text[]) AS p(device_id, bundle_id)
-                        WHERE p.device_id = i.device_id AND p.bundle_id = i.bundle_id)`);
+      DELETE FROM installed_app i USING (
+        SELECT k.device_id, k.bundle_id FROM installed_app k WHERE k.organization_id = ${organizationId} AND k.device_id = ANY (${ids(whole.map((one) => one.deviceId))})
+          AND NOT EXISTS (SELECT 1 FROM unnest(${ids(present.map((row) => row.deviceId))}, ${present.map((row) => row.bundleId)}::text[]) AS p(device_id, bundle_id)
+                          WHERE p.device_id = k.device_id AND p.bundle_id = k.bundle_id)
+        ORDER BY k.device_id, k.bundle_id FOR UPDATE
+      ) o WHERE i.organization_id = ${organizationId} AND i.device_id = o.device_id AND i.bundle_id = o.bundle_id`);
   if (named.length > 0)
     removed += await tx.$executeRaw(sql`
       DELETE FROM installed_app i USING unnest(${ids(named.map((row) => row.deviceId))}, ${named.map((row) => row.bundleId)}::text[]) AS n(device_id, bundle_id)

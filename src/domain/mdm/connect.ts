@@ -38,6 +38,7 @@ export type ConnectMdmInput = z.input<typeof schema>;
 export async function connectMdm(context: Context, rawInput: ConnectMdmInput): Promise<{ version: string | null }> {
   requireRight(context, 'mdm:write');
   const input = parseInput(schema, rawInput);
+  fields.requireUse(input.kind, rawInput);
   if (await presentConnection(context)) throw new MdmAlreadyConnectedError();
   const webhookId = randomUUID();
   const { version, ...server } = input.kind === 'NANOMDM' ? await reach(context, webhookId, input) : { version: null };

@@ -1,12 +1,10 @@
 /** Fields of a connection, as people give them. @module */
 import { z } from 'zod';
+import { isCredentialHost } from '../../lib/credential-address.ts';
+import { InvalidInputError } from '../errors.ts';
 
 /** What people call the connection. */
 export const name = z.string().trim().min(1, 'must not be empty').max(100);
-
-/** Hosts of cloud providers that hand out credentials to whoever asks from inside. */
-const metadataHosts =
-  /^(169\.254\.\d+\.\d+|\[f[e][89ab][0-9a-f]:.*\]|\[::ffff:a9fe:.*\]|metadata(\.google\.internal)?)$/;
 
 /** Where the server is: http or https, no credentials, no query. Kept without a slash at its end. */
 export const baseUrl = z
@@ -27,7 +25,7 @@ function problemOf(url: URL | undefined): string | null {
   if (!url || !['http:', 'https:'].includes(url.protocol)) return 'must be an address like https://mdm.example.org';
   if (url.username || url.password) return 'must hold no user name and password: they have fields of their own';
   if (url.search || url.hash) return 'must end with its path: no query, no fragment';
-  if (metadataHosts.test(url.hostname)) return 'is an address at which no MDM server is';
+  if (isCredentialHost(url.hostname)) return 'is an address at which no MDM server is';
   return null;
 }
 
@@ -60,3 +58,19 @@ export const servers = {
   NANOMDM: { pathPrefix: '/v1/', userName: 'nanomdm' },
   NANOHUB: { pathPrefix: '/api/v1/nanomdm/', userName: 'nanohub' },
 } as const;
+
+/** Fields that only a server has that Russet calls. */
+const calledFields = ['server', 'baseUrl', 'pathPrefix', 'userName', 'apiKey', 'hmacKey', 'push', 'newWebhook'];
+
+/** Says of each field that has no use for a server that asks Russet that it has none: dropped silently, it would seem to be set. */
+export function requireUse(kind: 'NANOMDM' | 'GRAPHQL', input: object): void {
+  if (kind !== 'GRAPHQL') return;
+  const given = new Set(Object.entries(input).flatMap(([key, value]) => (value === undefined ? [] : key)));
+  const issues = calledFields
+    .filter((field) => given.has(field))
+    .map((field) => ({
+      path: [field],
+      message: 'is for NANOMDM only: a server of kind GRAPHQL asks Russet by itself',
+    }));
+  if (issues.length > 0) throw new InvalidInputError(issues);
+}

@@ -5,6 +5,8 @@ import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import { endOpen } from '../command/settle.ts';
 import type { Context } from '../context.ts';
+import { lockDeviceList } from '../device/lock-list.ts';
+import { openToList } from '../enrollment/let-go.ts';
 import { MdmNotConnectedError } from '../errors.ts';
 import { advanceOperations } from '../operation/advance.ts';
 import { parseInput } from '../parse.ts';
@@ -32,6 +34,7 @@ export async function removeMdm(context: Context, rawInput: z.input<typeof schem
   requireRight(context, 'mdm:write');
   if (parseInput(schema, rawInput).preview) return previewOf(context);
   return transaction(context, async (tx) => {
+    await lockDeviceList(context, tx);
     const { organizationId, id } = await lockConnection(context, tx);
     const now = context.clock.now();
     // Whoever is sending notices at its next write that its claim is gone.
@@ -39,7 +42,13 @@ export async function removeMdm(context: Context, rawInput: z.input<typeof schem
       where: { organizationId_id: { organizationId, id } },
       data: { removedAt: now, updatedAt: now, claim: { increment: 1 }, apiKeyJwe: null, hmacKeyJwe: null, keyId: null },
     });
-    const devices = await leaveDevices(tx, organizationId, id, now);
+    const left = await leaveDevices(tx, organizationId, id, now);
+    await openToList(
+      tx,
+      organizationId,
+      left.flatMap((one) => one.deviceId ?? []),
+    );
+    const devices = left.length;
     const open = sql`c.connection_id = ${id}`;
     const ended = await endOpen(context, tx, open, ({ sent }) => (sent ? 'LOST' : 'CANCELLED'));
     await advanceOperations(context, tx, ended);
@@ -60,10 +69,15 @@ async function previewOf(context: Context): Promise<RemovedMdm> {
   return { removed: false, ...counts! };
 }
 
-async function leaveDevices(tx: Tx, organizationId: bigint, connectionId: bigint, now: Date): Promise<number> {
-  return tx.$executeRaw(sql`
+function leaveDevices(
+  tx: Tx,
+  organizationId: bigint,
+  connectionId: bigint,
+  now: Date,
+): Promise<{ deviceId: bigint | null }[]> {
+  return tx.$queryRaw(sql`
     UPDATE enrollment e SET state = 'GONE', gone_at = ${moment(now)}, information_due_at = NULL, list_due_at = NULL FROM (
       SELECT id FROM enrollment WHERE organization_id = ${organizationId} AND connection_id = ${connectionId} AND state <> 'GONE'
       ORDER BY id FOR NO KEY UPDATE
-    ) o WHERE e.organization_id = ${organizationId} AND e.id = o.id`);
+    ) o WHERE e.organization_id = ${organizationId} AND e.id = o.id RETURNING e.device_id AS "deviceId"`);
 }

@@ -19,8 +19,10 @@ interface Access {
 }
 
 interface Connected {
-  mdm: { webhook: { path: string } | null } | null;
+  mdm: { baseUrl: string | null; webhook: { path: string } | null } | null;
 }
+
+const connection = '{ mdm { baseUrl webhook { path } } }';
 
 /** Connects them once and tells the simulator each time. A sandbox without them is one all the same. */
 export async function connectDevices(sandbox: SandboxAddresses): Promise<void> {
@@ -33,26 +35,36 @@ export async function connectDevices(sandbox: SandboxAddresses): Promise<void> {
 
 async function connect(sandbox: SandboxAddresses): Promise<void> {
   const hmacKey = keptKey(join(sandbox.dataDirectory, 'mdm-hmac.key'));
-  const { baseUrl, apiKey } = await askSimulator<Access>(sandbox, 'mdm.access');
-  const known = await ask<Connected>(sandbox, '{ mdm { webhook { path } } }');
+  const access = await askSimulator<Access>(sandbox, 'mdm.access');
+  const mark = join(sandbox.dataDirectory, 'mdm-connected');
+  const { mdm: known } = await ask<Connected>(sandbox, connection);
   // Whoever removed the connection, or made another one, is not overruled at the next start.
-  const isFirst = known.mdm === null && !existsSync(join(sandbox.dataDirectory, 'mdm-connected'));
+  const isFirst = known === null && !existsSync(mark);
+  const isOurs = known !== null && existsSync(mark) && known.baseUrl === readFileSync(mark, 'utf8');
+  if (!isFirst && !isOurs) return;
+  const { baseUrl, apiKey } = access;
   if (isFirst) {
-    const { connectMdm } = await ask<{ connectMdm: { __typename: string; code?: string; message?: string } }>(
-      sandbox,
-      'mutation ($input: ConnectMdmInput!) { connectMdm(input: $input) { __typename ... on UserError { code message } } }',
-      { input: { kind: 'NANOMDM', name: 'Simulated devices', baseUrl, apiKey, hmacKey } },
-    );
-    // A refusal is tried again at the next start.
-    if (connectMdm.code) throw new Error(`${connectMdm.code}: ${connectMdm.message}`);
-    writeFileSync(join(sandbox.dataDirectory, 'mdm-connected'), '');
+    const input = { kind: 'NANOMDM', name: 'Simulated devices', baseUrl, apiKey, hmacKey };
+    await mutate(sandbox, 'connectMdm', 'ConnectMdmInput', input);
+  } else if (known?.baseUrl !== baseUrl) {
+    // The simulator listens on another port than last time.
+    await mutate(sandbox, 'updateMdm', 'UpdateMdmInput', { baseUrl, apiKey });
   }
-  const { mdm } = isFirst ? await ask<Connected>(sandbox, '{ mdm { webhook { path } } }') : known;
+  writeFileSync(mark, baseUrl);
+  const { mdm } = isFirst ? await ask<Connected>(sandbox, connection) : { mdm: known };
   if (!mdm?.webhook) return;
   const webhookUrl = new URL(mdm.webhook.path, sandbox.graphqlUrl).href;
   await askSimulator(sandbox, 'setOptions', { mdm: { webhookUrl, webhookHmacKey: hmacKey } });
   // What the devices told before nobody heard.
   if (isFirst) await askSimulator(sandbox, 'fleet.act', { act: { kind: 'reenroll', keepsApps: true } });
+}
+
+/** A refusal is tried again at the next start. */
+async function mutate(sandbox: SandboxAddresses, name: string, type: string, input: object): Promise<void> {
+  const document = `mutation ($input: ${type}!) { ${name}(input: $input) { __typename ... on UserError { code message } } }`;
+  const answer = await ask<Record<string, { code?: string; message?: string }>>(sandbox, document, { input });
+  const { code, message } = answer[name]!;
+  if (code) throw new Error(`${code}: ${message}`);
 }
 
 function keptKey(path: string): string {

@@ -8,6 +8,7 @@ import { isEnrollmentId, pathOf } from './enrollment-id.ts';
 import { createExchange, type Exchange } from './exchange.ts';
 import { probe } from './probe.ts';
 import { writeCommand } from './requests.ts';
+import type { Resolve } from './require-host.ts';
 
 /** Milliseconds for each call. The server asks Apple to wake each device before it answers. */
 export interface NanoMdmTimeouts {
@@ -25,6 +26,8 @@ export interface NanoMdmOptions {
   timeouts?: Partial<NanoMdmTimeouts>;
   /** Default: the fetch of Node. */
   fetch?: typeof fetch;
+  /** How the server's name is looked up before a call. Default: as Node does. */
+  resolve?: Resolve;
 }
 
 /** A driver for all servers of this kind; which one is meant comes with each call. */

@@ -177,6 +177,81 @@ describe('S28 commands are sent', () => {
     expect([...mdm.queues.values()].every((queue) => queue.size === 1)).toBe(true);
   });
 
+  test.each([
+    ['UNAVAILABLE', 'UNREACHABLE'],
+    ['UNAUTHORIZED', 'UNAUTHORIZED'],
+    ['REJECTED', 'WRONG_PREFIX'],
+    ['REJECTED', 'REDIRECTED'],
+    ['REJECTED', 'REFUSED'],
+  ] as const)(
+    'S28 a repeat of unknown outcome that meets %s %s keeps its CommandUUID, and nothing runs twice',
+    async (kind, problem) => {
+      const devices = await enroll(3);
+      await plan(devices.map((id) => install(id, 1n)));
+      mdm.after = () => {
+        throw new MdmFailure('UNKNOWN_OUTCOME', 'NO_ANSWER', 'the connection broke');
+      };
+      await org.drive();
+      mdm.after = () => {};
+      mdm.before = () => {
+        throw new MdmFailure(kind, problem, 'not now');
+      };
+      await world.clock.advance(61_000);
+      await org.drive();
+      expect(await counted()).toEqual({ SENT: 3 });
+      mdm.before = () => undefined;
+      await world.clock.advance(121_000);
+      await org.drive();
+      expect(await counted()).toEqual({ QUEUED: 3 });
+      expect(new Set(mdm.calls.map((call) => call.uuid)).size).toBe(1);
+      expect([...mdm.queues.values()].map((queue) => queue.size)).toEqual([1, 1, 1]);
+    },
+  );
+
+  test('S28 a repeat that the server refuses may have been taken the first time: it is asked again until its deadline', async () => {
+    const devices = await enroll(2);
+    await plan(devices.map((id) => install(id, 1n)));
+    mdm.after = () => {
+      throw new MdmFailure('UNKNOWN_OUTCOME', 'NO_ANSWER', 'the connection broke');
+    };
+    await org.drive();
+    mdm.before = ({ ids }) =>
+      new Map(ids.map((id) => [id, { accepted: false, pushProblem: null, refusal: 'the database is away' }]));
+    await world.clock.advance(61_000);
+    await org.drive();
+    expect(await commands()).toMatchObject([
+      { state: 'SENT', sends: 2 },
+      { state: 'SENT', sends: 2 },
+    ]);
+    await world.clock.advance(hour);
+    await org.drive();
+    expect(await counted()).toEqual({ TIMED_OUT: 2 });
+    expect(new Set(mdm.calls.map((call) => call.uuid)).size).toBe(1);
+  });
+
+  test.each([
+    ['WRONG_PREFIX', 450],
+    ['REDIRECTED', 2],
+    ['NOT_NANOMDM', 2],
+  ] as const)(
+    'S28 %s is about the server, not about the commands: they wait, unsent ones too, and people see it',
+    async (problem, count) => {
+      const devices = await enroll(count);
+      await plan(devices.map((id) => install(id, 1n)));
+      mdm.before = () => {
+        throw new MdmFailure('REJECTED', problem, 'not the server it was');
+      };
+      await org.drive();
+      expect(await counted()).toEqual({ PLANNED: count });
+      expect(await connection()).toMatchObject({ attempts: 1, problem: { code: problem } });
+      mdm.before = () => undefined;
+      await world.clock.advance(60_000);
+      await org.drive();
+      expect(await counted()).toEqual({ QUEUED: count });
+      expect(await connection()).toMatchObject({ attempts: 0, problem: null });
+    },
+  );
+
   test('S28 an answer that overtakes the call is kept', async () => {
     const [device] = await enroll(1);
     await plan([install(device!, 1n)]);

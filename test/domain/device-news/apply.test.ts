@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { upsertDevices } from '../../../src/domain/device/upsert.ts';
 import type { DeviceApp, DeviceNews } from '../../../src/domain/mdm-ports.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createDeviceWorld, type DeviceWorld, type Organization } from '../command/support.ts';
 
 let world: DeviceWorld;
@@ -91,6 +92,47 @@ describe('S28 enrollments', () => {
     await org.hear({ enrollmentId: 'E-1', type: 'USER', at: org.at(-5), ...reachable });
     expect(await enrollment('E-1')).toMatchObject({ type: 'USER', state: 'ENROLLED', deviceId: null });
   });
+
+  test("S28 the channel of a device's user is asked nothing, whatever is due", async () => {
+    await org.hear({ enrollmentId: 'E-2', type: 'USER', at: org.at(-5), ...reachable });
+    const quiet = await enrollment('E-2');
+    expect(quiet).toMatchObject({ informationDueAt: null, listDueAt: null });
+    const { organizationId, id } = quiet;
+    await world.database.prisma.enrollment.updateMany({
+      where: { organizationId, id },
+      data: { informationDueAt: world.clock.now(), listDueAt: world.clock.now() },
+    });
+    await org.drive();
+    expect(await enrollment('E-2')).toMatchObject({ informationDueAt: null, listDueAt: null });
+    expect(await world.database.prisma.deviceCommand.count({ where: { enrollmentId: id } })).toBe(0);
+  });
+
+  test.each([
+    ['a goodbye', [], { kind: 'CHECKED_OUT' }],
+    ['a return', [{ kind: 'CHECKED_OUT' }], { kind: 'IDLE' }],
+  ] as [string, Bare<DeviceNews>[], Bare<DeviceNews>][])(
+    'S28 %s changes the list of devices, so it waits for whoever writes the list',
+    async (_what, before, news) => {
+      const id = `U-W${before.length}`;
+      await org.hear(of(id, -60, authenticated(`WAITS${before.length}`)), of(id, -59, reachable));
+      await org.hear(...before.map((one) => of(id, -50, one)));
+      const { pool } = world.database;
+      const writer = await pool.connect();
+      await writer.query('BEGIN');
+      await writer.query(`SELECT 1 FROM organization WHERE id = ${org.organizationId} FOR NO KEY UPDATE`);
+      const heard = org.hear(of(id, -1, news));
+      const waits = () =>
+        pool.query(
+          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FROM organization%'`,
+        );
+      const waited = await eventually(async () => (await waits()).rowCount === 1, 3_000);
+      await writer.query('COMMIT');
+      writer.release();
+      await heard;
+      expect(waited).toBe(true);
+      expect((await enrollment(id)).state).toBe(before.length === 0 ? 'GONE' : 'ENROLLED');
+    },
+  );
 
   test('S28 a device that enrolls under a new id leaves the old one, and may come back', async () => {
     await org.hear(of('U-O1', -30, authenticated('MOVES')), of('U-O1', -29, reachable));
