@@ -14,7 +14,18 @@ test('§4.7: every bench can be loaded and is listed, so that a change of what i
     .trim()
     .split('\n')
     .map((line) => line.split(' ')[0]);
-  expect(names).toEqual(['viewer', 'apps', 'devices', 'sync', 'reserve', 'associate', 'fanout', 'idle', 'flat']);
+  expect(names).toEqual([
+    'viewer',
+    'apps',
+    'devices',
+    'sync',
+    'reserve',
+    'associate',
+    'deploy',
+    'fanout',
+    'idle',
+    'flat',
+  ]);
 });
 
 test('§4.7: a bench that there is not is refused before anything is started', () => {

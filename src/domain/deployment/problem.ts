@@ -1,4 +1,5 @@
-import { ids, json, moment, sql, type Tx } from '../../db/transaction.ts';
+import { ids, json, moment, sql, type Tx, transaction } from '../../db/transaction.ts';
+import type { Token } from '../../generated/prisma/client.ts';
 import type { Context } from '../context.ts';
 import { listTokens } from '../token/find.ts';
 import { isUsable, tokenState } from '../token/state.ts';
@@ -9,57 +10,85 @@ export interface SupplyProblem {
   message: string;
 }
 
-/** What stands in the way of all devices: no token has the app, none that has it can be used, or it can't be given to devices (S77). */
-export async function supplyProblem(
-  context: Context,
-  tx: Tx,
-  appId: bigint,
-  tokenId: bigint | null,
-): Promise<SupplyProblem | null> {
-  const { organizationId } = context.actor;
-  const now = context.clock.now();
-  const tokens = (await listTokens(context, tx)).filter((token) => tokenId === null || token.id === tokenId);
-  const pools = await tx.$queryRaw<{ tokenId: bigint; assignable: boolean }[]>(sql`
-    SELECT token_id AS "tokenId", bool_or(device_assignable) AS assignable FROM license_pool
-    WHERE organization_id = ${organizationId} AND app_id = ${appId} AND gone_at IS NULL
-      AND token_id = ANY (${ids(tokens.map((token) => token.id))}) GROUP BY 1`);
-  const holding = tokens.filter((token) => pools.some((pool) => pool.tokenId === token.id));
-  const usable = holding.filter((token) => isUsable(tokenState(token, now, context.settings)));
-  const who = tokenId === null ? 'No token holds this app' : 'The named token does not hold this app';
-  if (holding.length === 0)
-    return {
-      code: 'APP_NOT_HELD',
-      message: `${who}. Acquire licenses at Apple, or sync.`,
-    };
-  if (usable.length === 0) {
-    const states = holding.map((token) => `${token.label}: ${tokenState(token, now, context.settings)}`).join(', ');
-    return {
-      code: 'TOKEN_NOT_USABLE',
-      message: `No token that holds this app can be used (${states}). Renew or complete it.`,
-    };
+/** What stands in the way of an app from a token; from any when that is null. */
+interface Supply {
+  appId: bigint;
+  tokenId: bigint | null;
+}
+
+/**
+ * Looks from where each deployed app can come, and keeps with the deployments what stands in the way of all their devices:
+ * no token has the app, none that has it can be used, or it can't be given to devices (S77). Gives a test for what is open.
+ */
+export function openSources(context: Context): Promise<(supply: Supply) => boolean> {
+  return transaction(context, async (tx) => {
+    const asked = await tx.$queryRaw<Supply[]>(sql`
+      SELECT DISTINCT app_id AS "appId", token_id AS "tokenId" FROM deployment
+      WHERE organization_id = ${context.actor.organizationId} AND mode <> 'NONE' ORDER BY 1, 2`);
+    const tokens = await listTokens(context, tx);
+    const pools = await readPools(context, tx, asked);
+    const found = asked.map((supply) => ({ supply, problem: problemOf(context, tokens, pools, supply) }));
+    await noteProblems(context, tx, found);
+    const open = new Set(found.flatMap(({ supply, problem }) => (problem ? [] : [key(supply)])));
+    return (supply) => open.has(key(supply));
+  });
+}
+
+const key = ({ appId, tokenId }: Supply): string => `${appId} ${tokenId}`;
+
+interface Pool {
+  appId: bigint;
+  tokenId: bigint;
+  assignable: boolean;
+}
+
+function readPools(context: Context, tx: Tx, asked: readonly Supply[]): Promise<Pool[]> {
+  return tx.$queryRaw<Pool[]>(sql`
+    SELECT app_id AS "appId", token_id AS "tokenId", bool_or(device_assignable) AS assignable FROM license_pool
+    WHERE organization_id = ${context.actor.organizationId} AND app_id = ANY (${ids(asked.map(({ appId }) => appId))}) AND gone_at IS NULL GROUP BY 1, 2`);
+}
+
+function problemOf(
+  { clock, settings }: Context,
+  all: readonly Token[],
+  pools: readonly Pool[],
+  { appId, tokenId }: Supply,
+): SupplyProblem | null {
+  const has = new Map(pools.filter((pool) => pool.appId === appId).map((pool) => [pool.tokenId, pool.assignable]));
+  const holding = all.filter(({ id }) => has.has(id) && (tokenId === null || tokenId === id));
+  const stateOf = (token: Token) => tokenState(token, clock.now(), settings);
+  const usable = holding.filter((token) => isUsable(stateOf(token)));
+  if (holding.length === 0) {
+    const who = tokenId === null ? 'No token holds this app' : 'The named token does not hold this app';
+    return { code: 'APP_NOT_HELD', message: `${who}. Acquire licenses at Apple, or sync.` };
   }
-  const assignable = pools.some((pool) => pool.assignable && usable.some((token) => token.id === pool.tokenId));
-  if (assignable) return null;
+  if (usable.length === 0) {
+    const states = holding.map((token) => `${token.label}: ${stateOf(token)}`).join(', ');
+    const message = `No token that holds this app can be used (${states}). Renew or complete it.`;
+    return { code: 'TOKEN_NOT_USABLE', message };
+  }
+  if (usable.some(({ id }) => has.get(id))) return null;
   return { code: 'NOT_DEVICE_ASSIGNABLE', message: 'Apple gives this app to people only, not to devices.' };
 }
 
-/** Keeps the problem with the deployments that it is about, with the moment since when it has been this one; or takes it away. */
-export async function noteProblem(
+/** Keeps problems with the deployments that they are about, each with the moment since when it has been this one; takes away what is over. */
+async function noteProblems(
   context: Context,
   tx: Tx,
-  { appId, tokenId }: { appId: bigint; tokenId: bigint | null },
-  problem: SupplyProblem | null,
+  found: readonly { supply: Supply; problem: SupplyProblem | null }[],
 ): Promise<void> {
-  const about = sql`organization_id = ${context.actor.organizationId} AND app_id = ${appId}
-    AND token_id IS NOT DISTINCT FROM ${tokenId}::bigint AND mode <> 'NONE'`;
-  if (problem === null) {
-    await tx.$executeRaw(sql`UPDATE deployment SET problem = NULL WHERE ${about} AND problem IS NOT NULL`);
-    return;
-  }
-  const since = { ...problem, since: context.clock.now().toISOString() };
+  const since = context.clock.now().toISOString();
+  const rows = found.map(({ supply, problem }) => ({
+    app_id: supply.appId,
+    token_id: supply.tokenId,
+    problem: problem && { ...problem, since },
+  }));
   await tx.$executeRaw(sql`
-    UPDATE deployment SET problem = CASE WHEN problem ->> 'code' = ${problem.code} THEN ${json(since)} || jsonb_build_object('since', problem -> 'since') ELSE ${json(since)} END
-    WHERE ${about} AND (problem ->> 'code' IS DISTINCT FROM ${problem.code} OR problem ->> 'message' IS DISTINCT FROM ${problem.message})`);
+    UPDATE deployment p SET problem = CASE WHEN p.problem ->> 'code' = n.problem ->> 'code' THEN n.problem || jsonb_build_object('since', p.problem -> 'since')
+      ELSE nullif(n.problem, 'null') END
+    FROM jsonb_to_recordset(${json(rows)}) AS n(app_id bigint, token_id bigint, problem jsonb)
+    WHERE p.organization_id = ${context.actor.organizationId} AND p.app_id = n.app_id AND p.token_id IS NOT DISTINCT FROM n.token_id AND p.mode <> 'NONE'
+      AND (p.problem ->> 'code', p.problem ->> 'message') IS DISTINCT FROM (n.problem ->> 'code', n.problem ->> 'message')`);
 }
 
 /** Devices that were refused by a task are left alone until `retryAt`, or until they change. Gives how many. */

@@ -8,40 +8,64 @@ export interface DeviceRange {
   to: bigint | null;
 }
 
-const within = (range: DeviceRange | undefined, id: Sql): Sql => {
+/** Whether `id` lies in the range; as a further condition. */
+export const within = (range: DeviceRange | undefined, id: Sql): Sql => {
   if (!range) return nothing;
   return sql`AND ${id} > ${range.after} ${range.to === null ? nothing : sql`AND ${id} <= ${range.to}`}`;
 };
 
 /**
  * A row for each app and device that a deployment is about: the one deployment that counts there. Columns: app_id,
- * device_id, deployment_id, mode, token_id, priority, device_updated_at. Without `appIds`: of all apps.
+ * device_id, deployment_id, mode, token_id, priority, device_updated_at. Without `appIds`: of all apps. `only` keeps pairs
+ * by the app of deployment `p` and the device of `m`, before it is looked which deployment counts.
  */
-export function wantedPairs(organizationId: bigint, appIds: readonly bigint[] | null, range?: DeviceRange): Sql {
+export function wantedPairs(
+  organizationId: bigint,
+  appIds: readonly bigint[] | null,
+  range?: DeviceRange,
+  only: Sql = sql`true`,
+): Sql {
   const own = sql`p.organization_id = ${organizationId} ${appIds === null ? nothing : sql`AND p.app_id = ANY (${ids(appIds)})`}`;
-  const group = sql`JOIN device_group g ON g.organization_id = p.organization_id AND g.id = p.group_id`;
+  const deployed = sql`g.organization_id = ${organizationId} AND EXISTS (SELECT 1 FROM deployment p WHERE ${own} AND p.group_id = g.id)`;
+  // Materialized, for the rule of a group is then looked at once a device, however many apps are deployed to it.
   return sql`
-    SELECT DISTINCT ON (p.app_id, d.id) p.app_id, d.id AS device_id, p.id AS deployment_id, p.mode, p.token_id, p.priority,
-      d.updated_at AS device_updated_at
-    FROM (
-      SELECT p.*, m.device_id AS member FROM deployment p ${group} AND g.kind = 'STATIC'
-      JOIN device_group_member m ON m.organization_id = p.organization_id AND m.group_id = g.id ${within(range, sql`m.device_id`)} WHERE ${own}
+    WITH m AS MATERIALIZED (
+      SELECT g.id AS group_id, d.id AS device_id, d.updated_at FROM device_group g
+      JOIN device_group_member x ON x.organization_id = g.organization_id AND x.group_id = g.id ${within(range, sql`x.device_id`)}
+      JOIN device d ON d.organization_id = x.organization_id AND d.id = x.device_id AND ${isListed} ${within(range, sql`d.id`)}
+      WHERE g.kind = 'STATIC' AND ${deployed}
       UNION ALL
-      SELECT p.*, d.id FROM deployment p ${group} AND g.kind = 'RULE'
-      JOIN device d ON d.organization_id = p.organization_id AND ${isListed} AND ${asRuledByGroup} ${within(range, sql`d.id`)} WHERE ${own}
-    ) p JOIN device d ON d.organization_id = p.organization_id AND d.id = p.member AND ${isListed}
-    ORDER BY p.app_id, d.id, p.rank, (p.mode = 'NONE') DESC, p.id`;
+      SELECT g.id, d.id, d.updated_at FROM device_group g
+      JOIN device d ON d.organization_id = g.organization_id AND ${isListed} ${within(range, sql`d.id`)} AND ${asRuledByGroup}
+      WHERE g.kind = 'RULE' AND ${deployed}
+    )
+    SELECT DISTINCT ON (p.app_id, m.device_id) p.app_id, m.device_id, p.id AS deployment_id, p.mode, p.token_id, p.priority,
+      m.updated_at AS device_updated_at
+    FROM m JOIN deployment p ON p.group_id = m.group_id
+    WHERE ${own} AND ${only}
+    ORDER BY p.app_id, m.device_id, p.rank, (p.mode = 'NONE') DESC, p.id`;
 }
 
 /** Whether pair `w` has a license that has not ended. */
 export const isLicensed = (organizationId: bigint): Sql => sql`EXISTS (SELECT 1 FROM license l
   WHERE l.organization_id = ${organizationId} AND l.app_id = w.app_id AND l.device_id = w.device_id AND l.ended_at IS NULL)`;
 
+/** Whether deployment `p` and device `m` have a license that has not ended, for {@link wantedPairs} of the range. */
+export const isHeld = (organizationId: bigint, range: DeviceRange): Sql => sql`EXISTS (SELECT 1 FROM license l
+  WHERE l.organization_id = ${organizationId} AND l.app_id = p.app_id AND l.device_id = m.device_id AND l.ended_at IS NULL ${within(range, sql`l.device_id`)})`;
+
+// What is asked of few pairs is looked up for each: OFFSET keeps the server from reading all of it for a join.
+
 /** Whether pair `w` waits for a free license. */
 export const isWaiting = (organizationId: bigint): Sql => sql`EXISTS (SELECT 1 FROM license_wait q
-  WHERE q.organization_id = ${organizationId} AND q.app_id = w.app_id AND q.device_id = w.device_id)`;
+  WHERE q.organization_id = ${organizationId} AND q.app_id = w.app_id AND q.device_id = w.device_id OFFSET 0)`;
 
 /** Whether pair `w` was refused and it is too early to try again: its device has not changed since. */
 export const isRefused = (organizationId: bigint, now: Sql): Sql => sql`EXISTS (SELECT 1 FROM deployment_refusal r
   WHERE r.organization_id = ${organizationId} AND r.app_id = w.app_id AND r.device_id = w.device_id
-    AND r.retry_at > ${now} AND r.refused_at >= w.device_updated_at)`;
+    AND r.retry_at > ${now} AND r.refused_at >= w.device_updated_at OFFSET 0)`;
+
+/** Whether Apple refused pair `w` a license since then. */
+export const hasFailed = (organizationId: bigint, since: Sql): Sql => sql`EXISTS (SELECT 1 FROM license f
+  WHERE f.organization_id = ${organizationId} AND f.app_id = w.app_id AND f.device_id = w.device_id
+    AND f.state = 'FAILED' AND f.ended_at > ${since} OFFSET 0)`;
