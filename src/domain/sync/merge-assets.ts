@@ -6,6 +6,7 @@ import { lockPools } from '../license/transition.ts';
 import { ringQueues, wakeQueues } from '../license/wake-queue.ts';
 import type { AssetRow } from '../ports.ts';
 import type { TokenKey } from '../token/gate.ts';
+import { isDoubtful } from './doubt.ts';
 
 /**
  * Brings a block of Apple's assets in: apps that are new, pools, and Apple's numbers with the time they were asked for.
@@ -37,11 +38,11 @@ export async function mergeAssets(
   );
   await tx.$executeRaw(sql`
     INSERT INTO license_pool AS p (organization_id, token_id, app_id, adam_id, pricing_param, total, retired, unlimited, device_assignable,
-      revocable, supported_platforms, apple_assigned, apple_available, apple_as_of, counted_at, count_source, drift_due_at)
+      revocable, supported_platforms, apple_assigned, apple_available, apple_as_of, counted_at, count_source, drift_due_at, doubted)
     SELECT DISTINCT ON (a.adam_id, a.pricing_param) ${organizationId}, ${tokenId}, app.id, a.adam_id, a.pricing_param, a.total, a.retired, a.unlimited,
       a.device_assignable, a.revocable, string_to_array(a.platforms, ','), a.assigned, a.available, ${at},
       ${moment(source === 'SYNC' ? null : readAt)}, ${source}::"CountSource",
-      CASE WHEN a.assigned > 0 THEN ${firstLook(readAt)} END
+      CASE WHEN a.assigned > 0 THEN ${firstLook(readAt)} END, ${isDoubtful(token)}
     FROM unnest(${adamIds}, ${texts(rows.map((row) => row.pricingParam))},
       ${numbers(rows, (row) => (row.unlimited ? 0 : row.total))}, ${numbers(rows, (row) => row.retired)},
       ${rows.map((row) => row.unlimited)}::boolean[], ${rows.map((row) => row.deviceAssignable)}::boolean[], ${rows.map((row) => row.revocable)}::boolean[],
@@ -53,6 +54,7 @@ export async function mergeAssets(
       total = excluded.total, retired = excluded.retired, unlimited = excluded.unlimited, device_assignable = excluded.device_assignable,
       revocable = excluded.revocable, supported_platforms = excluded.supported_platforms, apple_assigned = excluded.apple_assigned,
       apple_available = excluded.apple_available, apple_as_of = excluded.apple_as_of, gone_at = NULL,
+      doubted = p.doubted OR (excluded.doubted AND p.apple_assigned <> excluded.apple_assigned),
       ${driftMark(sql`p.held`, sql`excluded.apple_assigned`, readAt)} ${source === 'SYNC' ? nothing : sql`, ${countMark(source, readAt)}`}
     WHERE p.apple_as_of <= excluded.apple_as_of`);
   await wakeQueues(

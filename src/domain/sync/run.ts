@@ -93,8 +93,8 @@ async function readWhole(context: Context, claim: TaskClaim, token: TokenKey): P
   await tryMetadata(context, token);
   const nextFull = await nextNightOf(context, token);
   await finish(context, claim, token, async (tx, now) => {
-    const { startedAt } = sweep;
-    if (whole) await noteReconciled(tx, token, { taskId: claim.taskId, startedAt, now });
+    const { startedAt, moved } = sweep;
+    if (whole) await noteReconciled(tx, token, { taskId: claim.taskId, startedAt, moved, now });
     const ended = await endSweep(tx, token, whole, now, nextFull);
     return whole ? ended : { rerun: true, rerunFull: true };
   });

@@ -34,6 +34,6 @@ export async function sweepAsset(looking: Looking, adamId: string): Promise<numb
     SELECT p.id FROM license_pool p WHERE p.organization_id = ${token.organizationId} AND p.token_id = ${token.tokenId} AND p.adam_id = ${adamId})
     AND l.id NOT IN (SELECT unnest(${ids(seen)}))`;
   await judge({ ...looking, startedAt, moved }, unseen);
-  await write((tx) => noteReconciled(tx, token, { taskId, adamId, startedAt, now: context.clock.now() }));
+  await write((tx) => noteReconciled(tx, token, { taskId, adamId, startedAt, moved, now: context.clock.now() }));
   return pages;
 }

@@ -1,6 +1,7 @@
 import { moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { TaskClaim } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
+import { doubtAfterChanges, doubtAfterSweep } from './doubt.ts';
 
 /** Where a sweep stands; kept in the database, so that another worker goes on where one was killed. */
 export interface SweepState {
@@ -97,16 +98,21 @@ export function endSweep(tx: Tx, token: TokenKey, whole: boolean, now: Date, nex
     tx,
     token,
     sql`completeness = ${whole ? 'COMPLETE' : 'PARTIAL'}::"Completeness", assignments_version = sweep_version,
-      synced_at = ${moment(now)} ${read}`,
+      ${doubtAfterSweep(now)}, synced_at = ${moment(now)} ${read}`,
   );
 }
 
-/** Ends a sync that read what changed. */
-export function endChanges(tx: Tx, token: TokenKey, versions: Versions, now: Date): Promise<Ended> {
+/** Ends a sync that read what changed since the last one. */
+export function endChanges(
+  tx: Tx,
+  token: TokenKey,
+  versions: Versions & { readSince: Date },
+  now: Date,
+): Promise<Ended> {
   return end(
     tx,
     token,
-    sql`${assetsVersion(versions.assets, now)}, assignments_version = ${versions.assignments}, synced_at = ${moment(now)}`,
+    sql`${assetsVersion(versions.assets, now)}, assignments_version = ${versions.assignments}, ${doubtAfterChanges(versions.readSince)}, synced_at = ${moment(now)}`,
   );
 }
 

@@ -1,6 +1,7 @@
 /**
  * A sync that costs what has changed: the list of assets when its version moved, assignments since the last version, and
- * whole lists of those assets only of which Apple counts another number than Russet, because no delta shows a removal.
+ * whole lists of those assets only of which Apple counts another number than Russet, because no delta shows a removal,
+ * or that changed while a list was read.
  * @module
  */
 import { moment, sql } from '../../db/transaction.ts';
@@ -9,6 +10,7 @@ import { type TaskClaim, underTaskClaim } from '../task/claim.ts';
 import { publishProgress } from '../task/events.ts';
 import { callApple } from '../token/call-apple.ts';
 import type { TokenKey } from '../token/gate.ts';
+import { countLag, doubtAssets } from './doubt.ts';
 import { driftingAssets } from './drifting.ts';
 import { touchPools } from './merge-assets.ts';
 import { bringIn } from './merge-assignments.ts';
@@ -18,15 +20,13 @@ import { sweepAsset } from './sweep-asset.ts';
 import type { Versions } from './sweep-state.ts';
 import { bringAssets, readAssets, syncAsset } from './sync-assets.ts';
 
-/** For so many milliseconds after the list of assets moved its counts may lag: the version alone is not believed. */
-const countLag = 600_000;
 /** Up to this many assets are always compared one by one. */
 const fewAssets = 20;
 /** Rows on a page of Apple, as far as it matters for the choice. */
 const pageRows = 1_000n;
 
 /** What was read, or `TOO_MUCH` when the whole library costs less. */
-export type Changes = { versions: Versions; assetsRead: boolean } | 'TOO_MUCH';
+export type Changes = { versions: Versions & { readSince: Date }; assetsRead: boolean } | 'TOO_MUCH';
 
 interface Reading {
   context: Context;
@@ -44,6 +44,7 @@ export async function syncChanges(
   enter: (phase: string) => Promise<void>,
 ): Promise<Changes> {
   const reading: Reading = { context, claim, token, pages: 0 };
+  const readSince = context.clock.now();
   const known = await readKnown(reading);
   await enter('ASSETS');
   const first = await readAssets(context, token, { pageIndex: 0 });
@@ -61,7 +62,7 @@ export async function syncChanges(
   if (!assetsRead) await underTaskClaim(context, claim, (tx) => touchPools(tx, token, first.readAt));
   await enter('REMOVALS');
   if (!(await compare(reading))) return 'TOO_MUCH';
-  return { versions: { assets: assets.version, assignments }, assetsRead };
+  return { versions: { assets: assets.version, assignments, readSince }, assetsRead };
 }
 
 async function readKnown({ context, token }: Reading): Promise<Versions & { settled: boolean }> {
@@ -80,9 +81,11 @@ async function bringDelta(reading: Reading, version: string): Promise<string | n
     callApple(context, token, 'SYNC', (credential) =>
       context.apple.readAssignments(credential, { pageIndex, sinceVersionId: version }),
     );
-  let newest: string | null | undefined;
+  const versions: (string | null)[] = [];
+  const told = new Set<string>();
   for await (const page of readPages(read, 0)) {
-    if (newest === undefined) newest = page.versionId;
+    versions.push(page.versionId);
+    for (const { adamId } of page.rows) told.add(adamId);
     const merge = () =>
       underTaskClaim(context, claim, (tx) =>
         bringIn(tx, { ...token, taskId: claim.taskId, startedAt, opening: false }, page.rows, context.clock.now()),
@@ -92,7 +95,9 @@ async function bringDelta(reading: Reading, version: string): Promise<string | n
     if (unknownAssets.length > 0) await merge();
     await count(reading, 1);
   }
-  return newest ?? null;
+  const moved = versions.length > 1 && (versions.includes(null) || new Set(versions).size > 1);
+  await underTaskClaim(context, claim, (tx) => doubtAssets(tx, token, [...told], moved));
+  return versions[0] ?? null;
 }
 
 /** Compares the assets whose counts differ. False when reading the whole library costs less. */
