@@ -10,6 +10,7 @@ import { type AppCounts, countApps, noSeats } from '../domain/app/counts.ts';
 import { type AppForecast, readForecasts } from '../domain/app/forecast.ts';
 import { type PoolOfToken, readPools, readPoolsOfApps } from '../domain/app/pool-row.ts';
 import { type AppRow, readApps } from '../domain/app/row.ts';
+import { type CommandRow, countCommandsOf, listCommandsOf } from '../domain/command/row.ts';
 import type { Services } from '../domain/context.ts';
 import { type Coverage, type DeploymentRow, readCoverage, readDeployments } from '../domain/deployment/row.ts';
 import { type DeviceRow, readDevices } from '../domain/device/row.ts';
@@ -21,7 +22,10 @@ import {
   readGroups,
   readGroupsOfDevices,
 } from '../domain/device-group/row.ts';
+import { type EnrollmentRow, readEnrollmentsOf } from '../domain/enrollment/row.ts';
 import type { TokenHoldings } from '../domain/errors.ts';
+import { countInstalled, type InstalledCounts } from '../domain/inventory/counts.ts';
+import { type BundleWindow, countInstalledOf, type InstalledAppRow, listInstalledOf } from '../domain/inventory/row.ts';
 import { readHoldings } from '../domain/license/holdings.ts';
 import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
 import { type LedgerRowWithApp, readTimelines, type TimelineQuestion } from '../domain/license/timeline.ts';
@@ -115,6 +119,10 @@ export interface Loaders {
   updatePolicies: DataLoader<bigint, PolicyRow | null>;
   updateRollouts: DataLoader<bigint, RolloutRow | null>;
   groupsOfDevice: DataLoader<bigint, DeviceGroupRow[]>;
+  enrollmentOfDevice: DataLoader<bigint, EnrollmentRow | null>;
+  commandsOfDevice: OwnedList<CommandRow>;
+  installedOfDevice: OwnedList<InstalledAppRow, BundleWindow>;
+  installedCounts: DataLoader<bigint, InstalledCounts>;
   recordsOfVppUser: OwnedList<VppUserRecordRow>;
   seatSubscriptionsOfToken: OwnedList<SeatSubscriptionRow>;
   seatsOfUser: OwnedList<SeatRow>;
@@ -193,6 +201,14 @@ export function createLoaders(
       (ids) => readGroupsOfDevices(rows, organizationId, ids),
       (group) => group.deviceId,
     ),
+    enrollmentOfDevice: gathered(async (ids) => {
+      const found = await readEnrollmentsOf(rows, organizationId, ids);
+      const byDevice = new Map(found.map((row) => [row.deviceId, row]));
+      return ids.map((id) => byDevice.get(id) ?? null);
+    }),
+    commandsOfDevice: owned(listCommandsOf, countCommandsOf),
+    installedOfDevice: owned(listInstalledOf, countInstalledOf),
+    installedCounts: gathered((ids) => countInstalled(rows, organizationId, ids)),
     recordsOfVppUser: owned(listVppUserRecordsOf, countVppUserRecordsOf),
     seatSubscriptionsOfToken: owned(listSeatSubscriptionsOf, countSeatSubscriptionsOf),
     seatsOfUser: owned(listSeatsOf, countSeatsOf),

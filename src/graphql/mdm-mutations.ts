@@ -2,6 +2,7 @@ import * as failures from '../domain/errors.ts';
 import { connectMdm } from '../domain/mdm/connect.ts';
 import { presentConnection } from '../domain/mdm/find.ts';
 import { type RemovedMdm, removeMdm } from '../domain/mdm/remove.ts';
+import { settleSetAside } from '../domain/mdm/set-aside.ts';
 import { type MdmTest, testMdm } from '../domain/mdm/test.ts';
 import { updateMdm } from '../domain/mdm/update.ts';
 import { builder } from './builder.ts';
@@ -142,4 +143,33 @@ mutation('removeMdm', {
   payload: RemoveMdmPayload,
   failures: [failures.MdmNotConnectedError],
   run: ({ domain }, input) => removeMdm(domain, withoutNulls(input)),
+});
+
+const SetAsideActionEnum = builder.enumType('SetAsideAction', {
+  description: 'What becomes of news that were set aside.',
+  values: {
+    RETRY: { description: 'They are tried again at once, e.g. after an update of Russet.' },
+    DROP: { description: 'They are never applied; what they told is asked of the devices again by itself.' },
+  } as const,
+});
+
+const SettleSetAsideInput = builder.inputType('SettleSetAsideNewsInput', {
+  description: 'What becomes of all news that were set aside.',
+  fields: (t) => ({
+    action: t.field({ type: SetAsideActionEnum, required: true, description: 'Try them again, or drop them.' }),
+  }),
+});
+
+const SettleSetAsidePayload = builder.objectRef<{ count: number }>('SettleSetAsideNewsPayload').implement({
+  description: 'How many it was.',
+  fields: (t) => ({ count: t.exposeInt('count', { description: 'How many are tried again, or were dropped.' }) }),
+});
+
+mutation('settleSetAsideNews', {
+  description: 'Tries news of devices again at which Russet failed five times, or drops them (`mdm { setAside }`).',
+  right: 'mdm:write',
+  input: SettleSetAsideInput,
+  payload: SettleSetAsidePayload,
+  failures: [failures.MdmNotConnectedError],
+  run: ({ domain }, input) => settleSetAside(domain, input),
 });

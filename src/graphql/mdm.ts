@@ -1,6 +1,7 @@
 /** The organization's connection to its MDM server. @module */
 import { mdmWebhook } from '../domain/mdm/address.ts';
 import { type Connection, presentConnection } from '../domain/mdm/find.ts';
+import { readSetAside, type SetAside } from '../domain/mdm/set-aside.ts';
 import { type MdmWarning, warningsOf } from '../domain/mdm/warnings.ts';
 import type { MdmProblem } from '../domain/mdm-ports.ts';
 import { builder } from './builder.ts';
@@ -52,6 +53,15 @@ const MdmProblemNoteRef = builder.objectRef<StoredProblem>('MdmProblemNote').imp
   }),
 });
 
+const SetAsideRef = builder.objectRef<SetAside>('MdmSetAside').implement({
+  description:
+    'News of devices that could not be applied because of errors of Russet, after five tries. Report it, with the line `news of a device were set aside` of the log.',
+  fields: (t) => ({
+    count: t.exposeInt('count', { description: 'How many; they are kept for DEVICE_NEWS_DAYS.' }),
+    since: t.expose('since', { type: 'DateTime', description: 'When the oldest of them came.' }),
+  }),
+});
+
 /** The connection. */
 export const MdmRef = builder.objectRef<Connection>('Mdm').implement({
   description: "The organization's one way to its devices. Its keys can't be read.",
@@ -95,6 +105,13 @@ export const MdmRef = builder.objectRef<Connection>('Mdm').implement({
       nullable: true,
       description:
         'When something of a device last came, give or take ten seconds. Null long after connecting: the webhook is not set up.',
+    }),
+    setAside: t.field({
+      type: SetAsideRef,
+      nullable: true,
+      description:
+        'What could not be applied; null when there is nothing, as it should be. `settleSetAsideNews` tries it again or drops it.',
+      resolve: (connection, _args, { domain }) => readSetAside(domain, connection),
     }),
     connectedAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was connected.' }),
   }),

@@ -26,7 +26,11 @@ type Need = Scope | 'any';
 /** Rights of the types that are read under one. The Node interface asks by itself (`builder.ts`). */
 const typeRights: Partial<Record<string, Need>> = {
   ...nodeRights,
+  DeviceCommand: 'devices:read',
+  Enrollment: 'devices:read',
   Explanation: 'devices:read',
+  InstalledApp: 'devices:read',
+  InstalledCounts: 'apps:read',
   LicenseCounts: 'apps:read',
   TaskFailure: 'tasks:read',
   Viewer: 'any',

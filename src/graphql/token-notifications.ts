@@ -116,7 +116,7 @@ const RotateWebhookInput = builder.inputType('RotateWebhookInput', {
 
 mutation('rotateWebhook', {
   description:
-    'Gives the webhook of a token another address and with it another bearer, e.g. because somebody saw the old one. Apple is told at once; until it has the new one, what it posts to the old one is taken.',
+    'Gives the webhook of a token another address and with it another bearer, e.g. because somebody saw the old one. Apple is told at once; until it has the new one, for a day at most, what it posts to the old one is taken.',
   right: 'tokens:write',
   input: RotateWebhookInput,
   payload: tokenPayload('RotateWebhookPayload', 'The token whose webhook was changed.'),

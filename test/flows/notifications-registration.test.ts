@@ -146,7 +146,7 @@ test('F7 a library that somebody else claimed is left alone, his webhook too, un
   expect(await shown()).toMatchObject({ state: 'LIVE' });
 });
 
-test('S10 a rotated webhook has another address and bearer; the old ones are good until Apple has the new ones', async () => {
+test('S10 a rotated webhook has another address and bearer; the old ones are good until Apple has the new ones, or for a day', async () => {
   const { webhookId: old } = await webhook();
   const body = (id: string) => ({ notification: {}, notificationId: id, notificationType: 'NEW', uId });
   const postOld = async (id: string) => {
@@ -166,6 +166,11 @@ test('S10 a rotated webhook has another address and bearer; the old ones are goo
   expect(webhookId).not.toBe(old);
   expect(await shown()).toMatchObject({ state: 'POLLING', reason: 'NOT_REGISTERED' });
   expect(await postOld('still-old')).toBe(204);
+  // Apple goes on refusing the new one: whoever saw the old one does not profit from that for ever.
+  const { retiredAt } = await webhook();
+  const dayAgo = new Date(retiredAt!.getTime() - 24 * hour);
+  await world.database.prisma.tokenWebhook.updateMany({ where: { tokenId: token }, data: { retiredAt: dayAgo } });
+  expect(await postOld('a-day-later')).toBe(403);
   await world.work();
   expect(await shown()).toMatchObject({ state: 'LIVE' });
   expect(atApple()).toContain(webhookId);

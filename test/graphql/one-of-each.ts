@@ -5,6 +5,7 @@ import type { TestApi } from '../http/support/api.ts';
 import {
   addApp,
   addDevice,
+  addEnrollment,
   addGroup,
   addLicense,
   addNotice,
@@ -48,6 +49,7 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
   await prisma.mdmConnection.create({
     data: { ...key, kind: 'GRAPHQL', name: secret, createdAt: at, updatedAt: at },
   });
+  await addEnrollment(prisma, device, { commands: 1 });
   const deployment = await prisma.deployment.create({
     data: {
       ...key,

@@ -1,7 +1,17 @@
 /** Lists inside a page: of many tokens, groups, people, apps and devices, read together. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApi, type TestApi } from '../http/support/api.ts';
-import { addApp, addDevice, addGroup, addLicense, addNotice, addPool, addSeat, addToken } from './rows.ts';
+import {
+  addApp,
+  addDevice,
+  addEnrollment,
+  addGroup,
+  addLicense,
+  addNotice,
+  addPool,
+  addSeat,
+  addToken,
+} from './rows.ts';
 import { statementsOf } from './statements.ts';
 
 let api: TestApi;
@@ -22,6 +32,7 @@ beforeAll(async () => {
     });
     const group = await addGroup(prisma, organizationId, `G${n}`);
     const device = await addDevice(prisma, organizationId, `D${n}`);
+    await addEnrollment(prisma, device, { bundleIds: ['c', 'a', 'b'].map((name) => `${name}${n}`), commands: each });
     for (let m = 0; m < each; m++) {
       const app = await addApp(prisma, organizationId, { name: `A${n}-${m}` });
       const pool = await addPool(prisma, { organizationId, tokenId: token.id, appId: app.id });
@@ -54,6 +65,8 @@ const lists: [list: string, field: string, item: string, totals?: false][] = [
   ['vppUsers', 'seats', 'id vppUser { clientUserId }'],
   ['devices', 'timeline', 'licenseId app { name }', false],
   ['apps', 'timeline', 'licenseId app { name }', false],
+  ['devices', 'commands', 'commandUuid kind state app { name } errors { domain number message }'],
+  ['devices', 'installedApps', 'bundleId version source managed readAt app { name }'],
 ];
 
 interface Page {
@@ -85,7 +98,7 @@ test.each(lists)('F13 %s { %s } on a page of many takes as many statements as on
     expect([totalCount ?? length, edges.length]).toEqual([length, length]);
   // Nothing of one owner stands in the list of another.
   const texts = many.pages.flatMap(({ edges }) => edges.map(({ node }) => JSON.stringify(node)));
-  if (/^id|^licenseId/.test(item)) expect(new Set(texts).size).toBe(owners * length);
+  if (/^id|^licenseId|^commandUuid|^bundleId/.test(item)) expect(new Set(texts).size).toBe(owners * length);
   if (length === 1) return;
   const [all] = many.pages;
   const [, second, third] = all!.edges;
@@ -104,6 +117,97 @@ test('F13 a page of tokens, groups, devices or people with such a list takes thr
     );
     expect(statements.length, statements.join('\n')).toBeLessThanOrEqual(3);
   }
+});
+
+test('F13 enrollment of devices and installs of apps: one statement each for a page of any size', async () => {
+  const read = (first: number) =>
+    statementsOf(() =>
+      api.ask(
+        key,
+        `{ devices(first: ${first}) { edges { node { serialNumber enrollment { state enrollmentId capabilities lastSeenAt } } } }
+           apps(first: ${first}) { edges { node { name installed { devices versions { version devices } asOf } } } } }`,
+      ),
+    );
+  const one = await read(1);
+  const many = await read(owners);
+  expect(many.result.errors).toBeUndefined();
+  expect(many.statements.length, many.statements.join('\n')).toBeLessThanOrEqual(one.statements.length);
+  // Two lists, two reads beside them, and perhaps the key.
+  expect(many.statements.length).toBeLessThanOrEqual(5);
+  expect(many.result.data.devices.edges[1].node).toEqual({
+    serialNumber: 'D1',
+    enrollment: {
+      state: 'ENROLLED',
+      enrollmentId: expect.stringMatching(/^U-/),
+      capabilities: ['COMMANDS', 'VERSIONS'],
+      lastSeenAt: at.toISOString(),
+    },
+  });
+  expect(many.result.data.apps.edges[0].node.installed).toEqual({ devices: 0, versions: [], asOf: at.toISOString() });
+});
+
+test('S28 installs are counted by version, whoever writes the lists; what is loading is not counted', async () => {
+  const { prisma } = api.services;
+  const organizationId = await api.organization();
+  const reader = await api.key(organizationId);
+  const app = await addApp(prisma, organizationId, { name: 'Counted' });
+  const installed = async () => {
+    const { data } = await api.ask(
+      reader,
+      '{ apps(first: 1) { edges { node { installed { devices versions { version externalVersionId devices } asOf } } } } }',
+    );
+    return data.apps.edges[0].node.installed;
+  };
+  expect(await installed()).toEqual({ devices: 0, versions: [], asOf: null });
+  const at = new Date('2026-03-01T11:00:00.000Z');
+  const put = async (serial: string, more: object) => {
+    const device = await addDevice(prisma, organizationId, serial);
+    const of = { organizationId, deviceId: device.id, bundleId: 'x', appId: app.id, changedAt: at };
+    await prisma.installedApp.create({ data: { ...of, ...more } });
+    return device.id;
+  };
+  const first = await put('C1', { shortVersion: '2.1', externalVersionId: '21' });
+  await put('C2', { shortVersion: '2.1', externalVersionId: '21' });
+  const third = await put('C3', { shortVersion: '2.0', externalVersionId: '20' });
+  await put('C4', { shortVersion: 'x'.repeat(5_000) });
+  const loading = await put('C5', { shortVersion: '2.1', externalVersionId: '21', installing: true });
+  const newest = { version: '2.1', externalVersionId: '21' };
+  const odd = { version: 'x'.repeat(100), externalVersionId: null, devices: 1 };
+  const older = { version: '2.0', externalVersionId: '20' };
+  expect(await installed()).toEqual({
+    devices: 4,
+    versions: [{ ...newest, devices: 2 }, odd, { ...older, devices: 1 }],
+    asOf: null,
+  });
+  await prisma.installedApp.updateMany({ where: { organizationId, deviceId: loading }, data: { installing: false } });
+  await prisma.installedApp.updateMany({
+    where: { organizationId, deviceId: third },
+    data: { shortVersion: '2.1', externalVersionId: '21' },
+  });
+  await prisma.installedApp.deleteMany({ where: { organizationId, deviceId: first } });
+  expect(await installed()).toEqual({ devices: 4, versions: [{ ...newest, devices: 3 }, odd], asOf: null });
+});
+
+test('S28 a device shows the last enrollment that it had, and what a goodbye takes from it', async () => {
+  const { prisma } = api.services;
+  const organizationId = await api.organization();
+  const reader = await api.key(organizationId);
+  const device = await addDevice(prisma, organizationId, 'LEFT');
+  const enrollment = async () => {
+    const { data } = await api.ask(
+      reader,
+      '{ devices(first: 1) { edges { node { enrollment { state capabilities goneAt } } } } }',
+    );
+    return data.devices.edges[0].node.enrollment;
+  };
+  expect(await enrollment()).toBeNull();
+  const { id } = await addEnrollment(prisma, device);
+  await prisma.device.updateMany({ where: { organizationId }, data: { supervised: true } });
+  await prisma.enrollment.updateMany({ where: { organizationId, id }, data: { timeZone: 'Europe/Berlin' } });
+  const all = ['COMMANDS', 'SILENT_INSTALLS', 'VERSIONS', 'LOCAL_TIME'];
+  expect(await enrollment()).toEqual({ state: 'ENROLLED', capabilities: all, goneAt: null });
+  await prisma.enrollment.updateMany({ where: { organizationId, id }, data: { state: 'GONE', goneAt: at } });
+  expect(await enrollment()).toEqual({ state: 'GONE', capabilities: [], goneAt: at.toISOString() });
 });
 
 test('F11 reserves and quotas: the number of all apps comes first', async () => {

@@ -175,3 +175,37 @@ export async function addSeat(
     },
   });
 }
+
+/** A device's enrollment at the organization's MDM server, with what the device has and was asked. */
+export async function addEnrollment(
+  prisma: Prisma,
+  device: { organizationId: bigint; id: bigint },
+  { bundleIds = [], commands = 0 }: { bundleIds?: readonly string[]; commands?: number } = {},
+) {
+  const { organizationId, id: deviceId } = device;
+  const known = await prisma.mdmConnection.findFirst({ where: { organizationId, removedAt: null } });
+  const connection =
+    known ??
+    (await prisma.mdmConnection.create({
+      data: { organizationId, kind: 'GRAPHQL', name: 'Test MDM', createdAt: at, updatedAt: at },
+    }));
+  const key = { organizationId, connectionId: connection.id };
+  const enrollment = await prisma.enrollment.create({
+    data: { ...key, enrollmentId: `U-${deviceId}`, state: 'ENROLLED', deviceId, reachableAt: at, listedAt: at },
+  });
+  await prisma.installedApp.createMany({
+    data: bundleIds.map((bundleId) => ({
+      ...{ organizationId, deviceId, bundleId, changedAt: at },
+      ...{ version: '1', externalVersionId: '7', managedStatus: 'Managed' },
+    })),
+  });
+  await prisma.deviceCommand.createMany({
+    data: Array.from({ length: commands }, () => ({
+      ...{ ...key, enrollmentId: enrollment.id, deviceId, generation: 1, uuid: randomUUID(), state: 'FAILED' as const },
+      ...{ kind: 'LIST_INSTALLED_APPS' as const, request: { kind: 'LIST_INSTALLED_APPS', bundleIds: null } },
+      ...{ createdAt: at, deadlineAt: at, endedAt: at },
+      answer: { errors: [{ domain: 'MCMDMErrorDomain', number: 12021, message: 'no' }] },
+    })),
+  });
+  return enrollment;
+}

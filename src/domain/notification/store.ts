@@ -14,6 +14,9 @@ export interface Incoming extends NotificationHead {
 /** Milliseconds between two notes of when a notification last came: nobody needs it more exactly. */
 const noteInterval = 10_000;
 
+/** Milliseconds for which what Apple posts to an address from before a rotation is taken at most. */
+const retiredFor = 86_400_000;
+
 /** Stores what is new, and wakes who applies it. Gives the webhooks that exist. */
 export function storeNotifications(services: Services, rows: readonly Incoming[]): Promise<Set<string>> {
   const now = services.clock.now();
@@ -37,7 +40,8 @@ function insert(tx: Tx, rows: readonly Incoming[], now: Date) {
     ), known AS (
       SELECT g.*, w.organization_id, w.token_id FROM given g JOIN LATERAL (
         SELECT organization_id, token_id FROM token_webhook WHERE webhook_id = g.webhook_id
-        UNION ALL SELECT organization_id, token_id FROM token_webhook WHERE retired_webhook_id = g.webhook_id
+        UNION ALL SELECT organization_id, token_id FROM token_webhook
+          WHERE retired_webhook_id = g.webhook_id AND retired_at > ${moment(new Date(now.getTime() - retiredFor))}
       ) w ON true
       JOIN token t ON t.organization_id = w.organization_id AND t.id = w.token_id AND t.removed_at IS NULL
     ), stored AS (

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { upsertDevices } from '../../../src/domain/device/upsert.ts';
+import { presentConnection } from '../../../src/domain/mdm/find.ts';
+import { readSetAside, settleSetAside } from '../../../src/domain/mdm/set-aside.ts';
 import type { DeviceApp, DeviceNews } from '../../../src/domain/mdm-ports.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createDeviceWorld, type DeviceWorld, type Organization } from '../command/support.ts';
@@ -220,5 +222,28 @@ describe('S28 answers', () => {
       await org.drive();
     }
     expect(await find()).toMatchObject({ outcome: 'SET_ASIDE' });
+    const connection = await presentConnection(org.context);
+    const setAside = () => readSetAside(org.context, connection!);
+    expect(await setAside()).toEqual({ count: 1, since: expect.any(Date) });
+    await expect(settleSetAside(org.as(['mdm:read']), { action: 'DROP' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    // What was wrong with it is mended meanwhile.
+    await world.database.prisma.$executeRaw`
+      UPDATE device_news SET news = jsonb_set(news, '{facts,serialNumber}', '"MENDED"') WHERE enrollment_id = 'U-P2'`;
+    expect(await settleSetAside(org.as(), { action: 'RETRY' })).toEqual({ count: 1 });
+    expect(await find()).toMatchObject({ outcome: null, appliedAt: null, attempts: 0 });
+    await org.drive();
+    expect((await enrollment('U-P2')).device).toMatchObject({ serialNumber: 'MENDED' });
+    expect(await setAside()).toBeNull();
+    await world.database.prisma.deviceNews.updateMany({
+      where: { enrollmentId: 'U-P2' },
+      data: { outcome: 'SET_ASIDE' },
+    });
+    expect(await settleSetAside(org.as(), { action: 'DROP' })).toEqual({ count: 1 });
+    const done = await world.database.prisma.auditEntry.findMany({ where: { action: 'mdm.set-aside' } });
+    expect(done.map(({ data }) => data)).toEqual([
+      { action: 'RETRY', count: 1 },
+      { action: 'DROP', count: 1 },
+    ]);
+    expect(await setAside()).toBeNull();
   });
 });
