@@ -56,6 +56,10 @@ export type ErrorCode =
   | 'MDM_NOT_CONNECTED'
   | 'MDM_ALREADY_CONNECTED'
   | 'MDM_UNAVAILABLE'
+  | 'DEVICE_NOT_ENROLLED'
+  | 'INSTALL_NOT_SUPPORTED'
+  | 'ALREADY_INSTALLED'
+  | 'OPERATION_IN_PROGRESS'
   | 'CURSOR_INVALID'
   | 'CANCELLED';
 
@@ -759,6 +763,54 @@ export class MdmUnavailableError extends DomainError {
     this.problem = problem;
     this.detail = detail;
     this.httpStatus = httpStatus;
+  }
+}
+
+/** The MDM server does not know the device. */
+export class DeviceNotEnrolledError extends DomainError {
+  readonly code = 'DEVICE_NOT_ENROLLED';
+  constructor(serialNumber: string) {
+    super(
+      `Device ${serialNumber} is not enrolled with the MDM server, so nothing can be sent to it. Nothing was installed. Enroll it, then try again.`,
+      ['target'],
+    );
+  }
+}
+
+/** Apps can't be installed on devices of this kind yet. */
+export class InstallNotSupportedError extends DomainError {
+  readonly code = 'INSTALL_NOT_SUPPORTED';
+  constructor(serialNumber: string) {
+    super(
+      `Device ${serialNumber} is a Mac. Russet gives Macs licenses and reads their apps; installing on them comes later. Nothing was installed. Install it with the MDM server once the license is confirmed.`,
+      ['target'],
+    );
+  }
+}
+
+/** The app is there, managed and licensed. */
+export class AlreadyInstalledError extends DomainError {
+  readonly code = 'ALREADY_INSTALLED';
+  constructor(app: string, serialNumber: string) {
+    super(
+      `"${app}" is on device ${serialNumber} already, managed and with a license. Nothing was needed. Newer versions come by update policies.`,
+      ['target'],
+    );
+  }
+}
+
+/** At most one thing is done with an app on a device at a time. */
+export class OperationInProgressError extends DomainError {
+  readonly code = 'OPERATION_IN_PROGRESS';
+  /** What is being done. */
+  readonly kind: 'INSTALL' | 'UPDATE' | 'REMOVE';
+  constructor(app: string, serialNumber: string, kind: 'INSTALL' | 'UPDATE' | 'REMOVE') {
+    const doing = { INSTALL: 'installed', UPDATE: 'updated', REMOVE: 'removed' }[kind];
+    super(
+      `"${app}" is just being ${doing} on device ${serialNumber}. Nothing was added. Wait for the end of that, or cancel its task.`,
+      ['target'],
+    );
+    this.kind = kind;
   }
 }
 

@@ -51,6 +51,10 @@ export const errorCodes: Record<ErrorCode, string> = {
   MDM_NOT_CONNECTED: 'The organization is connected to no MDM server.',
   MDM_ALREADY_CONNECTED: 'The organization is connected to an MDM server already.',
   MDM_UNAVAILABLE: "The MDM server can't be used as it is given.",
+  DEVICE_NOT_ENROLLED: 'The MDM server does not know the device.',
+  INSTALL_NOT_SUPPORTED: "Apps can't be installed on devices of this kind yet.",
+  ALREADY_INSTALLED: 'The app is on the device, managed and licensed.',
+  OPERATION_IN_PROGRESS: 'Something else is being done with the app on the device.',
   CURSOR_INVALID: 'The cursor was not handed out for this stream.',
   CANCELLED: 'The item was not done because its task was cancelled.',
 };

@@ -9,7 +9,7 @@ import { builder } from './builder.ts';
 import { optionalRowId, rowIds } from './ids.ts';
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
-import { sureTaskOf } from './task-of.ts';
+import { sureTaskOf, taskOf } from './task-of.ts';
 
 export const ErrorPolicyEnum = builder.enumType('ErrorPolicy', {
   description: 'What a write of many items does when some of them are refused.',
@@ -27,6 +27,10 @@ const deviceTexts = {
 /** What an idempotency key is. */
 export const keyText =
   'Makes repeats harmless: the same key with the same input gives the same task for 7 days, with another input a failure.';
+
+/** What becomes of licenses when their installs fail. */
+export const keepLicensesText =
+  'A license that was taken for an install stays, though that fails or is cancelled; false when absent: it goes back. Licenses that were there before always stay.';
 
 const userLicensesOfApps =
   'For apps a license of the device is the better one: nobody needs an Apple Account on it, nobody has to be invited and accept, and the app can be given to a device whoever uses it. Books and devices that a person enrolled know users only: see assignBooks.';
@@ -84,7 +88,15 @@ export const associationFields = (t: InputFields) => ({
 
 const AssociateLicensesInput = builder.inputType('AssociateLicensesInput', {
   description: 'Which apps, to whom.',
-  fields: (t) => ({ ...associationFields(t), idempotencyKey: t.string({ description: keyText }) }),
+  fields: (t) => ({
+    ...associationFields(t),
+    install: t.boolean({
+      description:
+        'Each app is installed as soon as its license is confirmed, by a second task (`installs`); false when absent. Devices only. What can’t be installed gets its license all the same.',
+    }),
+    keepLicenses: t.boolean({ description: `With \`install\`: ${keepLicensesText}` }),
+    idempotencyKey: t.string({ description: keyText }),
+  }),
 });
 
 /** A payload that shows the one task of a keyed write. */
@@ -106,6 +118,16 @@ export function taskPayload(name: string, description: string) {
 }
 
 const AssociateLicensesPayload = taskPayload('AssociateLicensesPayload', 'The association that is under way now.');
+
+builder.objectField(AssociateLicensesPayload, 'installs', (t) =>
+  t.prismaField({
+    type: 'Task',
+    nullable: true,
+    description: 'With `install`: the task of the installs. Each waits for its license.',
+    ...showsWritten,
+    resolve: (query, { taskIds }, _args, context) => taskOf(query, taskIds[1], context),
+  }),
+);
 
 builder.objectField(AssociateLicensesPayload, 'warnings', (t) =>
   t.stringList({
@@ -139,6 +161,7 @@ mutation('associateLicenses', {
     failures.OsTooOldError,
     failures.PlatformNotSupportedError,
     failures.AppNotReleasedError,
+    failures.MdmNotConnectedError,
   ],
   run: ({ domain }, input) => associateLicenses(domain, associationOf(input)),
 });

@@ -16,6 +16,7 @@ import './license-counts.ts';
 import './license-pool.ts';
 import './license.ts';
 import './license-mutations.ts';
+import './install-mutations.ts';
 import './plan.ts';
 import './plan-mutations.ts';
 import './device.ts';

@@ -5,6 +5,7 @@ import { VppUserStatusEnum } from './enums.ts';
 import { errorCodes } from './error-codes.ts';
 import { globalId } from './ids.ts';
 import { MdmProblemEnum } from './mdm-enums.ts';
+import { AppOperationKindEnum } from './operation-enums.ts';
 
 const ErrorCodeEnum = builder.enumType('ErrorCode', {
   description: 'What went wrong, for programs. A code never changes its meaning; new ones may come.',
@@ -500,6 +501,37 @@ builder.objectType(failures.MdmAlreadyConnectedError, {
   name: 'MdmAlreadyConnectedError',
   description: 'The organization is connected to an MDM server already. Nothing was changed.',
   ...plain,
+});
+
+builder.objectType(failures.DeviceNotEnrolledError, {
+  name: 'DeviceNotEnrolledError',
+  description: 'The MDM server does not know the device. Nothing was installed there.',
+  ...plain,
+});
+
+builder.objectType(failures.InstallNotSupportedError, {
+  name: 'InstallNotSupportedError',
+  description: 'The device is a Mac, and apps can’t be installed on Macs yet. Nothing was installed there.',
+  ...plain,
+});
+
+builder.objectType(failures.AlreadyInstalledError, {
+  name: 'AlreadyInstalledError',
+  description: 'The app is on the device, managed and with a license. Nothing was needed.',
+  ...plain,
+});
+
+builder.objectType(failures.OperationInProgressError, {
+  name: 'OperationInProgressError',
+  description: 'The app is just being installed, updated or removed on the device. Nothing was added.',
+  ...plain,
+  fields: (t) => ({
+    kind: t.field({
+      type: AppOperationKindEnum,
+      description: 'What is being done.',
+      resolve: (error) => error.kind,
+    }),
+  }),
 });
 
 builder.objectType(failures.MdmUnavailableError, {

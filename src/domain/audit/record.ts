@@ -29,6 +29,7 @@ export type AuditAction =
   | 'seat.assign'
   | 'seat.remove'
   | 'sync.start'
+  | 'app.install'
   | 'app.set-status'
   | 'device.upsert'
   | 'device.remove'

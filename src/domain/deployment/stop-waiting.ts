@@ -34,11 +34,13 @@ function stopBlock(context: Context, appId: bigint): Promise<number> {
     if (rows.length === 0) return 0;
     const taskIds = [...new Set(rows.map((row) => row.taskId))];
     await lockTasks(tx, organizationId, taskIds);
-    await endWaits(tx, organizationId, sql`w.id = ANY (${ids(rows.map((row) => row.id))})`, {
+    const now = context.clock.now();
+    const reason = {
       code: 'OUT_OF_SCOPE',
       message: 'No deployment wants the app on this device any more, or on other terms.',
-    });
-    await endSettledTasks(tx, organizationId, taskIds, context.clock.now());
+    };
+    await endWaits(tx, organizationId, sql`w.id = ANY (${ids(rows.map((row) => row.id))})`, reason, now);
+    await endSettledTasks(tx, organizationId, taskIds, now);
     return rows.length;
   });
 }

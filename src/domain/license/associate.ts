@@ -6,6 +6,9 @@ import type { Context } from '../context.ts';
 import { devicesOfTarget } from '../device-group/devices.ts';
 import { InvalidInputError, NoLicensesAvailableError, UnknownDeviceError } from '../errors.ts';
 import { type KeyedResult, once } from '../idempotency.ts';
+import { addFollowing, type InstallOption, openFollowing } from '../install/follow.ts';
+import { announceInstalls } from '../install/start.ts';
+import { requireConnection } from '../mdm/require-connection.ts';
 import { parseInput } from '../parse.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
@@ -43,6 +46,8 @@ const inputSchema = z.object({
     .date()
     .transform((moment) => moment.toISOString())
     .nullish(),
+  install: z.boolean().nullish(),
+  keepLicenses: z.boolean().nullish(),
   idempotencyKey: z.string().min(1).max(200).nullish(),
 });
 
@@ -51,7 +56,10 @@ export const associationInput = inputSchema;
 /** Input of {@link associateLicenses}. */
 export type AssociateInput = z.input<typeof inputSchema>;
 /** What is asked for; a task remembers a group as the devices that were in it then. */
-export type AssociateRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKey' | 'target'> & {
+export type AssociateRequest = Omit<
+  z.output<typeof inputSchema>,
+  'idempotencyKey' | 'target' | 'install' | 'keepLicenses'
+> & {
   target: DeviceTarget & {
     deviceGroupId?: bigint | null | undefined;
     vppUserIds?: readonly bigint[] | null | undefined;
@@ -64,16 +72,21 @@ export type AssociateRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKe
  * Gives every device or user a license of every app: seats are reserved and the task is on its way when this returns.
  * ATOMIC: all or nothing, with the first refusal thrown; SKIP_FAILED: refused pairs become failures of the task.
  * A device that holds the license already is never given a second one and never stops the others (S29).
- * `onShortage: WAIT`: pairs without a seat wait for one, and are no refusals.
+ * `onShortage: WAIT`: pairs without a seat wait for one, and are no refusals. `install`: each is installed as soon as its
+ * license is CONFIRMED, by a second task; what can't be installed is a failure of that one, and gets its license all the same.
  */
 export async function associateLicenses(context: Context, rawInput: AssociateInput): Promise<KeyedResult> {
   requireRight(context, 'licenses:write');
-  const { idempotencyKey, ...request } = parseInput(inputSchema, rawInput);
+  const { idempotencyKey, ...input } = parseInput(inputSchema, rawInput);
+  const { install, keepLicenses, ...request } = input;
+  if (install) await requireConnection(context);
+  const option = install ? { install: { keepLicenses: keepLicenses ?? false } } : {};
   try {
     return await transaction(context, (tx) =>
-      once(context, tx, { operation: 'associateLicenses', key: idempotencyKey, input: request }, async () => [
-        await startAssociation(context, tx, request),
-      ]),
+      once(context, tx, { operation: 'associateLicenses', key: idempotencyKey, input }, async () => {
+        const { taskId, installsTaskId } = await startLicensing(context, tx, request, option);
+        return installsTaskId === null ? [taskId] : [taskId, installsTaskId];
+      }),
     );
   } catch (error) {
     if (error instanceof NoLicensesAvailableError) {
@@ -94,17 +107,43 @@ export interface Quiet {
   audit?: boolean;
 }
 
+/** Installs follow, by a task of their own: each is sent when its license is CONFIRMED. */
+export interface Followed {
+  install?: InstallOption | undefined;
+}
+
+/** How an association is started. */
+export type AssociationOptions = Partial<Retry> & Quiet & Followed;
+
 /** Starts the task inside a transaction. */
 export async function startAssociation(
   context: Context,
   tx: Tx,
   given: AssociateRequest,
-  retry: Partial<Retry> & Quiet = {},
+  options: AssociationOptions = {},
 ): Promise<bigint> {
+  return (await startLicensing(context, tx, given, options)).taskId;
+}
+
+/** An association, and the task of the installs that follow it; null when none do. */
+export interface Licensing {
+  taskId: bigint;
+  installsTaskId: bigint | null;
+}
+
+/** The same, and gives both tasks. */
+export async function startLicensing(
+  context: Context,
+  tx: Tx,
+  given: AssociateRequest,
+  retry: AssociationOptions = {},
+): Promise<Licensing> {
   const { vppUserIds } = given.target;
   if (vppUserIds != null) {
+    requireDevices(retry);
     requireNoWaiting(given);
-    return startUserAssociation(context, tx, { ...given, target: { vppUserIds } }, retry);
+    const taskId = await startUserAssociation(context, tx, { ...given, target: { vppUserIds } }, retry);
+    return { taskId, installsTaskId: null };
   }
   requireFuture(context, given);
   const request = {
@@ -120,7 +159,8 @@ export async function startAssociation(
   const pairs = retry.only?.size ?? request.appIds.length * (targets.devices.length + targets.unknown.length);
   const inBlocks = pairs > blockSize;
   const decision = inBlocks ? null : await decide(context, tx, request, targets, retry.only);
-  const refusal = decision && request.onError === 'ATOMIC' ? onlyRefusal(decision) : null;
+  // What is licensed already is installed nevertheless.
+  const refusal = decision && !retry.install && request.onError === 'ATOMIC' ? onlyRefusal(decision) : null;
   if (refusal) throw refusal;
 
   const taskId = await startTask(context, tx, {
@@ -132,8 +172,12 @@ export async function startAssociation(
     reservedAll: !inBlocks,
     ...(inBlocks ? { dueAt: context.clock.now() } : {}),
   });
-  if (decision) await carryOut(context, tx, taskId, decision);
-  else await wakeReservation(tx, { organizationId: context.actor.organizationId, taskId });
+  const following = { licensesOf: taskId, requested: pairs, asked: request };
+  const installs = retry.install ? await openFollowing(context, tx, retry.install, following) : null;
+  if (decision) {
+    if (installs) await addFollowing(context, tx, installs, retry.install!, decision, targets);
+    await carryOut(context, tx, taskId, decision);
+  } else await wakeReservation(tx, { organizationId: context.actor.organizationId, taskId });
   if (retry.audit ?? true)
     await recordAudit(context, tx, {
       action: retry.retryOf === undefined ? 'license.associate' : 'task.retry',
@@ -151,7 +195,8 @@ export async function startAssociation(
   if (decision?.grants.length === 0) {
     await endSettledTasks(tx, context.actor.organizationId, [taskId], context.clock.now());
   }
-  return taskId;
+  if (installs) await announceInstalls(context, tx, installs.taskId);
+  return { taskId, installsTaskId: installs?.taskId ?? null };
 }
 
 const defaultEnd = (context: Context): string =>
@@ -160,6 +205,11 @@ const defaultEnd = (context: Context): string =>
 function requireFuture(context: Context, { waitUntil }: { waitUntil?: string | null | undefined }): void {
   if (waitUntil == null || new Date(waitUntil) > context.clock.now()) return;
   throw new InvalidInputError([{ path: ['waitUntil'], message: 'must lie in the future' }]);
+}
+
+function requireDevices({ install }: Followed): void {
+  if (!install) return;
+  throw new InvalidInputError([{ path: ['install'], message: 'only devices are installed on: name devices' }]);
 }
 
 function requireNoWaiting({ onShortage }: AssociateRequest): void {

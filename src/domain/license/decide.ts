@@ -9,6 +9,7 @@ import {
   NoLicensesAvailableError,
   UnknownDeviceError,
 } from '../errors.ts';
+import { failRefused } from '../operation/await-license.ts';
 import { addProgress } from '../task/change.ts';
 import { recordFailures } from '../task/failures.ts';
 import { allocate } from './allocate.ts';
@@ -101,6 +102,7 @@ export async function carryOut(context: Context, tx: Tx, taskId: bigint, decisio
   if (failures.length > 0) {
     await recordFailures(tx, task, failures);
     await addProgress(tx, task, { failed: failures.length });
+    await failRefused(tx, task, failures, context.clock.now());
   }
   await letWait(context, tx, taskId, decision);
   const short = [...refusals, ...decision.waits]

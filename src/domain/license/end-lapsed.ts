@@ -24,8 +24,8 @@ export async function endLapsed(context: Context, tx: Tx, appId: bigint): Promis
   if (taskIds.length === 0) return [];
   await lockTasks(tx, organizationId, taskIds);
   const theirs = sql`w.app_id = ${appId} AND w.task_id = ANY (${ids(taskIds)})`;
-  await endWaits(tx, organizationId, sql`${theirs} AND ${expired}`, expiry);
-  await endWaits(tx, organizationId, sql`${theirs} AND ${removed}`, removal);
+  await endWaits(tx, organizationId, sql`${theirs} AND ${expired}`, expiry, now);
+  await endWaits(tx, organizationId, sql`${theirs} AND ${removed}`, removal, now);
   await endSettledTasks(tx, organizationId, taskIds, now);
   return taskIds;
 }

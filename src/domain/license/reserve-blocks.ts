@@ -3,7 +3,8 @@ import { sql, type Tx } from '../../db/transaction.ts';
 import type { Task } from '../../generated/prisma/client.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { DomainError } from '../errors.ts';
-import { endTask, setRunning } from '../task/change.ts';
+import { addFollowing, lockFollowing, neededOf, pairsOf } from '../install/follow.ts';
+import { addProgress, endTask, setRunning } from '../task/change.ts';
 import { ClaimLostError, claimTask, type TaskClaim, underTaskClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import type { AssociateRequest } from './associate.ts';
@@ -13,7 +14,7 @@ import { readStoredRequest } from './stored-request.ts';
 import { transition } from './transition.ts';
 import { endWaits } from './wait.ts';
 import { wakeWriter } from './wake-writer.ts';
-import { resolveDevices } from './world.ts';
+import { type ResolvedDevices, resolveDevices } from './world.ts';
 
 /** Reserves what is left of the task's request. ATOMIC: one refusal gives everything back, and nothing was sent yet. */
 export async function reserveBlocks(
@@ -44,7 +45,7 @@ function reserveNext(context: Context, claim: TaskClaim): Promise<boolean> {
     if (task.reservedAll) return false;
     const { wish, next, last } = blockOf(task);
     const targets = await resolveDevices(context, tx, wish.target, { listed: true });
-    await carryOut(context, tx, claim.taskId, await decide(context, tx, wish, targets));
+    await reserveBlock(context, tx, claim, wish, targets);
     await tx.$executeRaw(sql`
       UPDATE task SET position = ${next}, reserved_all = ${last}, due_at = CASE WHEN ${last} THEN NULL ELSE due_at END
       WHERE organization_id = ${claim.organizationId} AND id = ${claim.taskId}`);
@@ -52,6 +53,23 @@ function reserveNext(context: Context, claim: TaskClaim): Promise<boolean> {
     if (last) await release(context, tx, claim);
     return !last;
   });
+}
+
+/** Reserves for the targets, and lets the installs follow that are to. */
+async function reserveBlock(
+  context: Context,
+  tx: Tx,
+  claim: TaskClaim,
+  wish: AssociateRequest,
+  targets: ResolvedDevices,
+): Promise<void> {
+  const installs = await lockFollowing(tx, claim);
+  const only = installs?.needed ? await neededOf(context, tx, installs, wish, targets) : undefined;
+  const decision = await decide(context, tx, wish, targets, only);
+  if (installs) await addFollowing(context, tx, installs, { pairs: pairsOf(wish.appIds, targets) }, decision, targets);
+  const others = only ? wish.appIds.length * (targets.devices.length + targets.unknown.length) - only.size : 0;
+  if (others > 0) await addProgress(tx, claim, { requested: -others });
+  await carryOut(context, tx, claim.taskId, decision);
 }
 
 /** The part of the request that the next block is about. */
@@ -97,10 +115,16 @@ function giveAllBack(context: Context, claim: TaskClaim, refusal: DomainError): 
         of: 'taskId',
       },
     });
-    await endWaits(tx, organizationId, sql`w.task_id = ${taskId}`, {
-      code: 'CANCELLED',
-      message: 'Given up: another item of this ATOMIC request was refused.',
-    });
+    await endWaits(
+      tx,
+      organizationId,
+      sql`w.task_id = ${taskId}`,
+      {
+        code: 'CANCELLED',
+        message: 'Given up: another item of this ATOMIC request was refused.',
+      },
+      now,
+    );
     // With the pairs that no block has come to.
     await tx.$executeRaw(sql`
       UPDATE task SET failed = requested - completed WHERE organization_id = ${organizationId} AND id = ${taskId}`);

@@ -3,6 +3,7 @@ import { ring } from '../../db/notify.ts';
 import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
 import { actorLabel } from '../actor.ts';
 import type { Context } from '../context.ts';
+import { linkLicenses } from '../operation/await-license.ts';
 import { addTaskTokens } from '../task/start.ts';
 import type { UserGrant } from './allocate-users.ts';
 import type { Grant } from './allocation.ts';
@@ -78,8 +79,8 @@ async function insertLicenses(context: Context, tx: Tx, grants: readonly TaskGra
                   ${ids(grants.map((grant) => grant.taskId))}, ${texts(grants.map(describe))})
         AS g(pool_id, serial, device_id, client_user_id, user_id, task_id, allocation)
       JOIN license_pool p ON p.organization_id = ${organizationId} AND p.id = g.pool_id
-      RETURNING id, pool_id, task_id
-    )
+      RETURNING id, pool_id, task_id, app_id, device_id
+    ) ${linkLicenses(organizationId)}
     INSERT INTO ledger (organization_id, at, pool_id, license_id, kind, held_delta, reserved_delta, task_id, actor)
     SELECT ${organizationId}, ${now}, pool_id, id, 'REQUEST', 0, 1, task_id, ${actorLabel(context.actor)} FROM made`);
 }

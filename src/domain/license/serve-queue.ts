@@ -109,10 +109,11 @@ async function serve(context: Context, tx: Tx, { appId, after, lines }: Block): 
 
   const byDevice = new Map(waits.map((wait) => [wait.id, wait]));
   const over = refusals.filter(({ error }) => !staysInQueue(error));
-  await endEach(tx, organizationId, [
+  const ended = [
     ...gone.map(({ waitId }) => ({ waitId, ...removal })),
     ...over.map(({ device, error }) => ({ waitId: byDevice.get(device.id)!.waitId, ...toldOf(error) })),
-  ]);
+  ];
+  await endEach(tx, organizationId, ended, now);
   await noteReasons(tx, organizationId, appId, refusals);
   const granted = grants.map((grant) => ({ grant, wait: byDevice.get(grant.device.id)! }));
   await tx.$executeRaw(sql`

@@ -2,6 +2,8 @@
 import { ids, moment, type Sql, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type DomainError, NoLicensesAvailableError, QuotaExceededError } from '../errors.ts';
+import { failUnlicensed } from '../operation/await-license.ts';
+import { wakeDriver } from '../operation/wake.ts';
 import type { Claim, Refusal, WaitingPair } from './allocation.ts';
 import { wakeQueues } from './wake-queue.ts';
 
@@ -89,12 +91,14 @@ export async function endWaits(
   organizationId: bigint,
   which: Sql,
   failure: { code: string; message: string },
+  now: Date,
 ): Promise<void> {
   await tellEnded(
     tx,
     organizationId,
     sql`DELETE FROM license_wait w WHERE w.organization_id = ${organizationId} AND (${which})
       RETURNING w.task_id, w.app_id, w.device_id, ${failure.code}::text AS code, ${failure.message}::text AS message`,
+    now,
   );
 }
 
@@ -103,6 +107,7 @@ export async function endEach(
   tx: Tx,
   organizationId: bigint,
   rows: readonly { waitId: bigint; code: string; message: string }[],
+  now: Date,
 ): Promise<void> {
   if (rows.length === 0) return;
   const given = sql`unnest(${ids(rows.map((row) => row.waitId))}, ${texts(rows.map((row) => row.code))}, ${texts(rows.map((row) => row.message))})`;
@@ -111,18 +116,22 @@ export async function endEach(
     organizationId,
     sql`DELETE FROM license_wait w USING ${given} AS q(id, code, message) WHERE w.organization_id = ${organizationId} AND w.id = q.id
       RETURNING w.task_id, w.app_id, w.device_id, q.code, q.message`,
+    now,
   );
 }
 
-async function tellEnded(tx: Tx, organizationId: bigint, ended: Sql): Promise<void> {
-  await tx.$executeRaw(sql`
+async function tellEnded(tx: Tx, organizationId: bigint, ended: Sql, now: Date): Promise<void> {
+  const [row] = await tx.$queryRaw<{ followed: number }[]>(sql`
     WITH ended AS (${ended}
-    ), told AS (
+    ) ${failUnlicensed(organizationId, now)}, told AS (
       INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number)
       SELECT ${organizationId}, e.task_id, e.code, e.message, e.app_id, e.device_id, d.serial_number
       FROM ended e LEFT JOIN device d ON d.organization_id = ${organizationId} AND d.id = e.device_id
+    ), counted AS (
+      UPDATE task t SET failed = t.failed + n.count, dirty = true
+      FROM (SELECT task_id, count(*) AS count FROM ended GROUP BY 1) n
+      WHERE t.organization_id = ${organizationId} AND t.id = n.task_id
     )
-    UPDATE task t SET failed = t.failed + n.count, dirty = true
-    FROM (SELECT task_id, count(*) AS count FROM ended GROUP BY 1) n
-    WHERE t.organization_id = ${organizationId} AND t.id = n.task_id`);
+    SELECT count(*)::int AS followed FROM unserved`);
+  if (row!.followed > 0) await wakeDriver(tx, organizationId);
 }

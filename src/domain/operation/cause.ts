@@ -55,6 +55,10 @@ export const causes = {
   unenrolled: cause('DEVICE_UNENROLLED', 'The device left the MDM server. Nothing can be sent to it any more.'),
   licenseGone: cause('LICENSE_GONE', 'The device holds no license of the app any more, so it can’t be installed.'),
   licenseFailed: cause('LICENSE_FAILED', 'The device did not get a license, so nothing was installed.'),
+  licenseCancelled: cause(
+    'CANCELLED',
+    'The request for its license was cancelled before the device was told anything, so nothing was installed.',
+  ),
   licenseKept: cause('LICENSE_KEPT', 'The license could not be taken back, so the app was not removed either.'),
   noBundleId: cause(
     'BUNDLE_ID_UNKNOWN',

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import type { Move } from './after-answer.ts';
 import { causes, type OperationCause } from './cause.ts';
 import { type Deed, type DueOperation, decideDue } from './decide-due.ts';
+import { endIdleInstalls } from './idle.ts';
 import { settleOperations } from './settle.ts';
 import { commandPatience, lookAgain, readyPatience } from './times.ts';
 import { moveOperations } from './transition.ts';
@@ -42,6 +43,7 @@ export async function dispatchOperations(context: Context, organizationId: bigin
 /** Until nothing is due; then says when it comes back. */
 export async function driveOperations(context: Context, organizationId: bigint): Promise<void> {
   while ((await dispatchOperations(context, organizationId)).more);
+  await endIdleInstalls(context, organizationId);
   await transaction(context, async (tx) => {
     const [row] = await tx.$queryRaw<{ next: Date | null }[]>(sql`
       SELECT min(least(due_at, deadline_at)) AS next FROM app_operation WHERE organization_id = ${organizationId} AND ended_at IS NULL`);

@@ -1,5 +1,6 @@
 import { type Sql, sql } from '../../db/transaction.ts';
 import { most, ofOrganizations } from '../work/source.ts';
+import { isIdle } from './idle.ts';
 import { operationsJob } from './wake.ts';
 
 /** Organizations that have operations to look at: due ones, late ones, ended ones that are not settled, and tasks at their end. */
@@ -8,6 +9,7 @@ export const dueOperations = (now: Sql) =>
     sql`
     SELECT DISTINCT o.organization_id FROM app_operation o WHERE o.ended_at IS NULL AND least(o.due_at, o.deadline_at) <= ${now}
     UNION SELECT DISTINCT o.organization_id FROM app_operation o WHERE o.ended_at IS NOT NULL AND NOT o.settled
+    UNION SELECT t.organization_id FROM task t WHERE ${isIdle}
     ORDER BY 1 ${most}`,
     operationsJob,
   );

@@ -4,7 +4,7 @@ import { causes } from './cause.ts';
 import { readyPatience } from './times.ts';
 
 /** What a step of licenses means for those who wait for them. */
-type Following = 'HELD' | 'ENDED' | 'KEPT';
+type Following = 'HELD' | 'ENDED' | 'CANCELLED' | 'KEPT';
 
 /** As a part `followed` of a statement whose part `moved` holds the licenses by `id`. */
 export function followLicenses(following: Following, organizationId: bigint, now: Date): Sql {
@@ -15,15 +15,18 @@ export function followLicenses(following: Following, organizationId: bigint, now
     ) w WHERE o.organization_id = ${organizationId} AND o.id = w.id RETURNING o.id`;
   const changed = sql`changed_at = ${moment(now)}`;
   const ready = sql`state = 'READY', ${changed}, due_at = ${moment(now)}, deadline_at = ${moment(new Date(now.getTime() + readyPatience))}`;
-  const failed = (cause: object) =>
-    sql`state = 'FAILED', ${changed}, ended_at = ${moment(now)}, due_at = NULL, deadline_at = NULL, cause = ${json(cause)}`;
+  const ended = (state: Sql, cause: object) =>
+    sql`state = ${state}, ${changed}, ended_at = ${moment(now)}, due_at = NULL, deadline_at = NULL, cause = ${json(cause)}`;
+  const failed = (cause: object) => ended(sql`'FAILED'`, cause);
   const installs = sql`x.kind <> 'REMOVE'`;
   const removals = sql`x.kind = 'REMOVE'`;
   if (following === 'HELD')
     return sql`, followed AS (UPDATE app_operation o SET ${ready} ${waiting(installs)}), freed AS (SELECT 1 WHERE false)`;
   if (following === 'KEPT')
     return sql`, followed AS (UPDATE app_operation o SET ${failed(causes.licenseKept)} ${waiting(removals)}), freed AS (SELECT 1 WHERE false)`;
-  return sql`, followed AS (UPDATE app_operation o SET ${failed(causes.licenseFailed)} ${waiting(installs)}),
+  const without =
+    following === 'CANCELLED' ? ended(sql`'CANCELLED'`, causes.licenseCancelled) : failed(causes.licenseFailed);
+  return sql`, followed AS (UPDATE app_operation o SET ${without} ${waiting(installs)}),
     freed AS (UPDATE app_operation o SET ${ready} ${waiting(removals)})`;
 }
 
@@ -35,6 +38,7 @@ export const followers = (following: Following | null): Sql =>
 
 /** Which of these a step is. */
 export function followingOf(step: string, ends: boolean): Following | null {
+  if (step === 'CANCEL') return 'CANCELLED';
   if (ends) return 'ENDED';
   if (step === 'CONFIRM') return 'HELD';
   return step === 'KEEP' ? 'KEPT' : null;

@@ -10,6 +10,8 @@ export interface NewOperation {
   appId: bigint;
   /** The license that it needs, or that is to go back. */
   licenseId?: bigint | null;
+  /** The task that is to get its license, while there is none. */
+  licensesOf?: bigint | null;
   /** An install that fails, or a removal that is done, gives the license back. */
   releaseLicense?: boolean;
   /** External version id that an update is to bring. */
@@ -45,17 +47,19 @@ export async function startOperations(
   const now = context.clock.now();
   const times = (pick: (item: NewOperation) => Date | null) =>
     sql`${texts(items.map((item) => pick(item)?.toISOString() ?? null))}::timestamptz[]`;
+  const optional = (pick: (item: NewOperation) => bigint | null | undefined) =>
+    texts(items.map((item) => pick(item)?.toString() ?? null));
   const due = (item: NewOperation) => (item.state === 'WAITING_FOR_LICENSE' ? null : (item.dueAt ?? now));
   const started = await tx.$queryRaw<StartedOperation[]>(sql`
-    INSERT INTO app_operation (organization_id, kind, state, task_id, device_id, app_id, license_id, release_license, target_version,
+    INSERT INTO app_operation (organization_id, kind, state, task_id, device_id, app_id, license_id, licenses_of, release_license, target_version,
       due_at, deadline_at, not_after, created_at, changed_at)
-    SELECT ${organizationId}, ${of.kind}::"AppOperationKind", n.state::"AppOperationState", ${of.taskId}, n.device_id, n.app_id, n.license_id::bigint,
+    SELECT ${organizationId}, ${of.kind}::"AppOperationKind", n.state::"AppOperationState", ${of.taskId}, n.device_id, n.app_id, n.license_id::bigint, n.licenses_of::bigint,
       n.release, n.target, n.due, n.due + make_interval(secs => ${readyPatience / 1000}::float8), n.not_after, ${moment(now)}, ${moment(now)}
     FROM unnest(${ids(items.map((item) => item.deviceId))}, ${ids(items.map((item) => item.appId))},
-      ${texts(items.map((item) => (item.licenseId == null ? null : String(item.licenseId))))},
-      ${items.map((item) => item.releaseLicense ?? false)}::boolean[], ${texts(items.map((item) => item.targetVersion ?? null))},
+      ${optional((item) => item.licenseId)},
+      ${optional((item) => item.licensesOf)}, ${items.map((item) => item.releaseLicense ?? false)}::boolean[], ${texts(items.map((item) => item.targetVersion ?? null))},
       ${texts(items.map((item) => item.state ?? 'READY'))}, ${times(due)}, ${times((item) => item.notAfter ?? null)})
-      AS n(device_id, app_id, license_id, release, target, state, due, not_after)
+      AS n(device_id, app_id, license_id, licenses_of, release, target, state, due, not_after)
     ON CONFLICT (organization_id, device_id, app_id) WHERE ended_at IS NULL DO NOTHING
     RETURNING id, device_id AS "deviceId", app_id AS "appId"`);
   if (started.length > 0) await wakeDriver(tx, organizationId);

@@ -37,7 +37,7 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
       UPDATE task SET cancel_requested_at = coalesce(cancel_requested_at, ${now.toISOString()}::timestamptz), claim = claim + 1, due_at = NULL, reserved_all = true
       WHERE organization_id = ${key.organizationId} AND id = ${key.taskId}`);
     if (task.kind === 'REMOVE_TOKEN') await keepToken(tx, key);
-    await endWaits(tx, key.organizationId, sql`w.task_id = ${key.taskId}`, cancelled);
+    await endWaits(tx, key.organizationId, sql`w.task_id = ${key.taskId}`, cancelled, now);
     if (task.kind === 'SYNC') await endTask(tx, key, { state: 'CANCELLED' }, now);
     else await stopUnsent(context, tx, key, task.reservedAll ? 0 : await unreserved(tx, key), now);
     await recordAudit(context, tx, { action: 'task.cancel', subject: `task:${key.taskId}`, taskId: key.taskId });

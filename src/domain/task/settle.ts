@@ -1,5 +1,6 @@
 /** The end of tasks whose work lies in license rows. @module */
 import { ids, sql, type Tx } from '../../db/transaction.ts';
+import { wakeDriver } from '../operation/wake.ts';
 import { endTask, setWaiting, type TaskCause } from './change.ts';
 
 /** Locks tasks in the order of their ids, before any pool. */
@@ -22,8 +23,11 @@ export async function endSettledTasks(
   cause?: TaskCause,
 ): Promise<bigint[]> {
   if (taskIds.length === 0) return [];
-  const settled = await tx.$queryRaw<{ id: bigint; cancelled: boolean }[]>(sql`
-    SELECT t.id, t.cancel_requested_at IS NOT NULL AS cancelled FROM task t
+  const settled = await tx.$queryRaw<{ id: bigint; cancelled: boolean; followed: boolean }[]>(sql`
+    SELECT t.id, t.cancel_requested_at IS NOT NULL AS cancelled,
+      t.kind = 'ASSOCIATE' AND EXISTS (SELECT 1 FROM task i WHERE i.organization_id = t.organization_id AND i.kind = 'INSTALL'
+        AND i.finished_at IS NULL AND (i.request ->> 'licensesOf')::bigint = t.id) AS followed
+    FROM task t
     WHERE t.organization_id = ${organizationId} AND t.id = ANY (${ids(taskIds)})
       AND (t.kind IN ('ASSOCIATE', 'REVOKE', 'CREATE_USERS', 'UPDATE_USERS', 'RETIRE_USERS', 'ASSIGN_SEATS', 'REMOVE_SEATS', 'INSTALL', 'REMOVE_APPS') OR (t.kind = 'REMOVE_TOKEN' AND t.cancel_requested_at IS NOT NULL)) AND t.state IN ('QUEUED', 'RUNNING', 'WAITING')
       AND (t.reserved_all OR t.cancel_requested_at IS NOT NULL)
@@ -43,6 +47,9 @@ export async function endSettledTasks(
       AND NOT EXISTS (SELECT 1 FROM task a WHERE a.organization_id = t.organization_id AND t.kind = 'INSTALL'
                       AND a.id = (t.request ->> 'licensesOf')::bigint AND a.state IN ('QUEUED', 'RUNNING', 'WAITING'))
     ORDER BY t.id`);
+  // Installs that have waited for nothing else are over too: whoever drives them sees to it, under the locks that it takes.
+  if (settled.some((task) => task.followed)) await wakeDriver(tx, organizationId);
+  await countMissing(tx, organizationId, settled);
   for (const task of settled) {
     const key = { organizationId, taskId: task.id };
     if (task.cancelled) await endTask(tx, key, { state: 'CANCELLED' }, now);
@@ -57,6 +64,14 @@ export async function endSettledTasks(
     now,
   );
   return ended;
+}
+
+/** Installs that were never begun, because their association ended before it came to them, were not done. */
+async function countMissing(tx: Tx, organizationId: bigint, tasks: readonly { id: bigint }[]): Promise<void> {
+  if (tasks.length === 0) return;
+  await tx.$executeRaw(sql`
+    UPDATE task SET failed = requested - completed WHERE organization_id = ${organizationId} AND id = ANY (${ids(tasks.map((task) => task.id))})
+      AND kind = 'INSTALL' AND completed + failed < requested`);
 }
 
 /** Tasks that do nothing but wait for seats say until when at most. */

@@ -1,0 +1,8 @@
+import type { Context } from '../context.ts';
+import { MdmNotConnectedError } from '../errors.ts';
+import { presentConnection } from './find.ts';
+
+/** Throws MDM_NOT_CONNECTED unless the organization has a way to its devices. */
+export async function requireConnection(context: Context): Promise<void> {
+  if (!(await presentConnection(context))) throw new MdmNotConnectedError();
+}
