@@ -1,5 +1,5 @@
 /**
- * The one door: `node run.mjs start|test|chaos|demo|bench|build`. It brings a fresh clone, or one that has changed, into shape
+ * The one door: `node run.mjs start|test|chaos|conformance|demo|bench|build`. It brings a fresh clone, or one that has changed, into shape
  * first: packages, generated code, built JavaScript. Only Node's own modules, because nothing else may be there yet.
  */
 import { spawn } from 'node:child_process';
@@ -17,6 +17,10 @@ const commands = {
   demo: { help: 'show what it does, against a running one', run: () => program('dist/demo/main.js') },
   test: { help: 'run the tests; a path or -t <name> picks some', run: () => vitest('fast') },
   chaos: { help: 'run the long tests with killed processes', run: () => vitest('chaos') },
+  conformance: {
+    help: 'ask MDM servers what the driver counts on; a real NanoMDM where one can be had',
+    run: () => vitest('conformance'),
+  },
   bench: {
     help: 'measure it against its references; a name picks some',
     prepare: prepareBench,
@@ -32,7 +36,7 @@ if (chosen) {
   if ((await prepare(root)) && (!chosen.prepare || (await chosen.prepare(root)))) await chosen.run();
   else process.exitCode = 1;
 } else {
-  const lines = Object.entries(commands).map(([name, { help }]) => `  node run.mjs ${name.padEnd(6)}  ${help}`);
+  const lines = Object.entries(commands).map(([name, { help }]) => `  node run.mjs ${name.padEnd(11)}  ${help}`);
   console.log(['Usage:', ...lines].join('\n'));
   process.exitCode = command ? 1 : 0;
 }

@@ -1,14 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
-/** `fast` is `npm test`; `chaos` kills processes and takes its time. */
-const tier = process.env.TEST_TIER === 'chaos' ? 'chaos' : 'fast';
+/** `fast` is `npm test`; `chaos` kills processes and takes its time; `conformance` asks MDM servers, a real one where it can be had. */
+const tiers = ['fast', 'chaos', 'conformance'] as const;
+const tier = tiers.find((one) => one === process.env.TEST_TIER) ?? 'fast';
+const own = tier === 'fast' ? null : `test/${tier}/**`;
 
 export default defineConfig({
   // As Node finds it: by its "module" field graphql would be loaded a second time, and two of it do not work together.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
-    include: tier === 'chaos' ? ['test/chaos/**/*.test.ts'] : ['test/**/*.test.ts'],
-    exclude: tier === 'chaos' ? [] : ['test/chaos/**'],
+    include: [own ? `${own}/*.test.ts` : 'test/**/*.test.ts'],
+    exclude: own ? [] : ['test/chaos/**', 'test/conformance/**'],
     globalSetup: 'test/support/global-setup.ts',
     // Files share a worker's modules: starting afresh for each would double the time. A test file leaves nothing behind.
     isolate: false,
