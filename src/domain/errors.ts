@@ -314,7 +314,7 @@ export interface SkippedToken {
 
 /** Why a token is passed over whatever its state: no seat is free; what is free is its reserve, or for requests that wait… */
 export type SkipReason =
-  | 'NO_SEATS'
+  | 'NO_LICENSES_AVAILABLE'
   | 'RESERVE'
   | 'QUEUE'
   | 'APP_NOT_HELD'
@@ -579,11 +579,11 @@ export class TaskNotRetryableError extends DomainError {
 }
 
 /** What can differ between the making of a plan and its application. */
-export type PlanChange = 'EXPIRED' | 'SEATS' | 'TOKENS' | 'ITEMS';
+export type PlanChange = 'EXPIRED' | 'LICENSES' | 'TOKENS' | 'ITEMS';
 
 const planChanges: Record<PlanChange, string> = {
   EXPIRED: 'it is older than an hour',
-  SEATS: 'seats of its apps were bought, given or freed',
+  LICENSES: 'licenses of its apps were bought, given or freed',
   TOKENS: 'tokens were added, removed, reordered or changed their state',
   ITEMS: 'something else would happen to its devices, people or licenses',
 };

@@ -81,7 +81,7 @@ builder.prismaNode('Task', {
     waitsFor: t.exposeString('waitsFor', {
       nullable: true,
       description:
-        'What it waits for; set exactly while WAITING: `APPLE` to answer, `TOKEN_RENEWAL`, `SEATS` to come up, or `INSTALLATION`: an administrator has to confirm that this database is no copy.',
+        'What it waits for; set exactly while WAITING: `APPLE` to answer, `TOKEN_RENEWAL`, `LICENSES` to come free, or `INSTALLATION`: an administrator has to confirm that this database is no copy.',
     }),
     waitsUntil: t.expose('waitsUntil', {
       type: 'DateTime',

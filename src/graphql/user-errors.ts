@@ -32,7 +32,7 @@ const plain = { interfaces: [UserErrorRef] };
 
 /** What a reason may be. */
 export const skipReasonText =
-  'A token state, `NO_SEATS`, `RESERVE` (what is free is kept for requests that name the token), `QUEUE` (what is free is for requests that wait), `APP_NOT_HELD`, `NOT_DEVICE_ASSIGNABLE` or `PLATFORM_NOT_SUPPORTED`.';
+  'A token state, `NO_LICENSES_AVAILABLE` (none is free), `RESERVE` (what is free is kept for requests that name the token), `QUEUE` (what is free is for requests that wait), `APP_NOT_HELD`, `NOT_DEVICE_ASSIGNABLE` or `PLATFORM_NOT_SUPPORTED`.';
 
 export const SkippedTokenRef = builder.objectRef<failures.SkippedToken>('SkippedToken').implement({
   description: 'A token that was passed over when one was looked for.',
@@ -242,7 +242,7 @@ builder.objectType(failures.PlanStaleError, {
   ...plain,
   fields: (t) => ({
     changed: t.exposeStringList('changed', {
-      description: 'What differs: `EXPIRED`, `SEATS`, `TOKENS` or `ITEMS`.',
+      description: 'What differs: `EXPIRED`, `LICENSES`, `TOKENS` or `ITEMS`.',
     }),
   }),
 });

@@ -321,7 +321,7 @@ describe('F5 plan, then apply', () => {
     });
     expect((await api.ask(key, apply, { planId: second })).data.applyPlan).toMatchObject({
       code: 'PLAN_STALE',
-      changed: ['SEATS'],
+      changed: ['LICENSES'],
     });
   });
 

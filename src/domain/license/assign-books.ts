@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { NoLicensesAvailableError } from '../errors.ts';
 import { type KeyedResult, once } from '../idempotency.ts';
 import { parseInput } from '../parse.ts';
+import { idempotencyKey, onError } from '../write-input.ts';
 import { startUserAssociation } from './associate-users.ts';
 import { maxIds } from './limits.ts';
 import { requestAssetRead } from './request-asset-read.ts';
@@ -14,11 +15,8 @@ const inputSchema = z.object({
   vppUserIds: z.array(z.bigint()).min(1, 'name at least one user').max(maxIds),
   tokenId: z.bigint().nullish(),
   confirmIrrevocable: z.boolean().nullish(),
-  onError: z
-    .enum(['ATOMIC', 'SKIP_FAILED'])
-    .nullish()
-    .transform((value) => value ?? 'ATOMIC'),
-  idempotencyKey: z.string().min(1).max(200).nullish(),
+  onError,
+  idempotencyKey,
 });
 
 /** Input of {@link assignBooks}. */

@@ -13,6 +13,7 @@ import { parseInput } from '../parse.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { requireUsableToken } from '../token/require-usable.ts';
+import { idempotencyKey, onError } from '../write-input.ts';
 import { startUserAssociation } from './associate-users.ts';
 import { carryOut, decide, onlyRefusal } from './decide.ts';
 import { blockSize, maxIds } from './limits.ts';
@@ -36,10 +37,7 @@ const inputSchema = z.object({
   appIds: z.array(z.bigint()).min(1, 'name at least one app').max(1000),
   target: targetSchema,
   tokenId: z.bigint().nullish(),
-  onError: z
-    .enum(['ATOMIC', 'SKIP_FAILED'])
-    .nullish()
-    .transform((value) => value ?? 'ATOMIC'),
+  onError,
   onShortage: z.enum(['FAIL', 'WAIT']).nullish(),
   priority: z.number().int().min(-100).max(100).nullish(),
   waitUntil: z
@@ -48,7 +46,7 @@ const inputSchema = z.object({
     .nullish(),
   install: z.boolean().nullish(),
   keepLicenses: z.boolean().nullish(),
-  idempotencyKey: z.string().min(1).max(200).nullish(),
+  idempotencyKey,
 });
 
 /** How its input is parsed; a plan parses it in the same way. */

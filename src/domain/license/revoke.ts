@@ -18,6 +18,7 @@ import { recordFailures, type TaskFailure } from '../task/failures.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { isUsable, tokenRefusal, tokenState } from '../token/state.ts';
+import { idempotencyKey, onError } from '../write-input.ts';
 import { type FoundLive, type Live, lockLive } from './find-live.ts';
 import { maxIds } from './limits.ts';
 import { takeBackLicenses } from './take-back.ts';
@@ -42,11 +43,8 @@ const inputSchema = z
         'name licenses by exactly one of deviceIds, serialNumbers, licenseIds, deviceGroupId, vppUserIds',
       ),
     tokenId: z.bigint().nullish(),
-    onError: z
-      .enum(['ATOMIC', 'SKIP_FAILED'])
-      .nullish()
-      .transform((value) => value ?? 'ATOMIC'),
-    idempotencyKey: z.string().min(1).max(200).nullish(),
+    onError,
+    idempotencyKey,
   })
   .refine((input) => input.target.licenseIds != null || (input.appIds?.length ?? 0) > 0, {
     message: 'name the apps to revoke',

@@ -152,7 +152,7 @@ export class Seats {
     const fitting = assignable.filter((pool) => runsOn(device, pool.supportedPlatforms));
     if (fitting.length === 0) return said('PLATFORM_NOT_SUPPORTED');
     if (fitting.some((pool) => (this.#left.get(pool.poolId) ?? 1n) > 0n)) return said('RESERVE');
-    return said(this.#promised.has(token.id) ? 'QUEUE' : 'NO_SEATS');
+    return said(this.#promised.has(token.id) ? 'QUEUE' : 'NO_LICENSES_AVAILABLE');
   }
 }
 

@@ -3,9 +3,7 @@
  * `held` and `reserved`, one ledger line each and, where items fail, the task's failures, in one statement under the
  * pools' locks.
  *
- * Locks are taken in one order everywhere: organization, token gates (by id), notifications (by id), webhooks, tasks (by
- * id), pools (by id), quotas (by id), devices (by serial number), people (by clientUserId), licenses (by id), writes of
- * people (by id), jobs (by key), organization counter. Whatever tells a task's event comes last.
+ * Locks are taken in one order everywhere; it stands in docs/architecture.md, "Locks have one order", and nowhere else.
  * @module
  */
 import { ring } from '../../db/notify.ts';

@@ -1,5 +1,6 @@
 /** Whose webhook an address is, and whether what is posted there is genuine. @module */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { sameText } from '../../lib/same-text.ts';
 import type { Services } from '../context.ts';
 import { mdmSecretRow } from './secrets.ts';
 
@@ -48,8 +49,3 @@ async function find(
 }
 
 const hmac = (key: string, body: Uint8Array) => createHmac('sha256', key).update(body).digest('base64');
-
-function sameText(one: string, other: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(one), digest(other));
-}

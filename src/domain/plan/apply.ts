@@ -80,7 +80,7 @@ async function startAsPlanned(
 }
 
 function requireSame(expected: PlanFacts, actual: PlanFacts): void {
-  const names: (keyof PlanFacts & PlanChange)[] = ['SEATS', 'TOKENS', 'ITEMS'];
+  const names: (keyof PlanFacts & PlanChange)[] = ['LICENSES', 'TOKENS', 'ITEMS'];
   const changed = names.filter((name) => expected[name] !== actual[name]);
   if (changed.length > 0) throw new PlanStaleError(changed);
 }

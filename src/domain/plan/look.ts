@@ -27,7 +27,7 @@ export interface PlanItem {
 
 /** Hashes of what a plan hangs on; the names are those of the error's changes. */
 export interface PlanFacts {
-  SEATS: string;
+  LICENSES: string;
   TOKENS: string;
   ITEMS: string;
 }
@@ -47,7 +47,7 @@ export async function look(context: Context, tx: Tx, taskId: bigint): Promise<Se
 /** The facts behind items that are about the apps that `apps` selects. */
 export async function readFacts(context: Context, tx: Tx, items: readonly PlanItem[], apps: Sql): Promise<PlanFacts> {
   const seats = await readSeats(tx, context.actor.organizationId, apps);
-  return { ITEMS: hash(items.map(comparable)), SEATS: hash(seats), TOKENS: hash(await readTokens(context, tx)) };
+  return { ITEMS: hash(items.map(comparable)), LICENSES: hash(seats), TOKENS: hash(await readTokens(context, tx)) };
 }
 
 function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<PlanItem[]> {

@@ -20,7 +20,8 @@ import { recordFailures } from '../task/failures.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { type FoundUser, lockVppUsers, standing } from '../vpp-user/find.ts';
-import { idempotencyKey, maxPairs, onError, subscriptionIds, vppUserIds } from './input.ts';
+import { idempotencyKey, onError } from '../write-input.ts';
+import { maxPairs, subscriptionIds, vppUserIds } from './input.ts';
 import { readSeatsBy } from './wake.ts';
 import { asFailure, lockNamed, type RefusedSeat, readLiveSeats, type Subscription } from './world.ts';
 

@@ -3,18 +3,17 @@ import type { Context } from '../context.ts';
 import { countFor } from '../task/count-for.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { moveSeats } from './transition.ts';
-import { lockSeatLibrary } from './wake.ts';
 
 /**
  * Ends the seats of a token that goes away; they stay as they are at Apple, and so does what was declared there. Whoever
- * uploads the token again enables them again. The tasks are locked already; gives those that were counted for.
+ * uploads the token again enables them again. Tasks, library and subscriptions are locked already; gives the tasks that
+ * were counted for.
  */
 export async function forgetSeats(context: Context, tx: Tx, { organizationId, tokenId }: TokenKey): Promise<bigint[]> {
   const now = context.clock.now();
   const mine = sql`organization_id = ${organizationId} AND token_id = ${tokenId}`;
   const where = sql`l.token_id = ${tokenId}`;
   const common = { organizationId, where, now, actor: context.actor, reason: 'TOKEN_REMOVED' };
-  await lockSeatLibrary(tx, { organizationId, tokenId });
   const held = await moveSeats(tx, 'REMOVE_HELD', common);
   const reserved = await moveSeats(tx, 'REMOVE_RESERVED', common);
   await tx.$executeRaw(sql`

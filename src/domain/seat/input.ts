@@ -10,10 +10,3 @@ export const maxPairs = 10_000;
 export const subscriptionIds = z.array(z.bigint()).min(1, 'name at least one').max(maxSubscriptions);
 /** Ids of people. */
 export const vppUserIds = z.array(z.bigint()).min(1, 'name at least one').max(maxIds);
-/** What a refused item does to the others. */
-export const onError = z
-  .enum(['ATOMIC', 'SKIP_FAILED'])
-  .nullish()
-  .transform((value) => value ?? ('ATOMIC' as const));
-/** Makes repeats harmless. */
-export const idempotencyKey = z.string().min(1).max(200).nullish();

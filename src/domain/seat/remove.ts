@@ -13,8 +13,9 @@ import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { findToken } from '../token/find.ts';
 import { isUsable, tokenRefusal, tokenState } from '../token/state.ts';
+import { idempotencyKey, onError } from '../write-input.ts';
 import { lockSeats } from './find-live.ts';
-import { idempotencyKey, maxPairs, onError, subscriptionIds, vppUserIds } from './input.ts';
+import { maxPairs, subscriptionIds, vppUserIds } from './input.ts';
 import { takeBackSeats } from './take-back.ts';
 import { asFailure, type LiveSeat, type RefusedSeat } from './world.ts';
 

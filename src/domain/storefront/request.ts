@@ -8,6 +8,7 @@ import { once } from '../idempotency.ts';
 import { startAssociation } from '../license/associate.ts';
 import { requestAssetRead } from '../license/request-asset-read.ts';
 import { parseInput } from '../parse.ts';
+import { idempotencyKey } from '../write-input.ts';
 import { findHolder, type Holder, holderSchema } from './holder.ts';
 import { isGate, refusalOf, whyNot } from './refusal.ts';
 import { judge, type StoreApp, showStoreApp } from './show.ts';
@@ -15,7 +16,7 @@ import { judge, type StoreApp, showStoreApp } from './show.ts';
 const inputSchema = z.object({
   appId: z.bigint(),
   for: holderSchema,
-  idempotencyKey: z.string().min(1).max(200).nullish(),
+  idempotencyKey,
 });
 
 /** What became of a request. */

@@ -141,7 +141,10 @@ async function joinSync(
 /** False when a worker has the task already, and may have chosen another way. */
 async function wantFull(tx: Tx, organizationId: bigint, taskId: bigint): Promise<boolean> {
   const wanted = await tx.$executeRaw(
-    sql`UPDATE task SET sync_mode = 'FULL' WHERE organization_id = ${organizationId} AND id = ${taskId} AND claim = 0`,
+    // Never waits: the locks of syncs are held here, and come behind those of tasks.
+    sql`UPDATE task t SET sync_mode = 'FULL' FROM (
+      SELECT id FROM task WHERE organization_id = ${organizationId} AND id = ${taskId} AND claim = 0 FOR UPDATE SKIP LOCKED
+    ) o WHERE t.organization_id = ${organizationId} AND t.id = o.id`,
   );
   return wanted > 0;
 }

@@ -43,8 +43,9 @@ async function readOn(
       context.apple.readUsers(credential, query),
     );
     await underTaskClaim(context, claim, async (tx) => {
-      await advance(tx, token, page);
+      // People before the token's mark, as whoever reads them after a write does.
       await mergeVppUsers(context, tx, token, page.rows, since === null ? 'PAGE' : 'CHANGED');
+      await advance(tx, token, page);
     });
     pageIndex = page.nextPageIndex;
   }

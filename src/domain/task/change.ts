@@ -9,7 +9,7 @@ export interface TaskCause {
 }
 
 /** What a task waits for: Apple to answer, its token to be renewed, the installation to be confirmed, or seats to come up. */
-export type WaitsFor = 'APPLE' | 'TOKEN_RENEWAL' | 'INSTALLATION' | 'SEATS';
+export type WaitsFor = 'APPLE' | 'TOKEN_RENEWAL' | 'INSTALLATION' | 'LICENSES';
 
 /** The task works on something. Told only when state or phase change. */
 export async function setRunning(tx: Tx, task: TaskKey, phase: string, now: Date): Promise<void> {

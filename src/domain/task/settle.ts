@@ -84,5 +84,5 @@ async function waitForSeats(tx: Tx, organizationId: bigint, taskIds: readonly bi
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
                       AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
     GROUP BY t.id ORDER BY t.id`);
-  for (const { id, until } of waiting) await setWaiting(tx, { organizationId, taskId: id }, 'SEATS', until, now);
+  for (const { id, until } of waiting) await setWaiting(tx, { organizationId, taskId: id }, 'LICENSES', until, now);
 }

@@ -6,6 +6,8 @@ import { flattenMetadata } from '../app/flatten-metadata.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { lockPools, transition } from '../license/transition.ts';
 import { forgetSeats } from '../seat/forget.ts';
+import { lockSubscriptions } from '../seat/transition.ts';
+import { lockSeatLibrary } from '../seat/wake.ts';
 import { forgetSeen } from '../sync/seen.ts';
 import { endTask } from '../task/change.ts';
 import { countFor } from '../task/count-for.ts';
@@ -40,6 +42,12 @@ export async function lockAllOfToken(tx: Tx, key: TokenKey): Promise<OpenTask[]>
   const tasks = await lockTasksOfToken(tx, key);
   const pools = sql`SELECT id FROM license_pool WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`;
   await lockPools(tx, organizationId, pools);
+  await lockSeatLibrary(tx, key);
+  await lockSubscriptions(
+    tx,
+    organizationId,
+    sql`SELECT id FROM seat_subscription WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`,
+  );
   return tasks;
 }
 
@@ -50,7 +58,6 @@ export async function lockAllOfToken(tx: Tx, key: TokenKey): Promise<OpenTask[]>
 export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks: readonly OpenTask[]): Promise<void> {
   const { organizationId, tokenId } = key;
   const now = context.clock.now();
-  await stopSyncs(tx, key);
   await tx.$executeRaw(sql`
     UPDATE apple_call SET state = 'SETTLED', settled_at = ${moment(now)}, next_poll_at = NULL
     WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);
@@ -70,6 +77,7 @@ export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks
   await tx.$executeRaw(sql`
     UPDATE vpp_user SET invite_jwe = NULL, invite_key_id = NULL, invite_mark = NULL WHERE ${mine} AND invite_jwe IS NOT NULL`);
   const seats = await forgetSeats(context, tx, key);
+  await stopSyncs(tx, key);
   await flattenMetadata(tx, organizationId, null);
   if (more) await enqueue(tx, forgetJob(key));
   await ring(tx, { organizationId, kind: 'counts' });

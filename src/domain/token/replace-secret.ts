@@ -1,6 +1,7 @@
 import { json, moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { OlderTokenFileError } from '../errors.ts';
+import { lockGates } from '../license/lock-gates.ts';
 import { wakeRegistration } from '../notification/wake-registration.ts';
 import type { DescribedUpload } from './describe-upload.ts';
 import { secretRow } from './exchange.ts';
@@ -48,6 +49,8 @@ export async function replaceSecret(
   const secret = changed
     ? await context.secrets.seal(upload.bearer, secretRow(known.mdmId))
     : { jwe: known.secretJwe, keyId: known.keyId };
+  const key = { organizationId: known.organizationId, tokenId: known.id };
+  await lockGates(tx, key.organizationId, [key.tokenId]);
   const { condition, foreignMdm, mdmCheckedAt } = heldBy(upload.library.holder, known.mdmId, now);
   await tx.$executeRaw(sql`
     UPDATE token SET secret_jwe = ${secret.jwe}, key_id = ${secret.keyId}, file_hash = ${fileHash},
@@ -60,7 +63,6 @@ export async function replaceSecret(
       probed_at = ${moment(now)}, probe_attempts = 0, probe_at = ${moment(nextProbe(known.mdmId, now, context.settings.probeEvery))},
       removed_at = NULL, organization_name = ${upload.organizationName}, location_name = ${upload.library.locationName}
     WHERE organization_id = ${known.organizationId} AND id = ${known.id}`);
-  const key = { organizationId: known.organizationId, tokenId: known.id };
   await resumeWriter(tx, key);
   await wakeRegistration(context, tx, key);
   await wakeGuardian(tx, key);

@@ -9,7 +9,8 @@ import { wakeWriter } from '../license/wake-writer.ts';
 import { parseInput } from '../parse.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { requireUsableToken } from '../token/require-usable.ts';
-import { idempotencyKey, maxUsers, userFields } from './input.ts';
+import { idempotencyKey } from '../write-input.ts';
+import { maxUsers, userFields } from './input.ts';
 import { lockPeople } from './lock-people.ts';
 import { addWrites, type NewWrite } from './writes.ts';
 

@@ -16,8 +16,6 @@ export const userFields = {
   externalId: words.nullish(),
 };
 
-export const idempotencyKey = z.string().min(1).max(200).nullish();
-
 /** People by our ids, each once. */
 export const userIds = z
   .array(z.bigint())

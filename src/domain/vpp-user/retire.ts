@@ -16,8 +16,9 @@ import { type LiveSeat, readLiveSeats } from '../seat/world.ts';
 import { endSettledTasks } from '../task/settle.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { requireUsableToken } from '../token/require-usable.ts';
+import { idempotencyKey } from '../write-input.ts';
 import { lockVppUsers, refuseInactive } from './find.ts';
-import { idempotencyKey, userIds } from './input.ts';
+import { userIds } from './input.ts';
 import { addWrites } from './writes.ts';
 
 const inputSchema = z.object({ vppUserIds: userIds, idempotencyKey });

@@ -8,8 +8,9 @@ import { wakeWriter } from '../license/wake-writer.ts';
 import { parseInput } from '../parse.ts';
 import { announceTask, startTask } from '../task/start.ts';
 import { requireUsableToken } from '../token/require-usable.ts';
+import { idempotencyKey } from '../write-input.ts';
 import { type FoundUser, lockVppUsers, refuseInactive } from './find.ts';
-import { idempotencyKey, maxUsers, userFields } from './input.ts';
+import { maxUsers, userFields } from './input.ts';
 import { addWrites, type NewWrite } from './writes.ts';
 
 const change = z

@@ -1,6 +1,6 @@
 /** `/metrics`, for whoever knows its token. Without a configured token there is no such path. @module */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { sameText } from '../../lib/same-text.ts';
 import { bearerKey } from '../authenticate.ts';
 import { respondError } from '../respond.ts';
 import type { Metrics } from './registry.ts';
@@ -18,7 +18,7 @@ export async function handleMetrics(
   response: ServerResponse,
 ): Promise<boolean> {
   if (!guarded || request.url?.split('?', 1)[0] !== '/metrics') return false;
-  if (!isSame(bearerKey(request.headers.authorization) ?? '', guarded.token)) {
+  if (!sameText(bearerKey(request.headers.authorization) ?? '', guarded.token)) {
     const message = 'Send the value of METRICS_TOKEN as a bearer token.';
     respondError(response, 401, 'UNAUTHENTICATED', message, { 'www-authenticate': 'Bearer' });
     return true;
@@ -27,10 +27,4 @@ export async function handleMetrics(
   response.writeHead(200, { 'content-type': guarded.metrics.contentType, 'cache-control': 'no-store' });
   response.end(text);
   return true;
-}
-
-/** Takes as long for a wrong token as for the right one, whatever its length. */
-function isSame(given: string, token: string): boolean {
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(given), hash(token));
 }

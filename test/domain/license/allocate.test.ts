@@ -51,7 +51,7 @@ type Kind = 'FREE' | 'EXHAUSTED' | 'EXPIRED' | 'READ_ONLY' | 'NOT_HELD' | 'PEOPL
 const kinds: Kind[] = ['FREE', 'EXHAUSTED', 'EXPIRED', 'READ_ONLY', 'NOT_HELD', 'PEOPLE_ONLY'];
 const skipReason: Record<Kind, string> = {
   FREE: '',
-  EXHAUSTED: 'NO_SEATS',
+  EXHAUSTED: 'NO_LICENSES_AVAILABLE',
   EXPIRED: 'EXPIRED',
   READ_ONLY: 'READ_ONLY',
   NOT_HELD: 'APP_NOT_HELD',
@@ -241,7 +241,7 @@ test('S79 seats run out in the middle of a request: the rest comes from the next
   expect(grants.map((grant) => [grant.candidate.token.id, grant.skipped.map((one) => one.reason)])).toEqual([
     [1n, []],
     [1n, []],
-    [2n, ['NO_SEATS']],
+    [2n, ['NO_LICENSES_AVAILABLE']],
   ]);
 });
 

@@ -33,7 +33,7 @@ test('S79 F11 the first token in order serves; exhausted, the next one does, and
   expect(licenses.map((license) => license.allocation)).toEqual([
     { reason: 'FIRST_IN_ORDER', skipped: [] },
     { reason: 'FIRST_IN_ORDER', skipped: [] },
-    { reason: 'NEXT_IN_ORDER', skipped: [{ tokenId: String(own), reason: 'NO_SEATS' }] },
+    { reason: 'NEXT_IN_ORDER', skipped: [{ tokenId: String(own), reason: 'NO_LICENSES_AVAILABLE' }] },
   ]);
 });
 

@@ -81,7 +81,7 @@ test('F14 10 wait and 4 are bought: the first 4 by rule get one each, the others
   const order = [7, 1, 2, 3, 4, 5, 6, 8, 9, 0].map((at) => devices[at]!);
   await settle();
   expect(await queueOf(app)).toEqual(order.map((device, at) => [device, BigInt(at + 1), 'NO_LICENSES_AVAILABLE']));
-  expect(await taskOf(world, tasks[0]!)).toMatchObject({ state: 'WAITING', waitsFor: 'SEATS', failed: 0n });
+  expect(await taskOf(world, tasks[0]!)).toMatchObject({ state: 'WAITING', waitsFor: 'LICENSES', failed: 0n });
   await buy(app, 4);
   await settle();
   expect(await holders(app)).toEqual(new Set(order.slice(0, 4)));
@@ -107,7 +107,7 @@ test('F14 one request for more than there is: what can be given is given, the re
   await settle();
   expect(await taskOf(world, taskId)).toMatchObject({
     state: 'WAITING',
-    waitsFor: 'SEATS',
+    waitsFor: 'LICENSES',
     requested: 5n,
     completed: 2n,
   });
@@ -196,7 +196,7 @@ test('F14 cancelled, expired, removed: each ends with its reason, and a retry wa
   expect(await failuresOf(world, expiring)).toMatchObject([{ code: 'WAIT_EXPIRED', deviceId: b }]);
   const again = await retryTask(world.admin, { taskId: expiring });
   await settle();
-  expect(await taskOf(world, again)).toMatchObject({ state: 'WAITING', waitsFor: 'SEATS' });
+  expect(await taskOf(world, again)).toMatchObject({ state: 'WAITING', waitsFor: 'LICENSES' });
   expect((await queueOf(app)).map(([device]) => device)).toEqual([d, b]);
   await world.clock.advance(31 * day);
   await settle();
@@ -279,7 +279,7 @@ test('F14 a plan says who would wait, and applying it lets exactly these wait; a
   ]);
   const { taskId } = await applyPlan(world.admin, { planId });
   await settle();
-  expect(await taskOf(world, taskId!)).toMatchObject({ state: 'WAITING', waitsFor: 'SEATS', completed: 1n });
+  expect(await taskOf(world, taskId!)).toMatchObject({ state: 'WAITING', waitsFor: 'LICENSES', completed: 1n });
   expect((await queueOf(app)).map(([device]) => device)).toEqual(devices.slice(1));
 });
 

@@ -102,7 +102,7 @@ test('F5 a count that changes in between makes the plan stale, and nothing is do
   world.simulator.admin.purchase({ uId: await uIdOf(world, district), adamId: app.adamId, count: 2 });
   await readAsset(world, district, app.adamId);
   const before = await traces();
-  await expect(applyPlan(world.admin, { planId })).rejects.toMatchObject({ code: 'PLAN_STALE', changed: ['SEATS'] });
+  await expect(applyPlan(world.admin, { planId })).rejects.toMatchObject({ code: 'PLAN_STALE', changed: ['LICENSES'] });
   expect(await traces()).toEqual(before);
 });
 
@@ -116,7 +116,7 @@ test('F5 somebody else’s seat, another order of the tokens and a device that w
   };
   const first = await planFor(app, deviceIds.slice(0, 2));
   await associate(world, app, [deviceIds[3]!]);
-  expect(await stale(first.planId)).toEqual(['SEATS']);
+  expect(await stale(first.planId)).toEqual(['LICENSES']);
 
   const second = await planFor(app, deviceIds.slice(0, 2), { tokenId: own });
   await reorderTokens(world.admin, { tokenIds: [district, own, business] });
@@ -124,7 +124,7 @@ test('F5 somebody else’s seat, another order of the tokens and a device that w
 
   const third = await planFor(app, deviceIds.slice(0, 3), { onError: 'SKIP_FAILED' });
   await removeDevices(world.admin, { target: { deviceIds: [deviceIds[0]!] } });
-  expect(await stale(third.planId)).toEqual(['SEATS', 'ITEMS']);
+  expect(await stale(third.planId)).toEqual(['LICENSES', 'ITEMS']);
 
   const fourth = await planFor(app, deviceIds.slice(1, 3));
   await removeDevices(world.admin, { target: { deviceIds: [deviceIds[1]!] } });

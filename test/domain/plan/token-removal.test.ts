@@ -57,7 +57,7 @@ test('F5 a removal that leaves everything is done at once, and once', async () =
   await associate(world, app, await makeDevices(world, 1));
   await expect(applyPlan(world.admin, stale)).rejects.toMatchObject({
     code: 'PLAN_STALE',
-    changed: ['SEATS', 'ITEMS'],
+    changed: ['LICENSES', 'ITEMS'],
   });
   await world.settle();
 

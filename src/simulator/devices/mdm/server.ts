@@ -1,6 +1,6 @@
 /** An MDM server shaped like NanoMDM (or NanoHUB), in the memory of the simulator. @module */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { readPlist } from '../../../lib/plist.ts';
+import { sameText } from '../../../lib/same-text.ts';
 import { createRandom, type Random } from '../../random.ts';
 import { type ApiAnswer, enqueue, push, pushCertificate } from './api.ts';
 import { answerDevice, type DeviceReply, type DeviceRequest, type Heard } from './device-door.ts';
@@ -108,9 +108,4 @@ const notFound: ApiAnswer = { status: 404, body: '404 page not found\n' };
 /** Escaped commas split too; an empty path names nobody. */
 function idsOf(path: string): string[] | undefined {
   return path === '' ? undefined : decodeURIComponent(path).split(',');
-}
-
-function sameText(one: string, other: string): boolean {
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(one), hash(other));
 }
