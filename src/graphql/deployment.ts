@@ -54,12 +54,14 @@ const RefusalRef = builder.objectRef<RefusalRow>('DeploymentRefusal').implement(
       description: 'The device.',
       resolve: ({ id }, _args, { loaders }) => loaders.devices.load(id).then((row) => row!),
     }),
-    code: t.exposeString('code', { description: 'The error code, as `associateLicenses` would give it.' }),
+    code: t.exposeString('code', {
+      description: 'The error code, as `associateLicenses` would give it; RECLAIMED when a reclaim rule took it back.',
+    }),
     message: t.exposeString('message', { description: 'Why, and what helps.' }),
     refusedAt: t.expose('refusedAt', { type: 'DateTime', description: 'When it was last tried.' }),
     retryAt: t.expose('retryAt', {
       type: 'DateTime',
-      description: 'When it is tried again at the latest; at once when the device changes.',
+      description: 'When it is tried again at the latest; at once when the device or the deployment changes.',
     }),
   }),
 });
@@ -106,9 +108,10 @@ rowNode(DeploymentRef, 'deployments', {
     refusals: t.connection({
       type: RefusalRef,
       description: 'The devices that could not be given the app, each with its reason.',
-      resolve: async (deployment, args, { rows, actor }) => {
+      resolve: async (deployment, args, { rows, domain }) => {
         const window = idWindowOf(args);
-        const found = await listRefusals(rows, actor.organizationId, deployment, window);
+        const at = { organizationId: domain.actor.organizationId, now: domain.clock.now() };
+        const found = await listRefusals(rows, at, deployment, window);
         return pageOf(found, window, idCursor);
       },
     }),

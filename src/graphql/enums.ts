@@ -244,7 +244,7 @@ export const ReclaimReasonEnum = builder.enumType('ReclaimReason', {
     NOT_SEEN: 'The device is enrolled and has not been seen.',
     APP_REMOVED: 'The app was on the device, and its list of apps no longer has it.',
     OUT_OF_SCOPE:
-      'A deployment gave it, and none wants it on the device any more. Days count from the last change of the license: nobody notes when a device left.',
+      'A deployment gave it, and none wants it on the device any more. Nobody notes since when, so the days are added to those of grace.',
     INSTALL_FAILED:
       'The last install of the app on the device failed, timed out or was cancelled, and the app is not there. Installs can’t be asked for yet: until then it finds nothing.',
   }),

@@ -1,5 +1,6 @@
 import { parseInput } from '../domain/parse.ts';
 import {
+  countWanted,
   type FoundLicense,
   listFound,
   listRules,
@@ -14,6 +15,7 @@ import { reclaimSchema, requireParts } from '../domain/reclaim/write.ts';
 import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
 import type { GraphQLContext } from './context.ts';
+import { DeploymentRef } from './deployment-ref.ts';
 import { DeviceGroupRef } from './device-group-ref.ts';
 import { ReclaimReasonEnum } from './enums.ts';
 import { optionalRowId } from './ids.ts';
@@ -22,7 +24,7 @@ import { idCursor, idWindowOf, type PageArguments, pageOf } from './page.ts';
 import { ReclaimRuleInput, ReclaimRuleRef, ReclaimRunRef, ruleOf } from './reclaim-ref.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
-import { taskOf } from './task-of.ts';
+import { countTasks, tasksOf } from './task-of.ts';
 
 const MoneyRef = builder.objectRef<Money>('Money').implement({
   description: 'An amount of money.',
@@ -48,6 +50,14 @@ const FoundRef = builder.objectRef<FoundLicense>('ReclaimableLicense').implement
       type: 'DateTime',
       nullable: true,
       description: 'When it is taken back if nothing changes; null while no rule has marked it.',
+    }),
+    deployment: t.field({
+      type: DeploymentRef,
+      nullable: true,
+      description:
+        'The deployment that wants it there: the two want opposite things. Once it is taken, the deployment does not give it again before the device, or the deployment, changes.',
+      resolve: ({ deploymentId }, _args, { loaders }) =>
+        deploymentId === null ? null : loaders.deployments.load(deploymentId),
     }),
   }),
 });
@@ -76,6 +86,10 @@ const PreviewRef = builder.objectRef<Preview>('ReclaimPreview').implement({
       type: WorthRef,
       description: 'All of it, counted now.',
       resolve: ({ terms }, _args, context) => worthOfFound(context.rows, at(context), terms),
+    }),
+    deployed: t.int({
+      description: 'How many of them a deployment wants where they are; `deployment` says which.',
+      resolve: ({ terms }, _args, { domain }) => countWanted(domain, terms),
     }),
     licenses: t.connection({
       type: FoundRef,
@@ -156,26 +170,26 @@ rowNode(ReclaimRunRef, 'reclaimRuns', {
       resolve: ({ value }: ReclaimRunRow) => value,
     }),
     unpriced: t.exposeInt('unpriced', { description: 'Those without a known price; in no value.' }),
-    task: t.prismaField({
+    tasks: t.prismaConnection({
       type: 'Task',
-      nullable: true,
-      description: 'The first task that takes them back; more than 10,000 have several.',
+      cursor: 'organizationId_id',
+      description: 'The tasks that take them back: one for each 10,000.',
       ...needs('tasks:read'),
-      resolve: (query, { taskIds }, _args, context) => taskOf(query, taskIds[0] ? BigInt(taskIds[0]) : null, context),
+      totalCount: ({ taskIds }, _args, context) => countTasks(taskIds, context),
+      resolve: (query, { taskIds }, _args, context) => tasksOf(query, taskIds, context),
     }),
     undoneAt: t.expose('undoneAt', {
       type: 'DateTime',
       nullable: true,
       description: 'When the devices were given licenses again.',
     }),
-    undoTask: t.prismaField({
+    undoTasks: t.prismaConnection({
       type: 'Task',
-      nullable: true,
-      description:
-        'The first task that gives them again; each app has one. Its failed items could not get theirs back.',
+      cursor: 'organizationId_id',
+      description: 'The tasks that give them again: one for each app. Their failed items could not get theirs back.',
       ...needs('tasks:read'),
-      resolve: (query, { undoTaskIds }, _args, context) =>
-        taskOf(query, undoTaskIds[0] ? BigInt(undoTaskIds[0]) : null, context),
+      totalCount: ({ undoTaskIds }, _args, context) => countTasks(undoTaskIds, context),
+      resolve: (query, { undoTaskIds }, _args, context) => tasksOf(query, undoTaskIds, context),
     }),
   }),
 });

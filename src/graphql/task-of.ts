@@ -15,6 +15,15 @@ export function taskOf(query: object, taskId: bigint | null | undefined, reader:
   return reader.db.task.findUnique({ ...query, where: nodeKey(reader.actor.organizationId, taskId) });
 }
 
+/** How many of these tasks there are. */
+export const countTasks = (taskIds: readonly string[], { db }: Reader): Promise<number> =>
+  db.task.count({ where: { id: { in: taskIds.map(BigInt) } } });
+
+/** A page of the tasks with these ids, oldest first. */
+export function tasksOf(query: object, taskIds: readonly string[], { db }: Reader): Promise<Task[]> {
+  return db.task.findMany({ ...query, where: { id: { in: taskIds.map(BigInt) } }, orderBy: { id: 'asc' } });
+}
+
 /** The task with this id, which is there. */
 export function sureTaskOf(query: object, taskId: bigint, { db, actor }: Reader): Promise<Task> {
   return db.task.findUniqueOrThrow({ ...query, where: nodeKey(actor.organizationId, taskId) });

@@ -100,5 +100,5 @@ export async function keepRefusals(context: Context, tx: Tx, taskId: bigint, ret
     FROM task_failure f WHERE f.organization_id = ${organizationId} AND f.task_id = ${taskId} AND f.app_id IS NOT NULL AND f.device_id IS NOT NULL
     ORDER BY f.app_id, f.device_id
     ON CONFLICT (organization_id, app_id, device_id) DO UPDATE
-      SET code = excluded.code, message = excluded.message, refused_at = excluded.refused_at, retry_at = excluded.retry_at`);
+      SET code = excluded.code, message = excluded.message, refused_at = excluded.refused_at, retry_at = excluded.retry_at, until_seen = false`);
 }

@@ -2,7 +2,7 @@
 import type { Rows } from '../../db/rows.ts';
 import { ids, moment, type Sql, sql } from '../../db/transaction.ts';
 import { type IdWindow, idOrder, idWindow, inOrder } from '../id-window.ts';
-import { isLicensed, isRefused, isWaiting, wantedPairs } from './wanted.ts';
+import { isLicensed, isRefused, isWaiting, refusalHolds, wantedPairs } from './wanted.ts';
 
 /** One deployment. */
 export interface DeploymentRow {
@@ -110,10 +110,10 @@ export interface RefusalRow {
   retryAt: Date;
 }
 
-/** A page of the devices of one deployment that were refused, by their ids. */
+/** A page of the devices of one deployment that are refused now, by their ids. */
 export async function listRefusals(
   reader: Rows,
-  organizationId: bigint,
+  { organizationId, now }: { organizationId: bigint; now: Date },
   { id, appId }: Pick<DeploymentRow, 'id' | 'appId'>,
   window: IdWindow,
 ): Promise<RefusalRow[]> {
@@ -121,6 +121,6 @@ export async function listRefusals(
     SELECT r.device_id AS id, r.code, r.message, r.refused_at AS "refusedAt", r.retry_at AS "retryAt"
     FROM (${wantedPairs(organizationId, [appId])}) w
     JOIN deployment_refusal r ON r.organization_id = ${organizationId} AND r.app_id = w.app_id AND r.device_id = w.device_id
-    WHERE w.deployment_id = ${id} ${idWindow(window, sql`r.device_id`)} ${idOrder(window, sql`r.device_id`)}`);
+    WHERE w.deployment_id = ${id} AND ${refusalHolds(moment(now))} ${idWindow(window, sql`r.device_id`)} ${idOrder(window, sql`r.device_id`)}`);
   return inOrder(rows, window);
 }

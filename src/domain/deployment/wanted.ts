@@ -8,9 +8,13 @@ export interface DeviceRange {
   to: bigint | null;
 }
 
-/** Whether `id` lies in the range; as a further condition. */
-export const within = (range: DeviceRange | undefined, id: Sql): Sql => {
+/** Only some devices: of a range, or whose ids a statement gives. */
+export type SomeDevices = DeviceRange | { among: Sql };
+
+/** Whether `id` is one of them; as a further condition. */
+const within = (range: SomeDevices | undefined, id: Sql): Sql => {
   if (!range) return nothing;
+  if ('among' in range) return sql`AND ${id} IN (${range.among})`;
   return sql`AND ${id} > ${range.after} ${range.to === null ? nothing : sql`AND ${id} <= ${range.to}`}`;
 };
 
@@ -22,7 +26,7 @@ export const within = (range: DeviceRange | undefined, id: Sql): Sql => {
 export function wantedPairs(
   organizationId: bigint,
   appIds: readonly bigint[] | null,
-  range?: DeviceRange,
+  range?: SomeDevices,
   only: Sql = sql`true`,
 ): Sql {
   const own = sql`p.organization_id = ${organizationId} ${appIds === null ? nothing : sql`AND p.app_id = ANY (${ids(appIds)})`}`;
@@ -60,10 +64,14 @@ export const isHeld = (organizationId: bigint, range: DeviceRange): Sql => sql`E
 export const isWaiting = (organizationId: bigint): Sql => sql`EXISTS (SELECT 1 FROM license_wait q
   WHERE q.organization_id = ${organizationId} AND q.app_id = w.app_id AND q.device_id = w.device_id OFFSET 0)`;
 
-/** Whether pair `w` was refused and it is too early to try again: its device has not changed since. */
+/** Whether pair `w` was refused and it is too early to try again. */
 export const isRefused = (organizationId: bigint, now: Sql): Sql => sql`EXISTS (SELECT 1 FROM deployment_refusal r
-  WHERE r.organization_id = ${organizationId} AND r.app_id = w.app_id AND r.device_id = w.device_id
-    AND r.retry_at > ${now} AND r.refused_at >= w.device_updated_at OFFSET 0)`;
+  WHERE r.organization_id = ${organizationId} AND r.app_id = w.app_id AND r.device_id = w.device_id AND ${refusalHolds(now)} OFFSET 0)`;
+
+/** Whether refusal `r` of pair `w` holds: its device has not changed since, and was not heard of where it waits for that. */
+export const refusalHolds = (now: Sql): Sql => sql`r.retry_at > ${now} AND r.refused_at >= w.device_updated_at
+  AND NOT (r.until_seen AND EXISTS (SELECT 1 FROM enrollment e WHERE e.organization_id = r.organization_id AND e.device_id = r.device_id
+    AND e.state = 'ENROLLED' AND greatest(e.last_seen_at, e.enrolled_at) > r.refused_at))`;
 
 /** Whether Apple refused pair `w` a license since then. */
 export const hasFailed = (organizationId: bigint, since: Sql): Sql => sql`EXISTS (SELECT 1 FROM license f

@@ -26,7 +26,7 @@ const day = 86_400_000;
  */
 export function foundBy(organizationId: bigint, terms: ReclaimTerms, now: Date): Sql {
   const { join, since, where } = causes[terms.reason](organizationId);
-  const before = moment(new Date(now.getTime() - terms.days * day));
+  const before = moment(new Date(now.getTime() - daysBefore(terms) * day));
   return sql`
     SELECT l.id, l.device_id, l.app_id, ${since} AS since
     FROM license l
@@ -38,6 +38,16 @@ export function foundBy(organizationId: bigint, terms: ReclaimTerms, now: Date):
     WHERE l.organization_id = ${organizationId} AND l.ended_at IS NULL AND l.state = 'CONFIRMED' AND l.source = 'RUSSET' AND l.revoke_task_id IS NULL
       AND ${where} AND ${since} <= ${before} ${limits(terms)}`;
 }
+
+/** Nothing tells since when no deployment has wanted it: there the days run from when a rule first found it, as days of grace. */
+const isDated = ({ reason }: Pick<ReclaimTerms, 'reason'>): boolean => reason !== 'OUT_OF_SCOPE';
+
+/** Days for which it must have been so before it is found. */
+const daysBefore = (terms: ReclaimTerms): number => (isDated(terms) ? terms.days : 0);
+
+/** Days between mark and revoke. */
+export const daysMarked = (terms: ReclaimTerms & { graceDays: number }): number =>
+  terms.graceDays + (isDated(terms) ? 0 : terms.days);
 
 function limits({ appIds, exceptAppIds, groupId, exceptGroupId }: ReclaimTerms): Sql {
   const list = (ids: readonly bigint[]) => sql`${ids.map(String)}::text[]::bigint[]`;

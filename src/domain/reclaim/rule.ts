@@ -1,6 +1,9 @@
 /** Reclaim rules, their runs and what they find, as they are read. @module */
 import type { Rows } from '../../db/rows.ts';
-import { ids, nothing, sql, type Tx } from '../../db/transaction.ts';
+import { ids, nothing, type Sql, sql, type Tx, transaction } from '../../db/transaction.ts';
+import type { Context } from '../context.ts';
+import { inBulk } from '../deployment/in-bulk.ts';
+import { wantedPairs } from '../deployment/wanted.ts';
 import { type IdWindow, idOrder, idWindow, inOrder } from '../id-window.ts';
 import { foundBy, type ReclaimTerms } from './found.ts';
 
@@ -62,6 +65,8 @@ export interface FoundLicense {
   since: Date;
   /** When the rule takes it back; null when it has not marked it. */
   takesAt: Date | null;
+  /** The deployment that wants it there; null when none does. */
+  deploymentId: bigint | null;
 }
 
 /** A page of what terms find now, by the ids of the licenses; with the marks of a rule. */
@@ -72,10 +77,37 @@ export async function listFound(
   window: IdWindow,
 ): Promise<FoundLicense[]> {
   const rows = await reader.rows<FoundLicense>(sql`
-    SELECT f.id, f.since, m.takes_at AS "takesAt" FROM (${foundBy(organizationId, terms, now)}) f
+    WITH page AS MATERIALIZED (
+      SELECT f.* FROM (${foundBy(organizationId, terms, now)}) f WHERE true ${idWindow(window, sql`f.id`)} ${idOrder(window, sql`f.id`)}
+    )
+    SELECT f.id, f.since, m.takes_at AS "takesAt", w.deployment_id AS "deploymentId" FROM page f
     LEFT JOIN reclaim_mark m ON m.organization_id = ${organizationId} AND m.rule_id = ${ruleId}::bigint AND m.license_id = f.id
-    WHERE true ${idWindow(window, sql`f.id`)} ${idOrder(window, sql`f.id`)}`);
+    LEFT JOIN (${wantedOf(organizationId, sql`page`)}) w ON w.app_id = f.app_id AND w.device_id = f.device_id AND w.mode <> 'NONE'
+    ${idOrder(window, sql`f.id`)}`);
   return inOrder(rows, window);
+}
+
+/** The deployments that count for the pairs in the rows `of`. */
+const wantedOf = (organizationId: bigint, of: Sql): Sql =>
+  wantedPairs(
+    organizationId,
+    null,
+    { among: sql`SELECT device_id FROM ${of}` },
+    sql`(p.app_id, m.device_id) IN (SELECT app_id, device_id FROM ${of})`,
+  );
+
+/** How many of the licenses that the terms find are wanted there by a deployment: these two want opposite things. */
+export function countWanted(context: Context, terms: ReclaimTerms): Promise<number> {
+  const { organizationId } = context.actor;
+  return transaction(context, async (tx) => {
+    const [row] = await inBulk<{ count: number }>(
+      tx,
+      sql`
+        WITH found AS MATERIALIZED (${foundBy(organizationId, terms, context.clock.now())})
+        SELECT count(*)::int AS count FROM (${wantedOf(organizationId, sql`found`)}) w WHERE w.mode <> 'NONE'`,
+    );
+    return row!.count;
+  });
 }
 
 /** What licenses cost. */

@@ -9,11 +9,12 @@ import { requireRight } from '../access/rights.ts';
 import { actorLabel } from '../actor.ts';
 import { recordAudit } from '../audit/record.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
+import { type Hold, holdBack } from '../deployment/hold-back.ts';
 import { NotFoundError } from '../errors.ts';
 import { blockSize } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
 import { parseInput } from '../parse.ts';
-import { foundBy } from './found.ts';
+import { daysMarked, foundBy, type ReclaimReason } from './found.ts';
 import { lockRule, type ReclaimRuleRow, type Worth, worthOfLicenses } from './rule.ts';
 
 const day = 86_400_000;
@@ -66,7 +67,7 @@ function mark(
     const rule = await lockRule(tx, organizationId, ruleId);
     if (!rule) return null;
     const now = context.clock.now();
-    const takesAt = moment(new Date(now.getTime() + rule.graceDays * day));
+    const takesAt = moment(new Date(now.getTime() + daysMarked(rule) * day));
     const [counts] = await tx.$queryRaw<{ found: number; fresh: number }[]>(sql`
       WITH found AS MATERIALIZED (${foundBy(organizationId, rule, now)}),
       freed AS (
@@ -105,10 +106,21 @@ function takeBlock(context: Context, state: Run, after: bigint): Promise<bigint 
     const movedIds = moved.map((license) => license.id);
     await tx.$executeRaw(sql`
       DELETE FROM reclaim_mark WHERE organization_id = ${organizationId} AND license_id = ANY (${ids(movedIds)})`);
+    await holdBack(context, tx, movedIds, holdOf(rule!.reason));
     state.runId ??= await beginReport(context, tx, state.ruleId, state.found);
     await addToReport(context, tx, state.runId, taskId, await worthOfLicenses(tx, organizationId, movedIds));
     return due.length < blockSize ? null : due.at(-1)!;
   });
+}
+
+/** What is held back of a deployment, and until when: of devices that nobody heard of, until somebody does. */
+function holdOf(reason: ReclaimReason): Hold {
+  const untilSeen = reason === 'UNENROLLED' || reason === 'NOT_SEEN';
+  const again = untilSeen
+    ? 'the device is seen again, or the deployment changes'
+    : 'the device or the deployment changes';
+  const message = `A reclaim rule took the license back (${reason}). It is given again when ${again}.`;
+  return { code: 'RECLAIMED', message, untilSeen };
 }
 
 async function dueOf(context: Context, tx: Tx, rule: ReclaimRuleRow, after: bigint): Promise<bigint[]> {

@@ -3,6 +3,7 @@ import { ids, moment, sql, type Tx, transaction } from '../../db/transaction.ts'
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
+import { forgetRefusals } from '../deployment/forget-refusals.ts';
 import { InvalidInputError, NotFoundError } from '../errors.ts';
 import { startAssociation } from '../license/associate.ts';
 import { parseInput } from '../parse.ts';
@@ -59,6 +60,7 @@ async function lossesOf(context: Context, tx: Tx, runId: bigint): Promise<Loss[]
 function giveBack(context: Context, runId: bigint, { appId, deviceIds }: Loss): Promise<void> {
   const target = { deviceIds: deviceIds.map(BigInt) };
   return transaction(context, async (tx) => {
+    await forgetRefusals(tx, context.actor.organizationId, appId, target.deviceIds);
     const taskId = await startAssociation(context, tx, { appIds: [appId], target, onError: 'SKIP_FAILED' });
     await tx.$executeRaw(sql`
       UPDATE reclaim_run SET undo_task_ids = undo_task_ids || ${ids([taskId])}

@@ -118,7 +118,8 @@ test('S77 a device that can’t have the app keeps nobody back, is told with its
   expect(await compare()).toEqual({ ...none, granted: 3, refused: 1 });
   expect(await compare()).toEqual(none);
   const window = { after: null, before: null, limit: 10, fromEnd: false };
-  const refusals = await listRefusals(reader(), world.organizationId, await show(id), window);
+  const at = { organizationId: world.organizationId, now: world.clock.now() };
+  const refusals = await listRefusals(reader(), at, await show(id), window);
   expect(refusals).toMatchObject([{ id: old, code: 'OS_TOO_OLD' }]);
   const { serialNumber } = await world.database.prisma.device.findFirstOrThrow({ where: { id: old! } });
   await world.clock.advance(1_000);

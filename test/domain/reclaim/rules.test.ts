@@ -1,10 +1,12 @@
 /** Reclaim rules: what each reason finds, grace, exclusions, the run, its report, and the way back. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { preparedRows } from '../../../src/db/rows.ts';
-import { createDeployment, deleteDeployment } from '../../../src/domain/deployment/write.ts';
+import { compareDeployments } from '../../../src/domain/deployment/compare.ts';
+import { listRefusals } from '../../../src/domain/deployment/row.ts';
+import { createDeployment, deleteDeployment, updateDeployment } from '../../../src/domain/deployment/write.ts';
 import { setDeviceGroupMembers } from '../../../src/domain/device-group/members.ts';
 import { createDeviceGroup, deleteDeviceGroup } from '../../../src/domain/device-group/write.ts';
-import { listFound, listRuns, readRules, worthOfFound } from '../../../src/domain/reclaim/rule.ts';
+import { countWanted, listFound, listRuns, readRules, worthOfFound } from '../../../src/domain/reclaim/rule.ts';
 import { runDueRules, runReclaimRule } from '../../../src/domain/reclaim/run.ts';
 import { undoReclaimRun } from '../../../src/domain/reclaim/undo.ts';
 import { createReclaimRule, deleteReclaimRule, replaceReclaimRule } from '../../../src/domain/reclaim/write.ts';
@@ -48,7 +50,12 @@ async function holders(app: TestApp, count: number): Promise<bigint[]> {
   const devices = await makeDevices(world, count);
   await associate(world, app, devices);
   await settle();
-  await world.database.prisma.enrollment.createMany({
+  await enroll(devices);
+  return devices;
+}
+
+const enroll = (devices: bigint[]) =>
+  world.database.prisma.enrollment.createMany({
     data: devices.map((deviceId) => ({
       organizationId: world.organizationId,
       connectionId,
@@ -60,8 +67,6 @@ async function holders(app: TestApp, count: number): Promise<bigint[]> {
       listedAt: world.clock.now(),
     })),
   });
-  return devices;
-}
 
 const seen = (deviceIds: bigint[], at: Date) =>
   world.database.prisma.enrollment.updateMany({ where: { deviceId: { in: deviceIds } }, data: { lastSeenAt: at } });
@@ -219,8 +224,44 @@ test('F6 each other reason finds its own: unenrolled, app removed, install faile
   await setDeviceGroupMembers(world.admin, { groupId, target: { deviceIds: [outside!] }, change: 'REMOVE' });
   const ruleId = await rule(scoped, { reason: 'OUT_OF_SCOPE', days: 0 });
   expect(await found(ruleId, scoped)).toEqual([outside]);
+  const slow = await rule(scoped, { reason: 'OUT_OF_SCOPE', days: 2, graceDays: 1 });
+  await runReclaimRule(world.admin, { ruleId: slow });
+  const [mark] = await prisma.reclaimMark.findMany({ where: { ruleId: slow } });
+  expect(mark?.takesAt, 'three days after it was first found').toEqual(new Date(world.clock.now().getTime() + 3 * day));
   await deleteDeployment(world.admin, { deploymentId });
   expect(await found(ruleId, scoped)).toEqual([inside, outside]);
+});
+
+test('F6 F15 what a rule takes from a deployed device stays away until the device is seen; the preview names the deployment', async () => {
+  const app = await giveApp(world, own);
+  const devices = await makeDevices(world, 2);
+  const groupId = await createDeviceGroup(world.admin, { name: 'Deployed' });
+  await setDeviceGroupMembers(world.admin, { groupId, target: { deviceIds: devices } });
+  const deploymentId = await createDeployment(world.admin, { appId: app.id, groupId, mode: 'LICENSE_ONLY' });
+  await settle();
+  await enroll(devices);
+  await world.clock.advance(31 * day);
+  const ruleId = await rule(app);
+  const at = { organizationId: world.organizationId, now: world.clock.now(), ruleId };
+  const preview = await listFound(reader(), at, await show(ruleId), window);
+  expect(preview.map((row) => row.deploymentId)).toEqual([deploymentId, deploymentId]);
+  expect(await countWanted(world.admin, await show(ruleId))).toBe(2);
+  await runReclaimRule(world.admin, { ruleId });
+  await settle();
+  const compare = () => compareDeployments(world.services, world.organizationId, 'test');
+  expect(await compare(), 'the two don’t fight').toEqual({ granted: 0, refused: 0, revoked: 0 });
+  expect(await liveOf(world, app)).toEqual([]);
+  const refusals = () =>
+    listRefusals(reader(), { ...at, now: world.clock.now() }, { id: deploymentId, appId: app.id }, window);
+  expect((await refusals()).map(({ id, code }) => [id, code])).toEqual(devices.map((id) => [id, 'RECLAIMED']));
+  await seen([devices[0]!], world.clock.now());
+  expect((await refusals()).map(({ id }) => id)).toEqual([devices[1]]);
+  expect(await compare()).toMatchObject({ granted: 1 });
+  await updateDeployment(world.admin, { deploymentId, rank: 1 });
+  expect(await compare(), 'a person said so again').toMatchObject({ granted: 1 });
+  await settle();
+  expect(await liveOf(world, app)).toHaveLength(2);
+  await deleteDeployment(world.admin, { deploymentId });
 });
 
 test('F6 undo gives the same devices a license again, where there is one, and only once', async () => {
