@@ -60,6 +60,9 @@ export type ErrorCode =
   | 'INSTALL_NOT_SUPPORTED'
   | 'ALREADY_INSTALLED'
   | 'OPERATION_IN_PROGRESS'
+  | 'REMOVAL_NOT_SUPPORTED'
+  | 'APP_NOT_MANAGED'
+  | 'APP_NOT_INSTALLED'
   | 'CURSOR_INVALID'
   | 'CANCELLED';
 
@@ -771,7 +774,7 @@ export class DeviceNotEnrolledError extends DomainError {
   readonly code = 'DEVICE_NOT_ENROLLED';
   constructor(serialNumber: string) {
     super(
-      `Device ${serialNumber} is not enrolled with the MDM server, so nothing can be sent to it. Nothing was installed. Enroll it, then try again.`,
+      `Device ${serialNumber} is not enrolled with the MDM server, so nothing can be sent to it. Nothing was done there. Enroll it, then try again.`,
       ['target'],
     );
   }
@@ -811,6 +814,36 @@ export class OperationInProgressError extends DomainError {
       ['target'],
     );
     this.kind = kind;
+  }
+}
+
+/** Apps can't be removed from devices of this kind yet. */
+export class RemovalNotSupportedError extends DomainError {
+  readonly code = 'REMOVAL_NOT_SUPPORTED';
+  constructor(serialNumber: string) {
+    super(
+      `Device ${serialNumber} is a Mac. Russet gives Macs licenses and reads their apps; removing apps from them comes later. Nothing was removed. Remove it with the MDM server, and take the license back with revokeLicenses.`,
+      ['target'],
+    );
+  }
+}
+
+/** Only apps that the MDM server manages can be removed from afar. */
+export class AppNotManagedError extends DomainError {
+  readonly code = 'APP_NOT_MANAGED';
+  constructor(app: string, serialNumber: string) {
+    super(
+      `"${app}" is on device ${serialNumber}, put there by somebody else, and is not managed, so it can't be removed from afar. Nothing was removed. Delete it at the device, or install it once so that it is taken over.`,
+      ['target'],
+    );
+  }
+}
+
+/** The device does not have the app. */
+export class AppNotInstalledError extends DomainError {
+  readonly code = 'APP_NOT_INSTALLED';
+  constructor(app: string, serialNumber: string) {
+    super(`The apps that device ${serialNumber} last told do not include "${app}". Nothing was removed.`, ['target']);
   }
 }
 

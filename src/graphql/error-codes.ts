@@ -55,6 +55,9 @@ export const errorCodes: Record<ErrorCode, string> = {
   INSTALL_NOT_SUPPORTED: "Apps can't be installed on devices of this kind yet.",
   ALREADY_INSTALLED: 'The app is on the device, managed and licensed.',
   OPERATION_IN_PROGRESS: 'Something else is being done with the app on the device.',
+  REMOVAL_NOT_SUPPORTED: 'Apps can’t be removed from devices of this kind yet.',
+  APP_NOT_MANAGED: 'The app is on the device, and not managed.',
+  APP_NOT_INSTALLED: 'The device does not have the app.',
   CURSOR_INVALID: 'The cursor was not handed out for this stream.',
   CANCELLED: 'The item was not done because its task was cancelled.',
 };

@@ -8,6 +8,7 @@ import { associationWarnings } from '../domain/license/warnings.ts';
 import { builder } from './builder.ts';
 import { optionalRowId, rowIds } from './ids.ts';
 import { mutation } from './mutation.ts';
+import { RemovalOrderEnum } from './removal-order.ts';
 import { showsWritten } from './rights.ts';
 import { sureTaskOf, taskOf } from './task-of.ts';
 
@@ -204,6 +205,14 @@ export const revocationFields = (t: InputFields) => ({
   appIds: t.idList({ description: 'Global ids of the apps, at most 1,000. Every other app stays where it is.' }),
   target: t.field({ type: RevokeTargetInput, required: true, description: 'From whom, or which.' }),
   tokenId: t.id({ description: 'Only licenses that were taken from this token.' }),
+  removeApps: t.boolean({
+    description:
+      'Remove the apps, too: from the devices that hold the licenses, and from the devices of people who do. Needs the right to write devices. Where an app can’t be removed, as from a device that is not enrolled, the license goes back at once and the app is a failure of the task.',
+  }),
+  order: t.field({
+    type: RemovalOrderEnum,
+    description: 'What goes first with `removeApps`; APP_FIRST when absent.',
+  }),
   onError: t.field({
     type: ErrorPolicyEnum,
     description: 'What a refused item does to the others; ATOMIC when absent.',
@@ -217,7 +226,7 @@ const RevokeLicensesInput = builder.inputType('RevokeLicensesInput', {
 
 mutation('revokeLicenses', {
   description:
-    'Takes licenses back. The app stays on the device: Apple lets it run for up to 30 days. A request that was not sent yet is cancelled.',
+    'Takes licenses back. The app stays on the device, where Apple lets it run for up to 30 days, unless `removeApps` removes it as well: items of the task are then the licenses and the pairs of app and device. A request that was not sent yet is cancelled.',
   right: 'licenses:write',
   input: RevokeLicensesInput,
   payload: taskPayload('RevokeLicensesPayload', 'The revocation that is under way now.'),
@@ -230,6 +239,7 @@ mutation('revokeLicenses', {
     failures.UnknownDeviceError,
     failures.TokenExpiredError,
     failures.TokenNotUsableError,
+    failures.MdmNotConnectedError,
     failures.InstallationNotConfirmedError,
   ],
   run: ({ domain }, input) => revokeLicenses(domain, revocationOf(input)),

@@ -7,6 +7,7 @@ import { associationFields, associationOf, revocationFields, revocationOf } from
 import { mutation } from './mutation.ts';
 import { showsWritten } from './rights.ts';
 import { taskOf } from './task-of.ts';
+import { removeAppsText } from './vpp-user-mutations.ts';
 
 /** A payload that shows the plan. */
 function planPayload(name: string) {
@@ -46,14 +47,14 @@ mutation('planAssociation', {
 });
 
 mutation('planRevocation', {
-  description: 'Plans `revokeLicenses`: which licenses are taken back.',
+  description: 'Plans `revokeLicenses`: which licenses are taken back, and which apps are removed from devices.',
   right: 'licenses:write',
   input: builder.inputType('PlanRevocationInput', {
     description: 'Which licenses to take back: as in `revokeLicenses`.',
     fields: revocationFields,
   }),
   payload: planPayload('PlanRevocationPayload'),
-  failures: ofRequest,
+  failures: [...ofRequest, failures.MdmNotConnectedError],
   run: ({ domain }, input) => makePlan(domain, 'REVOCATION', revocationOf(input)),
 });
 
@@ -78,18 +79,20 @@ mutation('planTokenRemoval', {
 });
 
 mutation('planUserRetirement', {
-  description: 'Plans `retireVppUsers`: which licenses are taken back first, which stay spent, and who is retired.',
+  description:
+    'Plans `retireVppUsers`: which licenses are taken back first, which stay spent, which apps are removed from devices, and who is retired.',
   right: 'users:write',
   input: builder.inputType('PlanUserRetirementInput', {
     description: 'Whom to retire.',
     fields: (t) => ({
       vppUserIds: t.idList({ required: true, description: 'Global ids of the people, at most 10,000.' }),
+      removeApps: t.boolean({ description: removeAppsText }),
     }),
   }),
   payload: planPayload('PlanUserRetirementPayload'),
-  failures: [...ofRequest, failures.UserNotActiveError],
-  run: ({ domain }, { vppUserIds }) =>
-    makePlan(domain, 'USER_RETIREMENT', { vppUserIds: rowIds('VppUser', vppUserIds, ['vppUserIds'])! }),
+  failures: [...ofRequest, failures.UserNotActiveError, failures.MdmNotConnectedError],
+  run: ({ domain }, { vppUserIds, removeApps }) =>
+    makePlan(domain, 'USER_RETIREMENT', { vppUserIds: rowIds('VppUser', vppUserIds, ['vppUserIds'])!, removeApps }),
 });
 
 const ApplyPlanInput = builder.inputType('ApplyPlanInput', {
@@ -130,6 +133,7 @@ mutation('applyPlan', {
   failures: [
     failures.NotFoundError,
     failures.PlanStaleError,
+    failures.MdmNotConnectedError,
     failures.NoLicensesAvailableError,
     failures.QuotaExceededError,
     failures.UserNotActiveError,

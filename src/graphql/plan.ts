@@ -29,6 +29,7 @@ const PlanOutcomeEnum = builder.enumType('PlanOutcome', {
     LEAVE: { description: 'It stays as it is at Apple: Russet forgets the license, or a group holds the seat.' },
     RETIRE: { description: 'The person is retired.' },
     WAIT: { description: 'It has to wait for a seat.' },
+    REMOVE_APP: { description: 'The app is removed from the device.' },
     REFUSED: { description: 'Nothing; `code` and `message` say why.' },
   } as const,
 });
@@ -81,7 +82,7 @@ const PlanItemRef = builder.prismaObject('PlanItem', {
     licenses: t.expose('licenses', {
       type: 'Count',
       description:
-        'How many licenses it stands for: 1, except in the plan of a removal; 0 for a person and for a seat of a subscription.',
+        'How many licenses it stands for: 1, except in the plan of a removal; 0 for a person, for a seat of a subscription and for an app that is removed.',
     }),
     app: t.field({
       type: AppRef,

@@ -17,6 +17,7 @@ import './license-pool.ts';
 import './license.ts';
 import './license-mutations.ts';
 import './install-mutations.ts';
+import './removal-mutations.ts';
 import './plan.ts';
 import './plan-mutations.ts';
 import './device.ts';

@@ -505,13 +505,13 @@ builder.objectType(failures.MdmAlreadyConnectedError, {
 
 builder.objectType(failures.DeviceNotEnrolledError, {
   name: 'DeviceNotEnrolledError',
-  description: 'The MDM server does not know the device. Nothing was installed there.',
+  description: 'The MDM server does not know the device. Nothing was done there.',
   ...plain,
 });
 
 builder.objectType(failures.InstallNotSupportedError, {
   name: 'InstallNotSupportedError',
-  description: 'The device is a Mac, and apps can’t be installed on Macs yet. Nothing was installed there.',
+  description: 'The device is a Mac, and apps can’t be installed on Macs yet. Nothing was done there.',
   ...plain,
 });
 
@@ -546,4 +546,22 @@ builder.objectType(failures.MdmUnavailableError, {
     }),
     httpStatus: t.exposeInt('httpStatus', { nullable: true, description: "HTTP's status, where the server answered." }),
   }),
+});
+
+builder.objectType(failures.RemovalNotSupportedError, {
+  name: 'RemovalNotSupportedError',
+  description: 'Apps can’t be removed from devices of this kind yet. Nothing was removed.',
+  ...plain,
+});
+
+builder.objectType(failures.AppNotManagedError, {
+  name: 'AppNotManagedError',
+  description: 'The app is on the device and not managed, so it can’t be removed from afar. Nothing was removed.',
+  ...plain,
+});
+
+builder.objectType(failures.AppNotInstalledError, {
+  name: 'AppNotInstalledError',
+  description: 'The device does not have the app. Nothing was removed.',
+  ...plain,
 });

@@ -186,10 +186,15 @@ mutation('inviteVppUsers', {
     inviteVppUsers(domain, { vppUserIds: rowIds('VppUser', vppUserIds, ['vppUserIds'])! }),
 });
 
+/** What it means to remove the apps of people who retire. */
+export const removeAppsText =
+  'Remove the apps of their licenses from their devices, too: from those that are assigned to them, and those that tell of their Apple Account. Needs the right to write devices. The licenses don’t wait for it. An app that another license allows there stays.';
+
 const RetireVppUsersInput = builder.inputType('RetireVppUsersInput', {
   description: 'People to retire.',
   fields: (t) => ({
     vppUserIds: t.idList({ required: true, description: 'Global ids of the people, at most 10,000.' }),
+    removeApps: t.boolean({ description: removeAppsText }),
     idempotencyKey: t.string({ description: keyText }),
   }),
 });
@@ -213,7 +218,7 @@ builder.objectField(RetireVppUsersPayload, 'staySpent', (t) =>
 
 mutation('retireVppUsers', {
   description:
-    'Retires people: their licenses are taken back first, as far as Apple allows, then Apple retires them. Items of the task are the licenses and the people.',
+    'Retires people: their licenses are taken back first, as far as Apple allows, then Apple retires them. Items of the task are the licenses, the people and, with `removeApps`, the pairs of app and device.',
   right: 'users:write',
   input: RetireVppUsersInput,
   payload: RetireVppUsersPayload,
@@ -221,6 +226,7 @@ mutation('retireVppUsers', {
     failures.NotFoundError,
     failures.IdempotencyKeyReusedError,
     failures.UserNotActiveError,
+    failures.MdmNotConnectedError,
     failures.TokenExpiredError,
     failures.TokenNotUsableError,
     failures.InstallationNotConfirmedError,

@@ -15,6 +15,7 @@ export type AuditAction =
   | 'token.reseal'
   | 'token.notice'
   | 'installation.confirm'
+  | 'app.remove'
   | 'license.associate'
   | 'license.revoke'
   | 'license.adopt'

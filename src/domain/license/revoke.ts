@@ -12,7 +12,12 @@ import {
   UnknownDeviceError,
 } from '../errors.ts';
 import { type KeyedResult, once } from '../idempotency.ts';
+import { pairKey } from '../install/facts.ts';
+import { requireConnection } from '../mdm/require-connection.ts';
 import { parseInput } from '../parse.ts';
+import { type RemovalsOfLicenses, removalsOfLicenses } from '../removal/of-licenses.ts';
+import { orderInput } from '../removal/order.ts';
+import { addRemovals } from '../removal/start.ts';
 import { addProgress } from '../task/change.ts';
 import { recordFailures, type TaskFailure } from '../task/failures.ts';
 import { endSettledTasks } from '../task/settle.ts';
@@ -43,6 +48,8 @@ const inputSchema = z
         'name licenses by exactly one of deviceIds, serialNumbers, licenseIds, deviceGroupId, vppUserIds',
       ),
     tokenId: z.bigint().nullish(),
+    removeApps: z.boolean().nullish(),
+    order: orderInput,
     onError,
     idempotencyKey,
   })
@@ -60,8 +67,11 @@ export type RevokeRequest = Omit<z.output<typeof inputSchema>, 'idempotencyKey'>
 
 /**
  * Takes licenses back: Apple's *disassociate*, so every other app stays where it is. A request that was not sent yet is
- * cancelled, one that Apple is working on is taken back as soon as it is there.
- * Throws NOT_LICENSED, NOT_REVOCABLE, REVOKE_IN_PROGRESS, UNKNOWN_DEVICE, TOKEN_EXPIRED, TOKEN_NOT_USABLE, NOT_FOUND.
+ * cancelled, one that Apple is working on is taken back as soon as it is there. `removeApps` removes the apps, too: a license
+ * waits until its app is gone from the devices that can be told, unless it goes first. Where an app can't be removed, because
+ * the device is not enrolled or the app not managed, the license goes back at once, and the app is a failure of the task.
+ * Throws NOT_LICENSED, NOT_REVOCABLE, REVOKE_IN_PROGRESS, UNKNOWN_DEVICE, TOKEN_EXPIRED, TOKEN_NOT_USABLE, NOT_FOUND,
+ * MDM_NOT_CONNECTED.
  */
 export async function revokeLicenses(context: Context, rawInput: RevokeInput): Promise<KeyedResult> {
   requireRight(context, 'licenses:write');
@@ -92,13 +102,14 @@ export async function startRevoke(
   const request = { ...given, target: await devicesOfTarget(context, tx, given.target) };
   const { organizationId } = context.actor;
   const found = await lockLive(context, tx, request);
-  const { takeable, refused } = judge(context, found.licenses);
-  const failures = [...refused.map(asFailure), ...found.missing];
+  const { takeable, refused } = judgeLive(context, found.licenses);
   if (request.onError === 'ATOMIC') throwFirst(refused, found);
+  const apps = await appsToRemove(context, tx, request, takeable);
+  const failures = [...refused.map(asFailure), ...found.missing, ...apps.failures];
 
   const taskId = await startTask(context, tx, {
     kind: 'REVOKE',
-    requested: takeable.length + failures.length,
+    requested: takeable.length + apps.removals.length + failures.length,
     tokenIds: [...new Set(takeable.map((license) => license.tokenId))],
     request,
     ...(retryOf === undefined ? {} : { retryOf }),
@@ -106,13 +117,19 @@ export async function startRevoke(
   const key = { organizationId, taskId };
   await recordFailures(tx, key, failures);
   if (failures.length > 0) await addProgress(tx, key, { failed: failures.length });
-  const licenseIds = takeable.map((license) => license.id);
+  const waiting = await removeFirst(context, tx, taskId, request, apps);
+  const licenseIds = takeable.flatMap(({ id }) => (waiting.has(id) ? [] : [id]));
   const { askers, tokenIds } = await takeBackLicenses(context, tx, taskId, licenseIds);
   await recordAudit(context, tx, {
     action: retryOf === undefined ? 'license.revoke' : 'task.retry',
     subject: `task:${taskId}`,
     taskId,
-    data: { appIds: request.appIds ?? null, licenses: takeable.length, onError: request.onError },
+    data: {
+      appIds: request.appIds ?? null,
+      licenses: takeable.length,
+      removals: apps.removals.length,
+      onError: request.onError,
+    },
   });
   await options.alongside?.();
   await ringQueues(tx, organizationId, context.clock.now());
@@ -122,12 +139,45 @@ export async function startRevoke(
   return taskId;
 }
 
-interface Refused {
+const noApps: RemovalsOfLicenses = { removals: [], failures: [] };
+
+/** The apps that go with the licenses, where that was asked for. */
+async function appsToRemove(
+  context: Context,
+  tx: Tx,
+  { removeApps }: Pick<RevokeRequest, 'removeApps'>,
+  licenses: readonly Live[],
+): Promise<RemovalsOfLicenses> {
+  if (!removeApps) return noApps;
+  requireRight(context, 'devices:write');
+  await requireConnection(context);
+  return removalsOfLicenses(context, tx, licenses);
+}
+
+/** Starts the removals; gives the licenses that wait for one. An app with which something else began meanwhile stays. */
+async function removeFirst(
+  context: Context,
+  tx: Tx,
+  taskId: bigint,
+  { order }: Pick<RevokeRequest, 'order'>,
+  { removals }: RemovalsOfLicenses,
+): Promise<Set<bigint>> {
+  const started = new Set((await addRemovals(context, tx, taskId, order ?? 'APP_FIRST', removals)).map(pairKey));
+  const passed = removals.length - started.size;
+  if (passed > 0)
+    await addProgress(tx, { organizationId: context.actor.organizationId, taskId }, { requested: -passed });
+  if (order === 'LICENSE_FIRST') return new Set();
+  return new Set(removals.flatMap((one) => (started.has(pairKey(one)) ? (one.licenseId ?? []) : [])));
+}
+
+/** A license that can't be taken back, and why. */
+export interface Refused {
   license: Live;
   error: DomainError;
 }
 
-function judge(context: Context, licenses: readonly Live[]): { takeable: Live[]; refused: Refused[] } {
+/** Which of the licenses can be taken back. */
+export function judgeLive(context: Context, licenses: readonly Live[]): { takeable: Live[]; refused: Refused[] } {
   const now = context.clock.now();
   const takeable: Live[] = [];
   const refused: Refused[] = [];

@@ -60,6 +60,10 @@ export const causes = {
     'The request for its license was cancelled before the device was told anything, so nothing was installed.',
   ),
   licenseKept: cause('LICENSE_KEPT', 'The license could not be taken back, so the app was not removed either.'),
+  appKept: cause(
+    'APP_NOT_REMOVED',
+    'The app could not be removed from a device, so its license was kept. The same task says why; revokeLicenses without removeApps takes the license back.',
+  ),
   noBundleId: cause(
     'BUNDLE_ID_UNKNOWN',
     'The bundle id of the app is not known, and apps are removed by it. Sync the app, then try again.',

@@ -2,7 +2,7 @@
 import { type AssociateInput, associationInput, startAssociation } from '../license/associate.ts';
 import { type RevokeInput, revocationInput, startRevoke } from '../license/revoke.ts';
 import { parseInput } from '../parse.ts';
-import { type RetireUsersInput, retirementInput, startRetirement } from '../vpp-user/retire.ts';
+import { type Retirement, type RetireUsersInput, retirementInput, startRetirement } from '../vpp-user/retire.ts';
 import type { Planned } from './planned.ts';
 import { type TokenRemovalInput, tokenRemoval } from './token-removal.ts';
 
@@ -33,7 +33,7 @@ export const planned: Record<PlanKind, Planned> = {
   USER_RETIREMENT: {
     right: 'users:write',
     parse: (input) => withoutKey(parseInput(retirementInput, input)),
-    start: (context, tx, request) => startRetirement(context, tx, (request as { vppUserIds: bigint[] }).vppUserIds),
+    start: (context, tx, request) => startRetirement(context, tx, request as Retirement),
   },
 };
 

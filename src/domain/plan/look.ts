@@ -6,8 +6,8 @@ import { tokenState } from '../token/state.ts';
 
 /** One thing that happens, or does not. */
 export interface PlanItem {
-  outcome: 'GIVE' | 'TAKE_BACK' | 'LEAVE' | 'RETIRE' | 'WAIT' | 'REFUSED';
-  /** How many licenses it stands for; none for a seat of a subscription, and for a person who retires. */
+  outcome: 'GIVE' | 'TAKE_BACK' | 'LEAVE' | 'RETIRE' | 'WAIT' | 'REMOVE_APP' | 'REFUSED';
+  /** How many licenses it stands for; none for a seat of a subscription, a person who retires and an app that is removed. */
   licenses: bigint;
   appId: bigint | null;
   tokenId: bigint | null;
@@ -59,6 +59,15 @@ function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<Plan
            NULL::bigint AS "seatId", NULL::bigint AS "seatSubscriptionId"
     FROM license l WHERE l.organization_id = ${organizationId} AND (l.task_id = ${taskId} OR l.revoke_task_id = ${taskId})
     UNION ALL
+    SELECT 'REMOVE_APP', 0, o.app_id, NULL, o.device_id, d.serial_number, NULL, NULL, o.license_id, NULL, NULL, NULL, NULL, NULL
+    FROM app_operation o JOIN device d ON d.organization_id = o.organization_id AND d.id = o.device_id
+    WHERE o.organization_id = ${organizationId} AND o.task_id = ${taskId} AND o.kind = 'REMOVE'
+    UNION ALL
+    SELECT 'TAKE_BACK', 1, l.app_id, l.token_id, l.device_id, l.serial_number, l.vpp_user_id, l.client_user_id, l.id, NULL, NULL, NULL, NULL, NULL
+    FROM license l WHERE l.organization_id = ${organizationId} AND l.ended_at IS NULL AND l.id IN (
+      SELECT o.license_id FROM app_operation o WHERE o.organization_id = ${organizationId} AND o.task_id = ${taskId} AND o.release_license)
+      AND l.revoke_task_id IS DISTINCT FROM ${taskId}
+    UNION ALL
     SELECT 'REFUSED', 1, f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data, NULL, NULL
     FROM task_failure f WHERE f.organization_id = ${organizationId} AND f.task_id = ${taskId}
     UNION ALL
@@ -92,6 +101,7 @@ function comparable({ message: _message, data: _data, ...item }: PlanItem): unkn
 /** The apps that the task is about. */
 const appsOfTask = (organizationId: bigint, taskId: bigint) => sql`
   SELECT app_id FROM license WHERE organization_id = ${organizationId} AND (task_id = ${taskId} OR revoke_task_id = ${taskId})
+  UNION SELECT app_id FROM app_operation WHERE organization_id = ${organizationId} AND task_id = ${taskId}
   UNION SELECT app_id FROM license_wait WHERE organization_id = ${organizationId} AND task_id = ${taskId}
   UNION SELECT app_id FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ${taskId}`;
 

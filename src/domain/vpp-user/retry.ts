@@ -17,7 +17,11 @@ interface FailedWrite {
 }
 
 /** Makes a new task of the people whom the old one could not create, change or retire. */
-export async function retryUsers(context: Context, tx: Tx, task: Pick<Task, 'id' | 'kind'>): Promise<bigint> {
+export async function retryUsers(
+  context: Context,
+  tx: Tx,
+  task: Pick<Task, 'id' | 'kind' | 'request'>,
+): Promise<bigint> {
   requireRight(context, 'users:write');
   const failed = await tx.$queryRaw<FailedWrite[]>(sql`
     SELECT user_id AS "userId", token_id AS "tokenId", email, managed_apple_id AS "managedAppleId" FROM vpp_user_write
@@ -28,7 +32,10 @@ export async function retryUsers(context: Context, tx: Tx, task: Pick<Task, 'id'
     );
   }
   const userIds = failed.map((write) => write.userId);
-  if (task.kind === 'RETIRE_USERS') return startRetirement(context, tx, userIds, task.id);
+  if (task.kind === 'RETIRE_USERS') {
+    const { removeApps } = (task.request ?? {}) as { removeApps?: boolean };
+    return startRetirement(context, tx, { vppUserIds: userIds, removeApps }, task.id);
+  }
   if (task.kind === 'UPDATE_USERS') {
     return startUpdate(context, tx, await lockVppUsers(context, tx, userIds, 'TO_CHANGE', []), failed, task.id);
   }

@@ -1,0 +1,251 @@
+/** Apps leave devices, and licenses follow: the whole way from the mutation to Apple and the device's app list. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { revokeLicenses } from '../../../src/domain/license/revoke.ts';
+import { type RemoveAppsInput, removeApps } from '../../../src/domain/removal/remove-apps.ts';
+import { retryTask } from '../../../src/domain/task/retry.ts';
+import { createFleet, type Fleet } from '../../support/fleet.ts';
+import { createWorld, type World } from '../../support/world.ts';
+import {
+  associate,
+  eventFault,
+  expectSound,
+  failuresOf,
+  faultOnce,
+  giveApp,
+  holdersAtApple,
+  liveOf,
+  makeDevices,
+  poolOf,
+  type TestApp,
+  taskOf,
+} from '../license/support.ts';
+
+let world: World;
+let token: bigint;
+let fleet: Fleet;
+beforeAll(async () => {
+  world = await createWorld();
+  token = await world.library('own');
+});
+afterEach(() => expectSound(world));
+afterAll(() => world.close());
+
+/** An app with a bundle id, and devices that hold it and have it. */
+async function licensed(count: number, managed = true): Promise<{ app: TestApp; bundleId: string; devices: bigint[] }> {
+  const app = await giveApp(world, token);
+  const bundleId = `com.example.${app.adamId}`;
+  await world.database.prisma.app.updateMany({ where: { id: app.id }, data: { bundleId } });
+  const devices = await makeDevices(world, count);
+  await associate(world, app, devices);
+  await world.settle();
+  if (fleet) for (const id of devices) await fleet.enroll(id, { [bundleId]: managed });
+  return { app, bundleId, devices };
+}
+
+async function remove(app: TestApp, deviceIds: bigint[], more: Partial<RemoveAppsInput> = {}): Promise<bigint> {
+  const { taskIds } = await removeApps(world.admin, { appIds: [app.id], target: { deviceIds }, ...more });
+  return taskIds[0]!;
+}
+const operations = (taskId: bigint) =>
+  world.database.prisma.appOperation.findMany({ where: { taskId }, orderBy: { id: 'asc' } });
+const removalsSent = () => fleet.mdm.calls.filter((call) => call.request.kind === 'REMOVE_APP');
+
+test('S47 without an MDM server nothing is removed', async () => {
+  const { app, devices } = await licensed(1);
+  await expect(remove(app, devices)).rejects.toMatchObject({ code: 'MDM_NOT_CONNECTED' });
+  await expect(
+    revokeLicenses(world.admin, { appIds: [app.id], target: { deviceIds: devices }, removeApps: true }),
+  ).rejects.toMatchObject({ code: 'MDM_NOT_CONNECTED' });
+  fleet = await createFleet(world);
+});
+
+describe('removeApps', () => {
+  test('S49 S50 the app first: its license goes back when the list shows the app gone, and not before', async () => {
+    const { app, devices, bundleId } = await licensed(2);
+    const before = removalsSent().length;
+    const taskId = await remove(app, devices);
+    await world.work();
+    expect(removalsSent().slice(before)).toMatchObject([{ request: { kind: 'REMOVE_APP', bundleId } }]);
+    expect(await poolOf(world, app)).toMatchObject({ held: 2n });
+    await fleet.run();
+    expect(await taskOf(world, taskId)).toMatchObject({
+      state: 'SUCCEEDED',
+      outcome: 'ALL',
+      completed: 2n,
+      failed: 0n,
+    });
+    expect((await operations(taskId)).map((one) => [one.kind, one.state])).toEqual([
+      ['REMOVE', 'DONE'],
+      ['REMOVE', 'DONE'],
+    ]);
+    expect(await holdersAtApple(world, token, app)).toEqual([]);
+    expect(await poolOf(world, app)).toMatchObject({ held: 0n, reserved: 0n });
+  });
+
+  test('S49 the license first: no command before Apple has taken it back', async () => {
+    const { app, devices } = await licensed(1);
+    const before = removalsSent().length;
+    const taskId = await remove(app, devices, { order: 'LICENSE_FIRST' });
+    expect(await operations(taskId)).toMatchObject([{ state: 'WAITING_FOR_LICENSE' }]);
+    await world.work();
+    expect(removalsSent()).toHaveLength(before);
+    await fleet.run();
+    expect(removalsSent()).toHaveLength(before + 1);
+    expect(await taskOf(world, taskId)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 1n });
+    expect(await liveOf(world, app)).toEqual([]);
+  });
+
+  test('S47 licenses stay where that is asked for; a key without the right to write licenses can do that much', async () => {
+    const { app, devices } = await licensed(1);
+    const some = world.as('ADMINISTRATOR', { scopes: ['devices:write'] });
+    await expect(removeApps(some, { appIds: [app.id], target: { deviceIds: devices } })).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    const { taskIds } = await removeApps(some, {
+      appIds: [app.id],
+      target: { deviceIds: devices },
+      keepLicenses: true,
+    });
+    await fleet.run();
+    expect(await taskOf(world, taskIds[0]!)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL' });
+    expect(await liveOf(world, app)).toMatchObject([{ state: 'CONFIRMED' }]);
+    // The app is not there any more: what is left is the license, and that is all that a removal has to do.
+    const released = await remove(app, devices);
+    expect(await operations(released)).toEqual([]);
+    await fleet.run();
+    expect(await taskOf(world, released)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 1n });
+    expect(await liveOf(world, app)).toEqual([]);
+    await expect(remove(app, devices)).rejects.toMatchObject({ code: 'APP_NOT_INSTALLED' });
+  });
+
+  test('§1.4 Macs, devices that are not enrolled and apps that are not managed are refused, each by its own code', async () => {
+    const { app, devices, bundleId } = await licensed(1);
+    const [mac, stranger] = (await makeDevices(world, 2)) as [bigint, bigint];
+    const unmanaged = (await makeDevices(world, 1)) as [bigint];
+    await world.database.prisma.device.updateMany({ where: { id: mac }, data: { family: 'MAC' } });
+    const phone = await fleet.enroll(unmanaged[0], { [bundleId]: false }, { supervised: false });
+    await expect(remove(app, [mac])).rejects.toMatchObject({ code: 'REMOVAL_NOT_SUPPORTED' });
+    await expect(remove(app, [...devices, stranger])).rejects.toMatchObject({ code: 'DEVICE_NOT_ENROLLED' });
+    // Whether it is managed says only a list that was asked for after the app was met; until then the device says so.
+    const first = await remove(app, unmanaged);
+    await fleet.run();
+    expect(await failuresOf(world, first)).toMatchObject([{ code: 'APP_NOT_MANAGED' }]);
+    await world.clock.advance(2 * 86_400_000);
+    await fleet.run(async () => {
+      const list = { kind: 'LIST_MANAGED_APPS', state: 'ACKNOWLEDGED', deviceId: unmanaged[0] } as const;
+      return (await world.database.prisma.deviceCommand.count({ where: list })) > 1;
+    });
+    await expect(remove(app, unmanaged)).rejects.toMatchObject({ code: 'APP_NOT_MANAGED' });
+    const taskId = await remove(app, [mac, stranger, ...unmanaged, ...devices], { onError: 'SKIP_FAILED' });
+    await fleet.run();
+    expect(await taskOf(world, taskId)).toMatchObject({
+      state: 'SUCCEEDED',
+      outcome: 'SOME',
+      completed: 1n,
+      failed: 3n,
+    });
+    expect((await failuresOf(world, taskId)).map((one) => one.code)).toEqual([
+      'REMOVAL_NOT_SUPPORTED',
+      'DEVICE_NOT_ENROLLED',
+      'APP_NOT_MANAGED',
+    ]);
+    // A supervised device with iOS 26 removes it all the same.
+    await world.database.prisma.device.updateMany({
+      where: { id: unmanaged[0] },
+      data: { supervised: true, osVersion: '26.1' },
+    });
+    phone.apps.set(bundleId, true);
+    const again = await retryTask(world.admin, { taskId });
+    await fleet.run();
+    expect(await taskOf(world, again)).toMatchObject({ retryOf: taskId, completed: 1n, failed: 2n });
+  });
+
+  test('§1.4 one thing is done with an app on a device at a time; a second removal is none, and keys repeat', async () => {
+    const { app, devices } = await licensed(1);
+    const input = { appIds: [app.id], target: { deviceIds: devices }, idempotencyKey: 'once' };
+    const { taskIds } = await removeApps(world.admin, input);
+    expect(await removeApps(world.admin, input)).toEqual({ taskIds, replayed: true });
+    await expect(remove(app, devices)).rejects.toMatchObject({ code: 'OPERATION_IN_PROGRESS' });
+    await fleet.run();
+    expect(await taskOf(world, taskIds[0]!)).toMatchObject({ outcome: 'ALL' });
+  });
+
+  test('§1.4 a device that leaves meanwhile: its app went with the profile, and its license goes back', async () => {
+    const { app, devices, bundleId } = await licensed(2);
+    const quiet = await fleet.enroll(devices[1]!, { [bundleId]: true }, { online: false });
+    const leaver = await fleet.enroll(devices[0]!, { [bundleId]: true }, { online: false });
+    const taskId = await remove(app, devices, { keepLicenses: false });
+    await world.work();
+    await fleet.leave(leaver);
+    expect(await operations(taskId)).toMatchObject([{ state: 'FAILED', cause: { code: 'DEVICE_UNENROLLED' } }, {}]);
+    await world.settle(500, 20).catch(() => {});
+    expect((await liveOf(world, app)).map((license) => license.deviceId)).toEqual([devices[1]]);
+    // The other one never answers: given up by the clock, and its license stays.
+    expect(quiet.online).toBe(false);
+    await world.clock.advance(8 * 86_400_000);
+    await world.settle();
+    expect(await taskOf(world, taskId)).toMatchObject({ state: 'SUCCEEDED', completed: 0n, failed: 2n });
+    expect((await failuresOf(world, taskId)).map((one) => one.code)).toEqual(['DEVICE_UNENROLLED', 'DEVICE_SILENT']);
+    expect(await liveOf(world, app)).toHaveLength(1);
+  });
+});
+
+describe('revokeLicenses with removeApps', () => {
+  const revoke = async (app: TestApp, deviceIds: bigint[], more = {}) =>
+    (await revokeLicenses(world.admin, { appIds: [app.id], target: { deviceIds }, removeApps: true, ...more }))
+      .taskIds[0]!;
+
+  test('S48 S49 S50 licenses and apps are items of one task; where an app can’t be removed the license goes back alone', async () => {
+    const { app, devices } = await licensed(2);
+    const [stranger] = (await makeDevices(world, 1)) as [bigint];
+    await associate(world, app, [stranger]);
+    await world.settle();
+    const taskId = await revoke(app, [...devices, stranger]);
+    expect(await taskOf(world, taskId)).toMatchObject({ requested: 6n, failed: 1n });
+    await world.settle(500, 6).catch(() => {});
+    expect(await poolOf(world, app)).toMatchObject({ held: 2n });
+    await fleet.run();
+    expect(await taskOf(world, taskId)).toMatchObject({
+      state: 'SUCCEEDED',
+      outcome: 'SOME',
+      completed: 5n,
+      failed: 1n,
+    });
+    expect(await failuresOf(world, taskId)).toMatchObject([{ code: 'DEVICE_NOT_ENROLLED', deviceId: stranger }]);
+    expect(await holdersAtApple(world, token, app)).toEqual([]);
+  });
+
+  test('S49 an app that could not be removed keeps its license, which says so; the retry tries both', async () => {
+    const { app, devices, bundleId } = await licensed(1);
+    const device = await fleet.enroll(devices[0]!, { [bundleId]: true });
+    device.apps.set(bundleId, false);
+    const taskId = await revoke(app, devices);
+    await fleet.run();
+    expect(await taskOf(world, taskId)).toMatchObject({
+      state: 'SUCCEEDED',
+      outcome: 'NONE',
+      completed: 0n,
+      failed: 2n,
+    });
+    expect((await failuresOf(world, taskId)).map((one) => one.code).sort()).toEqual([
+      'APP_NOT_MANAGED',
+      'APP_NOT_REMOVED',
+    ]);
+    expect(await liveOf(world, app)).toMatchObject([{ state: 'CONFIRMED', revokeTaskId: null }]);
+    await fleet.enroll(devices[0]!, { [bundleId]: true });
+    const again = await retryTask(world.admin, { taskId });
+    await fleet.run();
+    expect(await taskOf(world, again)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 2n });
+    expect(await liveOf(world, app)).toEqual([]);
+  });
+
+  test('S49 the license first, and Apple keeps it: the app stays too', async () => {
+    const { app, devices } = await licensed(1);
+    faultOnce(world, eventFault({ failAfter: 0, errorNumber: 9603 }), 'disassociateAssets', 9);
+    const taskId = await revoke(app, devices, { order: 'LICENSE_FIRST' });
+    await fleet.run();
+    expect(await operations(taskId)).toMatchObject([{ state: 'FAILED', cause: { code: 'LICENSE_KEPT' } }]);
+    expect(await liveOf(world, app)).toMatchObject([{ state: 'CONFIRMED' }]);
+    expect((await failuresOf(world, taskId)).map((one) => one.code).sort()).toEqual(['APPLE_9603', 'LICENSE_KEPT']);
+  });
+});
