@@ -55,6 +55,9 @@ const upload = async (tenant: Tenant, file: string) =>
   (await uploadToken(tenant.context, { file, email: 'it@example.org' })).tokenId;
 
 test('F7 a virtual year of a token: exactly one notice and one audit entry for each rung, then EXPIRED, then OK', async () => {
+  const { settings } = world.services;
+  const { probeEvery } = settings;
+  settings.probeEvery = 2 * day;
   const tenant = await newTenant(world);
   const tokenId = await upload(tenant, issue('year-1', 365));
   await world.work();
@@ -75,6 +78,7 @@ test('F7 a virtual year of a token: exactly one notice and one audit entry for e
   await live(290);
   expect(await words(tenant)).toEqual([...ladder, 'OK', 'EXPIRING 60']);
   expect(await audited(tenant)).toEqual([...ladder, 'OK', 'EXPIRING 60']);
+  settings.probeEvery = probeEvery;
 }, 120_000);
 
 test('F7 a token that comes late gets the nearest rung only; its renewal says that it is over', async () => {

@@ -73,7 +73,10 @@ export interface World {
   as(role: Role, options?: { organizationId?: bigint; scopes?: KeyActor['scopes'] }): Context;
   /** Does everything that is due at the clock's time, again and again until nothing is. Gives the number of jobs done. */
   work(): Promise<number>;
-  /** Works, and moves the clock by `step` milliseconds while a task is unfinished, at most `steps` times. */
+  /**
+   * Works, and moves the clock by `step` milliseconds while a task is unfinished, at most `steps` times. Steps after which
+   * nothing is due are taken at once.
+   */
   settle(step?: number, steps?: number): Promise<void>;
   /** Uploads the simulator's token `name` and syncs it. */
   library(name?: string): Promise<bigint>;
@@ -142,6 +145,22 @@ export async function createWorld(
     throw new Error('there is always something due: a loop');
   };
 
+  /** How many steps of the clock pass until something is due, at most `most`. What is due stays so, hence halving finds it. */
+  const stepsUntilDue = async (step: number, most: number): Promise<number> => {
+    const idleFor = async (steps: number) => {
+      const then = new Date(clock.now().getTime() + steps * step);
+      return (await dueWork({ ...services, clock: { ...clock, now: () => then } })).length === 0;
+    };
+    let [idle, due] = [0, 1];
+    while (due < most && (await idleFor(due))) [idle, due] = [due, Math.min(due * 2, most)];
+    while (due - idle > 1) {
+      const middle = Math.floor((idle + due) / 2);
+      if (await idleFor(middle)) idle = middle;
+      else due = middle;
+    }
+    return due;
+  };
+
   return {
     clock,
     database,
@@ -152,11 +171,13 @@ export async function createWorld(
     as,
     work,
     settle: async (step = 500, steps = 400) => {
-      for (let round = 0; round < steps; round++) {
+      for (let round = 0; round < steps; ) {
         await work();
         const open = await database.prisma.task.count({ where: { state: { in: ['QUEUED', 'RUNNING', 'WAITING'] } } });
         if (open === 0) return;
-        await clock.advance(step);
+        const idle = await stepsUntilDue(step, steps - round);
+        await clock.advance(step * idle);
+        round += idle;
       }
       throw new Error('tasks did not end');
     },
