@@ -8,7 +8,19 @@ import { profileInto } from './lib/programs.mjs';
 import { writeReport } from './lib/report.mjs';
 
 /** In the order of the report; each is a file of its own in `benches`. */
-const names = ['viewer', 'apps', 'devices', 'sync', 'reserve', 'associate', 'deploy', 'fanout', 'idle', 'flat'];
+const names = [
+  'viewer',
+  'apps',
+  'devices',
+  'sync',
+  'reserve',
+  'associate',
+  'deploy',
+  'inventory',
+  'fanout',
+  'idle',
+  'flat',
+];
 
 const usage = `Usage: npm run bench [-- name…] [options]
 

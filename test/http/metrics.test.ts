@@ -74,6 +74,29 @@ test('F7 the metrics tell days left and states of tokens, and each notice once, 
   }
 });
 
+test('S28 the metrics tell how MDM servers stand, and news that were not applied', async () => {
+  const { prisma, clock } = api.services;
+  const now = clock.now();
+  const data = { organizationId, kind: 'GRAPHQL' as const, name: 'Secret server', createdAt: now, updatedAt: now };
+  const problem = { code: 'UNREACHABLE', message: 'secret', at: now.toISOString() };
+  const { id: connectionId } = await prisma.mdmConnection.create({ data: { ...data, problem, heardAt: now } });
+  const news = { organizationId, connectionId, enrollmentId: 'U', news: {}, receivedAt: now, dueAt: now };
+  await prisma.deviceNews.createMany({
+    data: [
+      { ...news, hash: 'a' },
+      { ...news, hash: 'b' },
+      { ...news, hash: 'c', appliedAt: now, outcome: 'SET_ASIDE' },
+    ],
+  });
+  const text = await (await scrape(token)).text();
+  const of = `{organization="${organizationId}"}`;
+  expect(text).toContain(`russet_mdm_usable${of} 0`);
+  expect(text).toContain(`russet_mdm_heard_timestamp_seconds${of} ${now.getTime() / 1_000}`);
+  expect(text).toContain(`russet_device_news_waiting${of} 2`);
+  expect(text).toContain(`russet_device_news_set_aside${of} 1`);
+  expect(text).not.toContain('ecret');
+});
+
 test('F7 a worker tells its metrics on the port of its health', async () => {
   const metrics = createMetrics({ services: api.services, version: '1.2.3', name: 'worker' });
   const server = await startHealthServer({ host: '127.0.0.1', port: 0 }, async () => null, { metrics, token });

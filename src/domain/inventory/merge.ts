@@ -33,6 +33,8 @@ export async function mergeApps(
   if (told.length === 0) return { written: 0, removed: 0 };
   const rows = told.flatMap(({ deviceId, apps }) => unique(apps).map((app) => ({ deviceId, app })));
   const column = <T>(read: (row: (typeof rows)[number]) => T) => rows.map(read);
+  // Named apart, so that only their rows are read: by the pairs alone the server would look through everybody's.
+  const devices = ids([...new Set(told.map((one) => one.deviceId))]);
   const removed = await removeGone(tx, organizationId, told);
   if (rows.length === 0) return { written: 0, removed };
   const written = await tx.$executeRaw(sql`
@@ -47,7 +49,8 @@ export async function mergeApps(
     )
     INSERT INTO installed_app AS i (organization_id, device_id, bundle_id, app_id, name, version, short_version, external_version_id, has_update, device_license, installing, changed_at)
     SELECT ${organizationId}, t.device_id, t.bundle_id, t.app_id, t.name, t.version, t.short_version, t.external_version_id, t.has_update, t.device_license, t.installing, ${moment(now)}
-    FROM t LEFT JOIN installed_app k ON k.organization_id = ${organizationId} AND k.device_id = t.device_id AND k.bundle_id = t.bundle_id
+    FROM t LEFT JOIN installed_app k
+      ON k.organization_id = ${organizationId} AND k.device_id = ANY (${devices}) AND k.device_id = t.device_id AND k.bundle_id = t.bundle_id
     WHERE k.bundle_id IS NULL OR (k.app_id, k.name, k.version, k.short_version, k.external_version_id, k.has_update, k.device_license, k.installing)
       IS DISTINCT FROM (coalesce(t.app_id, k.app_id), t.name, t.version, t.short_version, t.external_version_id, t.has_update, t.device_license, t.installing)
     ORDER BY t.device_id, t.bundle_id
@@ -109,10 +112,10 @@ export async function mergeManaged(
       SELECT * FROM unnest(${ids(asked.map((row) => row.deviceId))}, ${asked.map((row) => row.bundleId)}::text[]) AS a(device_id, bundle_id)
     )
     UPDATE installed_app i SET managed_status = n.status, changed_at = ${moment(now)} FROM (
-      SELECT k.device_id, k.bundle_id, t.status FROM (SELECT DISTINCT device_id FROM asked) d
-      JOIN installed_app k ON k.organization_id = ${organizationId} AND k.device_id = d.device_id
+      SELECT k.device_id, k.bundle_id, t.status FROM installed_app k
       LEFT JOIN t ON t.device_id = k.device_id AND t.bundle_id = k.bundle_id
-      WHERE k.managed_status IS DISTINCT FROM t.status AND (t.bundle_id IS NOT NULL OR EXISTS (
+      WHERE k.organization_id = ${organizationId} AND k.device_id = ANY (${ids([...new Set(told.map((one) => one.deviceId))])})
+        AND k.managed_status IS DISTINCT FROM t.status AND (t.bundle_id IS NOT NULL OR EXISTS (
         SELECT 1 FROM asked a WHERE a.device_id = k.device_id AND (a.bundle_id IS NULL OR a.bundle_id = k.bundle_id)))
     ) n WHERE i.organization_id = ${organizationId} AND i.device_id = n.device_id AND i.bundle_id = n.bundle_id`);
 }

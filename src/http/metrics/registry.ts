@@ -1,6 +1,7 @@
 /** What can be measured: one line for each noun. The numbers come from where they are kept, when somebody asks. @module */
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Services } from '../../domain/context.ts';
+import { addMdmMetrics } from './mdm.ts';
 import { addNotificationMetrics } from './notifications.ts';
 import { addTokenMetrics } from './tokens.ts';
 
@@ -32,5 +33,6 @@ export function createMetrics({ services, version, name }: MetricsOptions): Metr
   }).set({ version, mode: services.settings.mode, process: name }, 1);
   addTokenMetrics(registry, services);
   addNotificationMetrics(registry, services);
+  addMdmMetrics(registry, services);
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }
