@@ -22,7 +22,9 @@ import { totalCount } from './total-count.ts';
 const ProblemRef = builder.objectRef<NonNullable<DeploymentRow['problem']>>('DeploymentProblem').implement({
   description: 'Why none of the devices of a deployment can be given the app.',
   fields: (t) => ({
-    code: t.exposeString('code', { description: 'APP_NOT_HELD, TOKEN_NOT_USABLE or NOT_DEVICE_ASSIGNABLE.' }),
+    code: t.exposeString('code', {
+      description: 'APP_NOT_HELD, TOKEN_NOT_USABLE, NOT_DEVICE_ASSIGNABLE or MDM_NOT_CONNECTED.',
+    }),
     message: t.exposeString('message', { description: 'What it is, and what helps.' }),
     since: t.field({
       type: 'DateTime',
@@ -43,6 +45,7 @@ const CoverageRef = builder.objectRef<Coverage>('DeploymentCoverage').implement(
     }),
     waiting: t.expose('waiting', { type: 'Count', description: 'Those that wait for a free license.' }),
     refused: t.expose('refused', { type: 'Count', description: 'Those that can’t have it: see `refusals`.' }),
+    installed: t.expose('installed', { type: 'Count', description: 'Those that have the app, whoever installed it.' }),
   }),
 });
 
@@ -55,7 +58,8 @@ const RefusalRef = builder.objectRef<RefusalRow>('DeploymentRefusal').implement(
       resolve: ({ id }, _args, { loaders }) => loaders.devices.load(id).then((row) => row!),
     }),
     code: t.exposeString('code', {
-      description: 'The error code, as `associateLicenses` would give it; RECLAIMED when a reclaim rule took it back.',
+      description:
+        'The error code, as `associateLicenses` or an install would give it; RECLAIMED when a reclaim rule took it back.',
     }),
     message: t.exposeString('message', { description: 'Why, and what helps.' }),
     refusedAt: t.expose('refusedAt', { type: 'DateTime', description: 'When it was last tried.' }),

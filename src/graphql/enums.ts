@@ -232,7 +232,7 @@ export const DeploymentModeEnum = builder.enumType('DeploymentMode', {
   values: described({
     LICENSE_ONLY: 'A license; the app is installed by other means.',
     LICENSE_AND_INSTALL:
-      'A license, and the app on the device. Installs can’t be asked for yet: until then it gives the license only.',
+      'A license, and the app on the device.',
     NONE: 'Nothing: licenses that Russet gave them are taken back, and no other deployment of the same or a higher rank gives any.',
   }),
 });
@@ -246,6 +246,6 @@ export const ReclaimReasonEnum = builder.enumType('ReclaimReason', {
     OUT_OF_SCOPE:
       'A deployment gave it, and none wants it on the device any more. Nobody notes since when, so the days are added to those of grace.',
     INSTALL_FAILED:
-      'The last install of the app on the device failed, timed out or was cancelled, and the app is not there. Installs can’t be asked for yet: until then it finds nothing.',
+      'The last install of the app on the device failed, timed out or was cancelled, and the app is not there.',
   }),
 });

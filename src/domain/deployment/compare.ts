@@ -1,6 +1,6 @@
 /**
- * Compares what deployments want with what is, and asks for the difference: a seat for each device that has none, the way
- * back for those that shall have none. Needs no claim: each step finds its difference anew and asks for it in one
+ * Compares what deployments want with what is, and asks for the difference: a seat for each device that has none, the app for
+ * those that lack it, the way back for those that shall have none. Needs no claim: each step finds its difference anew and asks for it in one
  * transaction, so one that comes twice asks for nothing. A second pass over a world that stands still does nothing.
  * @module
  */
@@ -8,6 +8,8 @@ import { moment, sql, transaction } from '../../db/transaction.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { findDifferences } from './difference.ts';
 import { giveLacking } from './give.ts';
+import { installLacking } from './install.ts';
+import { noteFailedInstalls } from './install-refusals.ts';
 import { openSources } from './problem.ts';
 import { stopWaiting } from './stop-waiting.ts';
 import { takeUnwanted } from './take-back.ts';
@@ -19,6 +21,8 @@ export const compareEvery = 60 * 60 * 1000;
 export interface Compared {
   granted: number;
   refused: number;
+  /** Installs where a license was there before. */
+  installed: number;
   revoked: number;
 }
 
@@ -31,9 +35,10 @@ export async function compareDeployments(
   const context = systemContext(services, organizationId, 'deployment', correlationId);
   await takeLines(context);
   await stopWaiting(context);
-  const isOpen = await openSources(context);
-  const { lacking, unwanted } = await findDifferences(context);
-  const sum: Compared = { granted: 0, refused: 0, revoked: 0 };
+  const { isOpen, connected } = await openSources(context);
+  await noteFailedInstalls(context);
+  const { lacking, uninstalled, unwanted } = await findDifferences(context);
+  const sum: Compared = { granted: 0, refused: 0, installed: 0, revoked: 0 };
   for (const { what, ranges } of unwanted) {
     for (const range of ranges) sum.revoked += await takeUnwanted(context, what.appId, range);
   }
@@ -43,6 +48,9 @@ export async function compareDeployments(
       sum.granted += given.granted;
       sum.refused += given.refused;
     }
+  }
+  for (const { what, ranges } of connected ? uninstalled : []) {
+    for (const range of ranges) sum.installed += await installLacking(context, what.appId, range);
   }
   await endPass(context, sum);
   return sum;

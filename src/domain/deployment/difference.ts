@@ -3,10 +3,11 @@
  * statement a part, for all apps together; nothing is changed by it.
  * @module
  */
-import { sql, transaction } from '../../db/transaction.ts';
+import { type Sql, sql, transaction } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { lackingPairs, type Source } from './give.ts';
 import { inBulk } from './in-bulk.ts';
+import { uninstalledPairs } from './install.ts';
 import { unwantedLicenses } from './take-back.ts';
 import type { DeviceRange } from './wanted.ts';
 
@@ -20,6 +21,8 @@ export interface Difference<What> {
 export interface Differences {
   /** Devices lack an app; the urgent ones first. */
   lacking: Difference<Source>[];
+  /** Devices have a license of an app, and lack the app. */
+  uninstalled: Difference<Source>[];
   /** Devices have a license of an app and shall have none. */
   unwanted: Difference<{ appId: bigint }>[];
 }
@@ -31,18 +34,23 @@ const rangeSize = 20_000;
 
 /** Finds all differences of the organization. */
 export async function findDifferences(context: Context): Promise<Differences> {
-  const { apps, withNone } = await countDeployed(context);
+  const { apps, withNone, withInstall } = await countDeployed(context);
   const size = Math.max(100, Math.min(rangeSize, Math.floor(pairsAtOnce / Math.max(apps, 1))));
   const lacking = collect<Source>(size);
+  const uninstalled = collect<Source>(size);
   const unwanted = collect<{ appId: bigint }>(size);
   if (apps > 0) {
     for await (const range of deviceRanges(context, size)) {
-      for (const source of await lackingSources(context, range)) lacking.add(source, range);
+      for (const source of await sourcesOf(context, lackingPairs(context, null, range))) lacking.add(source, range);
+      if (withInstall > 0)
+        for (const source of await sourcesOf(context, uninstalledPairs(context, null, range)))
+          uninstalled.add(source, range);
       for (const app of withNone > 0 ? await unwantedApps(context, range) : []) unwanted.add(app, range);
     }
   }
   return {
     lacking: lacking.all().sort((a, b) => inTurn(a.what, b.what)),
+    uninstalled: uninstalled.all().sort((a, b) => inTurn(a.what, b.what)),
     unwanted: unwanted.all(),
   };
 }
@@ -53,9 +61,17 @@ function inTurn(a: Source, b: Source): number {
   return b.priority - a.priority || anyFirst || Number(a.appId - b.appId);
 }
 
-async function countDeployed({ prisma, actor }: Context): Promise<{ apps: number; withNone: number }> {
-  const [row] = await prisma.$queryRaw<{ apps: number; withNone: number }[]>(sql`
-    SELECT count(DISTINCT app_id)::int AS apps, (count(*) FILTER (WHERE mode = 'NONE'))::int AS "withNone"
+interface Deployed {
+  apps: number;
+  /** Deployments of these modes. */
+  withNone: number;
+  withInstall: number;
+}
+
+async function countDeployed({ prisma, actor }: Context): Promise<Deployed> {
+  const [row] = await prisma.$queryRaw<Deployed[]>(sql`
+    SELECT count(DISTINCT app_id)::int AS apps, (count(*) FILTER (WHERE mode = 'NONE'))::int AS "withNone",
+      (count(*) FILTER (WHERE mode = 'LICENSE_AND_INSTALL'))::int AS "withInstall"
     FROM deployment WHERE organization_id = ${actor.organizationId}`);
   return row!;
 }
@@ -71,12 +87,13 @@ async function* deviceRanges({ prisma, actor }: Context, size: number): AsyncGen
   }
 }
 
-function lackingSources(context: Context, range: DeviceRange): Promise<Source[]> {
+/** The sources of these pairs. */
+function sourcesOf(context: Context, pairs: Sql): Promise<Source[]> {
   return transaction(context, (tx) =>
     inBulk(
       tx,
       sql`
-      SELECT DISTINCT w.app_id AS "appId", w.token_id AS "tokenId", w.priority FROM (${lackingPairs(context, null, range)}) w`,
+      SELECT DISTINCT w.app_id AS "appId", w.token_id AS "tokenId", w.priority, w.mode = 'LICENSE_AND_INSTALL' AS install FROM (${pairs}) w`,
     ),
   );
 }

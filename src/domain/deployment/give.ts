@@ -1,8 +1,9 @@
 import { moment, type Sql, sql, transaction } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
-import { startAssociation } from '../license/associate.ts';
+import { startLicensing } from '../license/associate.ts';
 import { blockSize } from '../license/limits.ts';
 import { inBulk } from './in-bulk.ts';
+import { keepInstallRefusals, noteFailedInstalls } from './install-refusals.ts';
 import { keepRefusals } from './problem.ts';
 import { type DeviceRange, hasFailed, isHeld, isRefused, isWaiting, wantedPairs } from './wanted.ts';
 
@@ -11,6 +12,8 @@ export interface Source {
   appId: bigint;
   tokenId: bigint | null;
   priority: number;
+  /** It is installed too. */
+  install: boolean;
 }
 
 /** Milliseconds until a refused device is tried again, though nothing of it changed. */
@@ -47,21 +50,30 @@ export async function giveLacking(context: Context, source: Source, range: Devic
 }
 
 /** Those without a seat wait for one; others that can't have it are kept as refused. Gives the last device when there may be more. */
-function giveBlock(context: Context, source: Source, range: DeviceRange): Promise<Given & { last: bigint | null }> {
-  const { appId, tokenId, priority } = source;
+async function giveBlock(
+  context: Context,
+  source: Source,
+  range: DeviceRange,
+): Promise<Given & { last: bigint | null }> {
+  const { appId, tokenId, priority, install } = source;
+  if (install) await noteFailedInstalls(context);
   return transaction(context, async (tx) => {
     const rows = await inBulk<{ id: bigint }>(
       tx,
       sql`
         SELECT w.device_id AS id FROM (${lackingPairs(context, [appId], range)}) w
-        WHERE w.token_id IS NOT DISTINCT FROM ${tokenId}::bigint AND w.priority = ${priority} ORDER BY w.device_id LIMIT ${blockSize}`,
+        WHERE w.token_id IS NOT DISTINCT FROM ${tokenId}::bigint AND w.priority = ${priority} AND (w.mode = 'LICENSE_AND_INSTALL') = ${install}
+        ORDER BY w.device_id LIMIT ${blockSize}`,
     );
     if (rows.length === 0) return { granted: 0, refused: 0, last: null };
     const deviceIds = rows.map((row) => row.id);
     const wish = { appIds: [appId], target: { deviceIds }, tokenId, priority };
-    const taskId = await startAssociation(context, tx, { ...wish, onError: 'SKIP_FAILED', onShortage: 'WAIT' });
+    const terms = { ...wish, onError: 'SKIP_FAILED', onShortage: 'WAIT' } as const;
+    const options = install ? { install: { unenrolled: 'WAIT' as const } } : {};
+    const { taskId, installsTaskId } = await startLicensing(context, tx, terms, options);
     const retryAt = new Date(context.clock.now().getTime() + retryAfter);
     const refused = await keepRefusals(context, tx, taskId, retryAt);
+    if (installsTaskId !== null) await keepInstallRefusals(context, tx, installsTaskId);
     const last = rows.length < blockSize ? null : deviceIds.at(-1)!;
     return { granted: deviceIds.length - refused, refused, last };
   });

@@ -2,7 +2,7 @@
 import type { Rows } from '../../db/rows.ts';
 import { ids, moment, type Sql, sql } from '../../db/transaction.ts';
 import { type IdWindow, idOrder, idWindow, inOrder } from '../id-window.ts';
-import { isLicensed, isRefused, isWaiting, refusalHolds, wantedPairs } from './wanted.ts';
+import { isInstalled, isLicensed, isRefused, isUnmet, isWaiting, refusalHolds, wantedPairs } from './wanted.ts';
 
 /** One deployment. */
 export interface DeploymentRow {
@@ -74,6 +74,8 @@ export interface Coverage {
   pending: bigint;
   waiting: bigint;
   refused: bigint;
+  /** Have the app, whoever installed it. */
+  installed: bigint;
 }
 
 /** The coverage of deployments, one each, in their order. One statement for all of them. */
@@ -91,12 +93,21 @@ export async function readCoverage(
   const rows = await reader.rows<Coverage>(sql`
     SELECT w.deployment_id AS "deploymentId", count(*) AS wanted, count(*) FILTER (WHERE ${confirmed}) AS confirmed,
       count(*) FILTER (WHERE ${licensed} AND NOT ${confirmed}) AS pending, count(*) FILTER (WHERE ${isWaiting(organizationId)}) AS waiting,
-      count(*) FILTER (WHERE NOT ${licensed} AND ${isRefused(organizationId, moment(now))}) AS refused
+      count(*) FILTER (WHERE ${isUnmet(organizationId)} AND ${isRefused(organizationId, moment(now))}) AS refused,
+      count(*) FILTER (WHERE ${isInstalled(organizationId)}) AS installed
     FROM (${wantedPairs(organizationId, appIds)}) w WHERE w.deployment_id = ANY (${ids(deploymentIds)}) GROUP BY 1`);
   const found = new Map(rows.map((row) => [row.deploymentId, row]));
   return deploymentIds.map(
     (deploymentId) =>
-      found.get(deploymentId) ?? { deploymentId, wanted: 0n, confirmed: 0n, pending: 0n, waiting: 0n, refused: 0n },
+      found.get(deploymentId) ?? {
+        deploymentId,
+        wanted: 0n,
+        confirmed: 0n,
+        pending: 0n,
+        waiting: 0n,
+        refused: 0n,
+        installed: 0n,
+      },
   );
 }
 
@@ -121,6 +132,6 @@ export async function listRefusals(
     SELECT r.device_id AS id, r.code, r.message, r.refused_at AS "refusedAt", r.retry_at AS "retryAt"
     FROM (${wantedPairs(organizationId, [appId])}) w
     JOIN deployment_refusal r ON r.organization_id = ${organizationId} AND r.app_id = w.app_id AND r.device_id = w.device_id
-    WHERE w.deployment_id = ${id} AND ${refusalHolds(moment(now))} ${idWindow(window, sql`r.device_id`)} ${idOrder(window, sql`r.device_id`)}`);
+    WHERE w.deployment_id = ${id} AND ${isUnmet(organizationId)} AND ${refusalHolds(moment(now))} ${idWindow(window, sql`r.device_id`)} ${idOrder(window, sql`r.device_id`)}`);
   return inOrder(rows, window);
 }

@@ -58,6 +58,14 @@ export const isLicensed = (organizationId: bigint): Sql => sql`EXISTS (SELECT 1 
 export const isHeld = (organizationId: bigint, range: DeviceRange): Sql => sql`EXISTS (SELECT 1 FROM license l
   WHERE l.organization_id = ${organizationId} AND l.app_id = p.app_id AND l.device_id = m.device_id AND l.ended_at IS NULL ${within(range, sql`l.device_id`)})`;
 
+/** Whether device `m` lists the app of deployment `p`, for {@link wantedPairs} of the range. */
+export const isListedThere = (
+  organizationId: bigint,
+  range?: DeviceRange,
+): Sql => sql`EXISTS (SELECT 1 FROM installed_app i
+  WHERE i.organization_id = ${organizationId} AND i.app_id = p.app_id AND i.device_id = m.device_id
+    AND i.managed_status IS DISTINCT FROM 'ManagedButUninstalled' ${within(range, sql`i.device_id`)})`;
+
 // What is asked of few pairs is looked up for each: OFFSET keeps the server from reading all of it for a join.
 
 /** Whether pair `w` waits for a free license. */
@@ -77,3 +85,17 @@ export const refusalHolds = (now: Sql): Sql => sql`r.retry_at > ${now} AND r.ref
 export const hasFailed = (organizationId: bigint, since: Sql): Sql => sql`EXISTS (SELECT 1 FROM license f
   WHERE f.organization_id = ${organizationId} AND f.app_id = w.app_id AND f.device_id = w.device_id
     AND f.state = 'FAILED' AND f.ended_at > ${since} OFFSET 0)`;
+
+/** Whether device `w` lists the app of pair `w`. */
+export const isInstalled = (organizationId: bigint): Sql => sql`EXISTS (SELECT 1 FROM installed_app i
+  WHERE i.organization_id = ${organizationId} AND i.app_id = w.app_id AND i.device_id = w.device_id
+    AND i.managed_status IS DISTINCT FROM 'ManagedButUninstalled')`;
+
+/** Whether the app of pair `w` was installed there since then. */
+export const hasInstalled = (organizationId: bigint, since: Sql): Sql => sql`EXISTS (SELECT 1 FROM app_operation o
+  WHERE o.organization_id = ${organizationId} AND o.app_id = w.app_id AND o.device_id = w.device_id
+    AND o.kind = 'INSTALL' AND o.state = 'DONE' AND o.ended_at > ${since} OFFSET 0)`;
+
+/** Whether pair `w` lacks what its deployment wants. */
+export const isUnmet = (organizationId: bigint): Sql =>
+  sql`CASE WHEN w.mode = 'LICENSE_AND_INSTALL' THEN NOT ${isInstalled(organizationId)} ELSE NOT ${isLicensed(organizationId)} END`;

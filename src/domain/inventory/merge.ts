@@ -23,7 +23,10 @@ export interface MergedApps {
   removed: number;
 }
 
-/** Compares the lists with what is known, each device once, and writes the differences. */
+/**
+ * Compares the lists with what is known, each device once, and writes the differences. Which app a bundle id is, the store says,
+ * or a device that installed it: of some apps no store tells.
+ */
 export async function mergeApps(
   tx: Tx,
   organizationId: bigint,
@@ -44,7 +47,10 @@ export async function mergeApps(
         ${column((row) => row.app.hasUpdate)}::boolean[], ${column((row) => row.app.deviceLicense)}::boolean[], ${column((row) => row.app.installing)}::boolean[])
         AS t(device_id, bundle_id, name, version, short_version, external_version_id, has_update, device_license, installing)
       LEFT JOIN (
-        SELECT bundle_id, min(app_id) AS app_id FROM app_metadata WHERE organization_id = ${organizationId} AND bundle_id IS NOT NULL GROUP BY 1
+        SELECT bundle_id, min(app_id) AS app_id FROM (
+          SELECT bundle_id, app_id FROM app_metadata WHERE organization_id = ${organizationId}
+          UNION ALL SELECT bundle_id, id FROM app WHERE organization_id = ${organizationId}
+        ) k WHERE bundle_id IS NOT NULL GROUP BY 1
       ) a USING (bundle_id)
     )
     INSERT INTO installed_app AS i (organization_id, device_id, bundle_id, app_id, name, version, short_version, external_version_id, has_update, device_license, installing, changed_at)

@@ -39,7 +39,7 @@ const coverage = async (id: bigint) => {
   const [found] = await readCoverage(reader(), world.organizationId, world.clock.now(), [id]);
   return Object.fromEntries(Object.entries(found!).map(([name, count]) => [name, Number(count)]));
 };
-const none = { granted: 0, refused: 0, revoked: 0 };
+const none = { granted: 0, refused: 0, installed: 0, revoked: 0 };
 const tasks = () => world.database.prisma.task.count();
 async function settle(): Promise<void> {
   for (let round = 0; round < 8; round++) {

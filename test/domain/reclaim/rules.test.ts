@@ -249,7 +249,7 @@ test('F6 F15 what a rule takes from a deployed device stays away until the devic
   await runReclaimRule(world.admin, { ruleId });
   await settle();
   const compare = () => compareDeployments(world.services, world.organizationId, 'test');
-  expect(await compare(), 'the two don’t fight').toEqual({ granted: 0, refused: 0, revoked: 0 });
+  expect(await compare(), 'the two don’t fight').toEqual({ granted: 0, refused: 0, installed: 0, revoked: 0 });
   expect(await liveOf(world, app)).toEqual([]);
   const refusals = () =>
     listRefusals(reader(), { ...at, now: world.clock.now() }, { id: deploymentId, appId: app.id }, window);
