@@ -1,5 +1,5 @@
 import * as failures from '../domain/errors.ts';
-import { cancelTask } from '../domain/task/cancel.ts';
+import { type Cancelled, cancelTask } from '../domain/task/cancel.ts';
 import { retryTask } from '../domain/task/retry.ts';
 import { builder } from './builder.ts';
 import { rowId } from './ids.ts';
@@ -22,6 +22,22 @@ function taskPayload(name: string, description: string) {
   });
 }
 
+const CancelTaskPayload = builder.objectRef<Cancelled>('CancelTaskPayload').implement({
+  description: 'The task that is being stopped.',
+  fields: (t) => ({
+    task: t.prismaField({
+      type: 'Task',
+      description: 'The task.',
+      ...showsWritten,
+      resolve: (query, { taskId }, _args, context) => sureTaskOf(query, taskId, context),
+    }),
+    underWay: t.exposeInt('underWay', {
+      description:
+        'Installs, updates and removals of the task that devices were told of already. They can’t be called back: they run their course, are not tried again, and the task ends after them.',
+    }),
+  }),
+});
+
 const CancelTaskInput = builder.inputType('CancelTaskInput', {
   description: 'Which task to stop.',
   fields: (t) => ({ taskId: t.id({ required: true, description: 'Global id of the task.' }) }),
@@ -29,14 +45,12 @@ const CancelTaskInput = builder.inputType('CancelTaskInput', {
 
 mutation('cancelTask', {
   description:
-    'Stops what was not sent to Apple and gives it back. What was sent is settled first; nothing confirmed is undone.',
+    'Stops what was not sent, to Apple or to devices, and gives it back. What was sent is settled first, and nothing confirmed is undone, but for licenses that were taken for installs which are cancelled (`keepLicenses` keeps them).',
   right: 'tasks:write',
   input: CancelTaskInput,
-  payload: taskPayload('CancelTaskPayload', 'The task that is being stopped.'),
+  payload: CancelTaskPayload,
   failures: [failures.NotFoundError, failures.TaskFinishedError],
-  run: async ({ domain }, input) => ({
-    taskId: await cancelTask(domain, { taskId: rowId('Task', input.taskId, ['taskId']) }),
-  }),
+  run: ({ domain }, input) => cancelTask(domain, { taskId: rowId('Task', input.taskId, ['taskId']) }),
 });
 
 const RetryTaskInput = builder.inputType('RetryTaskInput', {
@@ -57,6 +71,7 @@ mutation('retryTask', {
     failures.InstallationNotConfirmedError,
     failures.NotLicensedError,
     failures.UnknownDeviceError,
+    failures.MdmNotConnectedError,
   ],
   run: async ({ domain }, input) => ({
     taskId: await retryTask(domain, { taskId: rowId('Task', input.taskId, ['taskId']) }),

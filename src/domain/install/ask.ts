@@ -159,7 +159,7 @@ async function startSmall(
   }
   const appIds = [...new Set(needed.map((pair) => pair.appId))];
   const deviceIds = [...new Set(needed.map((pair) => pair.deviceId))];
-  const install = { ...terms, pairs, failures, asked: request, retryOf };
+  const install = { ...terms, needed: true, pairs, failures, asked: request, retryOf };
   const only = new Set(needed.map(pairKey));
   const licenses = { ...wish, appIds, target: { deviceIds } };
   const started = await startLicensing(context, tx, licenses, { audit: false, only, install });

@@ -51,8 +51,8 @@ export async function readPairs(context: Context, tx: Tx, pairs: readonly Pair[]
       EXISTS (SELECT 1 FROM mdm_connection m WHERE m.organization_id = ${organizationId} AND m.removed_at IS NULL) AS connected,
       EXISTS (SELECT 1 FROM enrollment e WHERE e.organization_id = ${organizationId} AND e.device_id = k.device_id
         AND e.state = 'ENROLLED' AND e.type = 'DEVICE') AS enrolled,
-      EXISTS (SELECT 1 FROM installed_app i WHERE i.organization_id = ${organizationId} AND i.device_id = k.device_id AND i.app_id = k.app_id
-        AND NOT i.installing AND i.managed_status = 'Managed') AS installed,
+      EXISTS (SELECT 1 FROM installed_app i WHERE i.organization_id = ${organizationId} AND i.device_id = k.device_id AND (i.app_id = k.app_id OR i.bundle_id = a.bundle_id)
+        AND NOT i.installing AND coalesce(i.managed_status = 'Managed', i.device_license, false)) AS installed,
       (SELECT o.kind::text FROM app_operation o WHERE o.organization_id = ${organizationId} AND o.device_id = k.device_id
         AND o.app_id = k.app_id AND o.ended_at IS NULL) AS open,
       l.id AS "licenseId", l.state AS "licenseState", coalesce(l.revoking, false) AS revoking, l.task_id AS "licenseTaskId",

@@ -66,7 +66,7 @@ export async function lockFollowing(
 ): Promise<(InstallsOf & { needed: boolean }) | null> {
   const [row] = await tx.$queryRaw<{ id: bigint; request: StoredInstalls }[]>(sql`
     SELECT id, request FROM task WHERE organization_id = ${organizationId} AND kind = 'INSTALL' AND finished_at IS NULL
-      AND (request ->> 'licensesOf')::bigint = ${taskId}`);
+      AND cancel_requested_at IS NULL AND (request ->> 'licensesOf')::bigint = ${taskId}`);
   if (!row) return null;
   await lockTasks(tx, organizationId, [row.id]);
   const { keepLicenses, unenrolled, needed } = row.request;

@@ -4,6 +4,7 @@ import type { Task } from '../../generated/prisma/client.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { DomainError } from '../errors.ts';
 import { addFollowing, lockFollowing, neededOf, pairsOf } from '../install/follow.ts';
+import { wakeDriver } from '../operation/wake.ts';
 import { addProgress, endTask, setRunning } from '../task/change.ts';
 import { ClaimLostError, claimTask, type TaskClaim, underTaskClaim } from '../task/claim.ts';
 import { endSettledTasks } from '../task/settle.ts';
@@ -125,6 +126,7 @@ function giveAllBack(context: Context, claim: TaskClaim, refusal: DomainError): 
       },
       now,
     );
+    await wakeDriver(tx, organizationId);
     // With the pairs that no block has come to.
     await tx.$executeRaw(sql`
       UPDATE task SET failed = requested - completed WHERE organization_id = ${organizationId} AND id = ${taskId}`);

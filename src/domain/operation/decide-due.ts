@@ -19,6 +19,8 @@ export interface DueOperation {
   createdAt: Date;
   changedAt: Date;
   notAfter: Date | null;
+  /** Its task was cancelled. */
+  cancelled: boolean;
   /** Null when it needs none. */
   licenseState: LicenseState | null;
   /** Somebody takes the license back. */
@@ -59,6 +61,7 @@ export function decideDue(operation: DueOperation, now: Date): Deed {
 function decideUnsent(operation: DueOperation, now: Date): Deed {
   const { id, enrollmentId, notAfter } = operation;
   const rule = kinds[operation.kind];
+  if (operation.cancelled) return { move: { id, step: 'CANCEL', cause: causes.cancelled } };
   if (notAfter !== null && notAfter <= now) return { move: { id, step: 'CANCEL', cause: causes.windowClosed } };
   if (rule.needsLicense && operation.licenseState !== null && operation.licenseState !== 'CONFIRMED') {
     return { move: withoutLicense(operation) };

@@ -1,12 +1,15 @@
 import { sql, type Tx, transaction } from '../../db/transaction.ts';
+import type { Task } from '../../generated/prisma/client.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { TaskFinishedError } from '../errors.ts';
+import { endInstallWaits, endsLicenses, licensesOf } from '../install/stop.ts';
 import { releaseBehind } from '../license/release-behind.ts';
 import { lockPools, transition } from '../license/transition.ts';
 import { endWaits } from '../license/wait.ts';
 import { ringQueues, wakeQueuesOfToken } from '../license/wake-queue.ts';
+import { cancelOperations, countToldOperations } from '../operation/cancel.ts';
 import { stopUnsentSeats } from '../seat/stop.ts';
 import { ringUpdates } from '../update/wake.ts';
 import { failWrites } from '../vpp-user/writes.ts';
@@ -14,39 +17,63 @@ import { addProgress, endTask } from './change.ts';
 import type { TaskKey } from './events.ts';
 import { publishProgress } from './events.ts';
 import { findTask } from './find.ts';
-import { endSettledTasks } from './settle.ts';
+import { endSettledTasks, lockTasks } from './settle.ts';
 
 const cancelled = { code: 'CANCELLED', message: 'Cancelled before it was sent to Apple.' };
 
+/** What came of cancelling. */
+export interface Cancelled {
+  taskId: bigint;
+  /** Operations that devices were told of already: they can't be called back. */
+  underWay: number;
+}
+
 /**
  * Stops what was not sent and gives it back. What was sent settles first, then the task is CANCELLED; nothing that
- * Apple confirmed is undone. Throws TASK_FINISHED, NOT_FOUND.
+ * Apple confirmed is undone, except that a license goes back that was taken for an install which is cancelled. Requests for
+ * licenses that only these installs needed are cancelled with them. Throws TASK_FINISHED, NOT_FOUND.
  */
-export async function cancelTask(context: Context, input: { taskId: bigint }): Promise<bigint> {
+export async function cancelTask(context: Context, input: { taskId: bigint }): Promise<Cancelled> {
   requireRight(context, 'tasks:write');
   const key = { organizationId: context.actor.organizationId, taskId: input.taskId };
-  await transaction(context, async (tx) => {
-    await tx.$queryRaw(
-      sql`SELECT 1 FROM task WHERE organization_id = ${key.organizationId} AND id = ${key.taskId} FOR UPDATE`,
-    );
+  const licenses = await transaction(context, async (tx) => {
+    const licensesTaskId = licensesOf(await findTask(context, tx, key.taskId));
+    // The licenses' task is the older one of the two.
+    await lockTasks(tx, key.organizationId, [...(licensesTaskId === null ? [] : [licensesTaskId]), key.taskId]);
     const task = await findTask(context, tx, key.taskId);
-    if (['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(task.state)) throw new TaskFinishedError(task.state);
-    const now = context.clock.now();
-    // The raised claim stops a worker that reserves or syncs for the task at its next write.
-    await tx.$executeRaw(sql`
-      UPDATE task SET cancel_requested_at = coalesce(cancel_requested_at, ${now.toISOString()}::timestamptz), claim = claim + 1, due_at = NULL, reserved_all = true
-      WHERE organization_id = ${key.organizationId} AND id = ${key.taskId}`);
-    if (task.kind === 'REMOVE_TOKEN') await keepToken(tx, key);
-    await endWaits(tx, key.organizationId, sql`w.task_id = ${key.taskId}`, cancelled, now);
-    if (task.kind === 'SYNC') await endTask(tx, key, { state: 'CANCELLED' }, now);
-    else await stopUnsent(context, tx, key, task.reservedAll ? 0 : await unreserved(tx, key), now);
+    if (task.finishedAt) throw new TaskFinishedError(task.state);
+    const licenses = licensesTaskId === null ? null : await findTask(context, tx, licensesTaskId);
+    const open = licenses?.finishedAt === null && endsLicenses(task, licenses) ? licenses : null;
+    if (open) await stopTask(context, tx, open);
+    await stopTask(context, tx, task);
+    if (task.kind === 'INSTALL') await endInstallWaits(context, tx, task, cancelled);
+    if (task.kind === 'INSTALL' || task.kind === 'REMOVE_APPS') await cancelOperations(context, tx, task.id);
     await recordAudit(context, tx, { action: 'task.cancel', subject: `task:${key.taskId}`, taskId: key.taskId });
+    const now = context.clock.now();
     await ringQueues(tx, key.organizationId, now);
     if (task.kind === 'UPDATE') await ringUpdates(tx, key.organizationId);
-    await endSettledTasks(tx, key.organizationId, [key.taskId], now);
+    await endSettledTasks(tx, key.organizationId, [...(licenses ? [licenses.id] : []), key.taskId], now);
+    return licensesTaskId;
   });
+  if (licenses !== null) await publishProgress(context, { ...key, taskId: licenses }, { force: true });
   await publishProgress(context, key, { force: true });
-  return key.taskId;
+  return { taskId: key.taskId, underWay: await countToldOperations(context, key.taskId) };
+}
+
+/** Notes that the locked task is to stop, and stops what was not sent to Apple. */
+async function stopTask(context: Context, tx: Tx, task: Task): Promise<void> {
+  const key = { organizationId: context.actor.organizationId, taskId: task.id };
+  const now = context.clock.now();
+  // The raised claim stops a worker that reserves or syncs for the task at its next write.
+  await tx.$executeRaw(sql`
+      UPDATE task SET cancel_requested_at = coalesce(cancel_requested_at, ${now.toISOString()}::timestamptz), claim = claim + 1, due_at = NULL, reserved_all = true
+      WHERE organization_id = ${key.organizationId} AND id = ${key.taskId}`);
+  if (task.kind === 'REMOVE_TOKEN') await keepToken(tx, key);
+  await endWaits(tx, key.organizationId, sql`w.task_id = ${key.taskId}`, cancelled, now);
+  if (task.kind === 'SYNC') await endTask(tx, key, { state: 'CANCELLED' }, now);
+  // What goes back because of an install or removal goes back nevertheless.
+  else if (task.kind !== 'INSTALL' && task.kind !== 'REMOVE_APPS')
+    await stopUnsent(context, tx, key, task.reservedAll ? 0 : await unreserved(tx, key), now);
 }
 
 /** The token whose licenses were being given back stays, and gives licenses again. */

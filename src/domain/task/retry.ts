@@ -4,6 +4,7 @@ import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { TaskNotRetryableError } from '../errors.ts';
+import { installsAfter, retryInstalls } from '../install/retry.ts';
 import { startAssociation } from '../license/associate.ts';
 import { blockSize } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
@@ -26,6 +27,9 @@ export async function retryTask(context: Context, input: { taskId: bigint }): Pr
     if (!task.finishedAt)
       throw new TaskNotRetryableError('The task is not over yet. Nothing was started. Wait for its end, or cancel it.');
     if (task.kind === 'SYNC') return retrySync(context, tx, task.id, task.state);
+    if (task.kind === 'INSTALL') return retryInstalls(context, tx, task);
+    if (task.kind === 'REMOVE_APPS')
+      throw new TaskNotRetryableError('Nothing was started. Ask anew for the removals that failed.');
     if (task.kind === 'UPDATE')
       throw new TaskNotRetryableError(
         'Nothing was started. What was not updated is tried again by itself; retryStuckUpdates forgets tries in vain.',
@@ -68,8 +72,9 @@ async function retryAssociation(context: Context, tx: Tx, task: Task): Promise<b
       AND code NOT IN ('ALREADY_LICENSED', 'ALREADY_WAITING') LIMIT ${blockSize + 1}`);
   // Who waited in vain waits anew.
   const request = { ...readStoredRequest(task.request), waitUntil: null };
+  const install = await installsAfter(tx, organizationId, task.id);
   if (known!.count < task.failed || pairs.length > blockSize) {
-    return startAssociation(context, tx, request, { retryOf: task.id });
+    return startAssociation(context, tx, request, { retryOf: task.id, install });
   }
   if (pairs.length === 0) throw new TaskNotRetryableError(none);
   const holderIds = [...new Set(pairs.map((pair) => pair.holderId))];
@@ -80,7 +85,7 @@ async function retryAssociation(context: Context, tx: Tx, task: Task): Promise<b
     onError: 'SKIP_FAILED' as const,
   };
   const only = new Set(pairs.map((pair) => `${pair.appId}:${pair.holderId}`));
-  return startAssociation(context, tx, again, { retryOf: task.id, only });
+  return startAssociation(context, tx, again, { retryOf: task.id, only, install });
 }
 
 /** Tries the failed licenses again, with their apps where those were to go. Where only apps are left, only those. */

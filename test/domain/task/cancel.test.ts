@@ -92,7 +92,7 @@ test('cancel while the outcome is unknown: what Apple has counts, what it has no
 
 test('cancel while a write is on its way that Apple then refuses to take: it is not sent again', async () => {
   const app = await giveApp(world, token);
-  let cancelled: Promise<bigint> | undefined;
+  let cancelled: Promise<unknown> | undefined;
   const { associate: send } = world.services.apple;
   world.services.apple.associate = async (...call) => {
     world.services.apple.associate = send;
