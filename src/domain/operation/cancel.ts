@@ -13,6 +13,9 @@ import { wakeDriver } from './wake.ts';
  */
 export async function cancelOperations(context: Context, tx: Tx, taskId: bigint): Promise<void> {
   const { organizationId } = context.actor;
+  const open = sql`organization_id = ${organizationId} AND task_id = ${taskId} AND ended_at IS NULL`;
+  const some = await tx.$queryRaw<unknown[]>(sql`SELECT 1 FROM app_operation WHERE ${open} LIMIT 1`);
+  if (some.length === 0) return;
   // Whoever sends commands waits until this is done.
   await tx.$queryRaw(sql`
     SELECT 1 FROM mdm_connection WHERE organization_id = ${organizationId} AND removed_at IS NULL FOR NO KEY UPDATE`);
@@ -21,7 +24,7 @@ export async function cancelOperations(context: Context, tx: Tx, taskId: bigint)
   const ended = await endOpen(context, tx, sql`c.state = 'PLANNED' AND ${mine}`, () => 'CANCELLED');
   await advanceOperations(context, tx, ended);
   const waiting = await tx.$queryRaw<{ id: bigint }[]>(sql`
-    SELECT id FROM app_operation WHERE organization_id = ${organizationId} AND task_id = ${taskId} AND ended_at IS NULL
+    SELECT id FROM app_operation WHERE ${open}
       AND state IN ('WAITING_FOR_LICENSE', 'READY', 'PROPAGATING')`);
   const moves = waiting.map(({ id }) => ({ id, step: 'CANCEL' as const, cause: causes.cancelled }));
   await moveOperations(tx, organizationId, moves, context.clock.now());

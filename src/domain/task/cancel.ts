@@ -47,7 +47,8 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
     if (open) await stopTask(context, tx, open);
     await stopTask(context, tx, task);
     if (task.kind === 'INSTALL') await endInstallWaits(context, tx, task, cancelled);
-    if (task.kind === 'INSTALL' || task.kind === 'REMOVE_APPS') await cancelOperations(context, tx, task.id);
+    // Those of updates are stopped by their run.
+    if (task.kind !== 'UPDATE') await cancelOperations(context, tx, task.id);
     await recordAudit(context, tx, { action: 'task.cancel', subject: `task:${key.taskId}`, taskId: key.taskId });
     const now = context.clock.now();
     await ringQueues(tx, key.organizationId, now);

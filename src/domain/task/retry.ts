@@ -28,8 +28,6 @@ export async function retryTask(context: Context, input: { taskId: bigint }): Pr
       throw new TaskNotRetryableError('The task is not over yet. Nothing was started. Wait for its end, or cancel it.');
     if (task.kind === 'SYNC') return retrySync(context, tx, task.id, task.state);
     if (task.kind === 'INSTALL') return retryInstalls(context, tx, task);
-    if (task.kind === 'REMOVE_APPS')
-      throw new TaskNotRetryableError('Nothing was started. Ask anew for the removals that failed.');
     if (task.kind === 'UPDATE')
       throw new TaskNotRetryableError(
         'Nothing was started. What was not updated is tried again by itself; retryStuckUpdates forgets tries in vain.',

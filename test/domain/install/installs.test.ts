@@ -113,7 +113,7 @@ describe('S28 installs', () => {
     await hands.step();
     expect(await states(one)).toEqual(['WAITING_FOR_LICENSE']);
     expect((await taskOf(hands.world, taskId!)).finishedAt).toBeNull();
-    expect(await taskOf(hands.world, licensesId!)).toMatchObject({ state: 'WAITING', waitsFor: 'SEATS' });
+    expect(await taskOf(hands.world, licensesId!)).toMatchObject({ state: 'WAITING', waitsFor: 'LICENSES' });
     await buy(one, 2);
     await hands.ended(taskId!, licensesId!);
     expect(await states(one)).toEqual(['DONE']);
