@@ -48,6 +48,7 @@ const table: Record<AppleFailureKind, Record<number, string>> = {
     9617: 'Apple’s service has moved',
     9633: 'Apple’s service lost the batch',
     9643: 'a pending transfer locks the licenses',
+    9626: 'the license was taken by another user',
   },
   UNKNOWN_OUTCOME: {},
   LIMIT_EXCEEDED: {
@@ -114,7 +115,6 @@ const table: Record<AppleFailureKind, Record<number, string>> = {
     9619: 'not associated',
     9620: 'already deleted',
     9624: 'the license was refunded',
-    9626: 'the license was taken by another user',
     9627: 'the license is moved too often',
     9628: 'the license cannot be given to devices',
     9630: 'too many repeated errors',
@@ -161,9 +161,12 @@ export const appleErrors: ReadonlyMap<number, AppleErrorMeaning> = new Map(
   ),
 );
 
-/** Apple asks to try again at once after an internal error, and in minutes after all else that passes (fact sheet §14.1). */
+/**
+ * Apple asks to try again at once after an internal error, and in minutes after all else that passes (fact sheet §14.1). A
+ * license that somebody else got first (9626) is to be tried again with another one (§14.2): it is Apple that chooses one.
+ */
 function patienceFor(number: number, kind: AppleFailureKind): Patience | undefined {
-  if (number === 9603) return 'SOON';
+  if (number === 9603 || number === 9626) return 'SOON';
   return kind === 'UNAVAILABLE' || kind === 'RATE_LIMITED' ? 'LATER' : undefined;
 }
 

@@ -37,6 +37,9 @@ export const appleLookupUrl = 'https://uclient-api.itunes.apple.com/WebObjects/M
 /** Stands for the code in the template of an invitation: `%inviteCode%`, percent-encoded (fact sheet §4). */
 const invitePlaceholder = '%25inviteCode%25';
 
+/** Milliseconds for which a process remembers the pause that all share. */
+const pauseMaxAge = 30_000;
+
 /** Options of {@link createServiceConfig}. */
 export interface ServiceConfigOptions {
   exchange: Exchange;
@@ -97,7 +100,7 @@ type Answer = z.output<typeof serviceConfigAnswer>;
 export function createServiceConfig(options: ServiceConfigOptions): ServiceConfig {
   const { exchange, root, clock, timeout, pause } = options;
   let known: { answer: Answer; askedAt: number } | undefined;
-  let refused: { failure: AppleFailure; until: number } | undefined;
+  let refused: { failure: AppleFailure; until: number; seenAt: number } | undefined;
   let underWay: Promise<Answer> | undefined;
 
   async function read(): Promise<Answer> {
@@ -112,7 +115,7 @@ export function createServiceConfig(options: ServiceConfigOptions): ServiceConfi
     } catch (error) {
       if (error instanceof AppleFailure) {
         const wait = error.retryAfter ?? (known ? retryPause : 0);
-        refused = { failure: error, until: clock.now().getTime() + wait };
+        refused = { failure: error, until: clock.now().getTime() + wait, seenAt: clock.now().getTime() };
         if (error.retryAfter !== undefined) await pause?.extend(new Date(refused.until));
       }
       throw error;
@@ -125,13 +128,16 @@ export function createServiceConfig(options: ServiceConfigOptions): ServiceConfi
     const left = until - clock.now().getTime();
     if (left <= 0) return;
     const failure = new AppleFailure('UNAVAILABLE', 'Apple asked to wait with "Service Config"', { retryAfter: left });
-    refused = { failure, until };
+    refused = { failure, until, seenAt: clock.now().getTime() };
     throw failure;
   }
 
   function ask(): Promise<Answer> {
-    const left = refused ? refused.until - clock.now().getTime() : 0;
-    if (refused && left > 0) return Promise.reject(refused.failure.withRetryAfter(left));
+    const now = clock.now().getTime();
+    const left = refused ? refused.until - now : 0;
+    // A pause that all share may be ended by somebody who knows better: it is looked at again from time to time.
+    const current = refused && (!pause || now - refused.seenAt < pauseMaxAge);
+    if (refused && current && left > 0) return Promise.reject(refused.failure.withRetryAfter(left));
     underWay ??= read().finally(() => {
       underWay = undefined;
     });

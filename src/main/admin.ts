@@ -7,6 +7,7 @@ import type { Command } from './admin/command.ts';
 import { adoptDatabaseCommand } from './admin/installation.ts';
 import { createKey, listKeys, revokeKey } from './admin/keys.ts';
 import { createOrganizationCommand, listOrganizations } from './admin/organizations.ts';
+import { endPausesCommand } from './admin/pauses.ts';
 import { describeOptions, readOptions } from './command-line.ts';
 import { readDatabaseUrl, readInstallationId } from './config/tools.ts';
 import { runCommand } from './process.ts';
@@ -20,6 +21,7 @@ const commands: Record<string, Command> = {
   'list-keys': listKeys,
   'revoke-key': revokeKey,
   'adopt-database': adoptDatabaseCommand,
+  'end-pauses': endPausesCommand,
 };
 
 await runCommand(async () => {

@@ -2,7 +2,7 @@
 import { createLegacyLookup } from '../apple/metadata/legacy-lookup.ts';
 import { createOrganizationCatalog } from '../apple/metadata/organization-catalog.ts';
 import { createPublicLookup } from '../apple/metadata/public-lookup.ts';
-import type { MetadataSource } from '../domain/ports.ts';
+import type { MetadataSource, SharedPause } from '../domain/ports.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { MetadataConfig } from './config/metadata.ts';
@@ -10,7 +10,7 @@ import type { MetadataConfig } from './config/metadata.ts';
 /** `legacyUrl` tells where Apple has the legacy lookup now. */
 export function createMetadataSource(
   config: MetadataConfig,
-  common: { clock: Clock; logger: Logger },
+  common: { clock: Clock; logger: Logger; pause: SharedPause },
   legacyUrl: () => Promise<string>,
 ): MetadataSource {
   switch (config.source) {

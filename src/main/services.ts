@@ -74,7 +74,11 @@ function assemble(config: Config, { prisma, pool }: Database, logger: Logger, se
     clock: systemClock,
     logger,
     apple,
-    metadata: createMetadataSource(config.metadata, { clock: systemClock, logger }, apple.metadataLookupUrl),
+    metadata: createMetadataSource(
+      config.metadata,
+      { clock: systemClock, logger, pause: pauseOf(`metadata:${config.metadata.source}`) },
+      apple.metadataLookupUrl,
+    ),
     mdm: createNanoMdm({ logger }),
     secrets,
     settings: config.settings,

@@ -57,6 +57,9 @@ const fault = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('event'), plan }),
 ]);
 
+/** The kinds of faults. */
+export const faultKinds: readonly string[] = fault.options.flatMap((one) => [...one.shape.kind.values]);
+
 /** A match and what happens on it. */
 export const faultOrder = z.strictObject({ match: match.optional(), fault }) satisfies z.ZodType<{
   match?: FaultMatch;

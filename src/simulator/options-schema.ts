@@ -139,6 +139,13 @@ const option = {
   artworkShape: z.enum(['template', 'list']),
 } satisfies Record<Exclude<keyof SimulatorOptions, 'limits' | 'notificationMisfortunes' | 'mdm' | 'fleet'>, z.ZodType>;
 
+/** The names of all options of Apple's side, single limits and misfortunes included. */
+export const appleOptions: readonly string[] = [
+  ...Object.keys(option),
+  ...Object.keys(limit),
+  ...Object.keys(misfortunes),
+];
+
 /** A change of options. */
 export const optionsPatch = z
   .strictObject({

@@ -149,7 +149,7 @@ async function throughEvent(number: number, remedy: AppleRemedy): Promise<void> 
     expect(task).toMatchObject({ outcome: 'ALL', completed: 2n });
     expect(calls.map((call) => call.body!.serialNumbers)).toEqual([2, 1]);
     const wait = Date.parse(calls[1]!.at) - Date.parse(calls[0]!.at);
-    if (number === 9603) expect(wait).toBeLessThan(6_000);
+    if ([9603, 9626].includes(number)) expect(wait).toBeLessThan(6_000);
     else expect(wait).toBeGreaterThanOrEqual(60_000);
     return;
   }
@@ -177,5 +177,7 @@ describe('S69 §14.1 each number in a sync, in a write, and of an item', () => {
 describe('S69 §14.2 each number that may leak through from version 1, in a write', () => {
   test.each(numbers.filter((one) => one < 9700 && !newInV2.has(one)))('S69 §14.2 %i', async (number) => {
     await throughWrite(number, table.get(number)!);
+    // Of these Apple says more than that it is over: somebody else got that license, and it has others.
+    if (number === 9626) await throughEvent(number, 'RETRY');
   });
 });

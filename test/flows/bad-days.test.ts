@@ -3,10 +3,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createAppleLibrary } from '../../src/apple/library.ts';
 import type { Services } from '../../src/domain/context.ts';
 import { createSharedPause } from '../../src/domain/installation/apple-pause.ts';
+import { endPauses } from '../../src/domain/installation/end-pauses.ts';
 import { writeLicenses } from '../../src/domain/license/write-licenses.ts';
 import { runSync } from '../../src/domain/sync/run.ts';
 import { syncLicenses } from '../../src/domain/sync/start.ts';
 import { renewToken } from '../../src/domain/token/renew.ts';
+import { uploadToken } from '../../src/domain/token/upload.ts';
 import {
   associate,
   callsOf,
@@ -134,6 +136,63 @@ describe('S69 §15 all calls of a token wait together, in every process, and no 
     faultOnce(world, error(9646), 'getAssets', 1);
     await refusedSync();
     expect(await gate()).toBe(2_000);
+  });
+});
+
+describe('F7 §15 a file that is uploaded stands in the line of the token that it is for', () => {
+  const gate = async () => {
+    const { blockedUntil } = await world.database.prisma.tokenGate.findFirstOrThrow({ where: { tokenId: token } });
+    return (blockedUntil?.getTime() ?? 0) - world.clock.now().getTime();
+  };
+
+  test('F7 §15 while Apple wants a pause neither a renewal nor the same file again asks', async () => {
+    faultOnce(world, error(9644, { status: 503, retryAfter: 90 }), 'getAssets');
+    const taskId = await refusedSync();
+    const { text: file } = world.simulator.admin.issueToken({ name: 'own', as: `waits ${taskId}` });
+    world.simulator.admin.clearJournal();
+    const unavailable = { code: 'APPLE_UNAVAILABLE', retryAfter: expect.any(Number) };
+    await expect(renewToken(world.admin, { tokenId: token, file, force: true })).rejects.toMatchObject(unavailable);
+    const same = { file: world.simulator.admin.tokenFile('own') };
+    await expect(uploadToken(world.admin, same)).rejects.toMatchObject(unavailable);
+    expect(callsOf(world, 'getClientConfig')).toEqual([]);
+    await world.clock.advance(90_000);
+    expect(await renewToken(world.admin, { tokenId: token, file, force: true })).toMatchObject({ changed: true });
+  });
+
+  test('F7 §15 and what Apple answers to the file holds all calls of the token', async () => {
+    faultOnce(world, error(9646, { retryAfter: 70 }), 'getClientConfig');
+    const file = world.simulator.admin.issueToken({ name: 'own', as: 'too early' }).text;
+    const renewal = renewToken(world.admin, { tokenId: token, file, force: true });
+    await expect(renewal).rejects.toMatchObject({ code: 'APPLE_UNAVAILABLE', retryAfter: 70 });
+    expect(await gate()).toBe(70_000);
+  });
+});
+
+describe('§15 a pause that Apple did not mean', () => {
+  const by = { name: 'admin', correlationId: 'test' };
+
+  test('§15 is ended by whoever knows it: what waited goes on at once, and it is audited', async () => {
+    const app = await giveApp(world, token);
+    faultOnce(world, error(9644, { status: 503, retryAfter: 86_400 }), 'getAssets');
+    const sync = await refusedSync();
+    const taskId = await associate(world, app, await makeDevices(world, 2));
+    await write(second);
+    expect(await taskOf(world, taskId)).toMatchObject({ state: 'WAITING', waitsFor: 'APPLE' });
+    faultOnce(world, error(9644, { status: 503, retryAfter: 86_400 }), 'serviceConfig');
+    await expect(world.services.apple.limits({ fresh: true })).rejects.toMatchObject({ retryAfter: 86_400_000 });
+
+    const mine = { organizationId: world.organizationId, tokenId: token };
+    expect(await endPauses(world.services, by, other)).toEqual({ tokens: [], shared: [] });
+    const ended = await endPauses(world.services, by);
+    expect(ended).toEqual({ tokens: [mine], shared: [expect.stringMatching(/^127\.0\.0\.1/)] });
+    expect(await endPauses(world.services, by)).toEqual({ tokens: [], shared: [] });
+    await world.work();
+    await world.clock.advance(60_000);
+    await world.settle();
+    expect((await world.services.apple.limits({ fresh: true })).maxAssets).toBe(25);
+    for (const id of [sync, taskId]) expect(await taskOf(world, id)).toMatchObject({ state: 'SUCCEEDED' });
+    const audited = { action: 'token.end-pause', subject: `token:${token}`, actor: 'system:admin' };
+    expect(await world.database.prisma.auditEntry.findMany({ where: audited })).toHaveLength(1);
   });
 });
 

@@ -138,20 +138,27 @@ test('S17 the same file again changes nothing, however often and however paralle
   await expectRightBooks(world, tokenId);
 });
 
-test('S17 the same file again clears a condition that Apple just disproved', async () => {
-  const tenant = await newTenant(world);
-  const tokenId = await tenant.upload();
-  world.simulator.admin.faults.add({
-    match: { operation: 'getAssets', times: 1 },
-    fault: { kind: 'error', errorNumber: 9625 },
-  });
-  await tenant.sync(tokenId);
-  expect(await stateOf(tokenId)).toBe('REVOKED');
-  const again = await uploadToken(tenant.context, { file: world.simulator.admin.tokenFile('own') });
-  expect(again).toMatchObject({ tokenId, changed: false });
-  expect(await stateOf(tokenId)).toBe('ACTIVE');
-  expect(await readToken(world, tokenId)).toMatchObject({ conditionCause: null, renewedAt: null });
-});
+test.each([
+  ['REVOKED', 9625],
+  // Rights that were given to the manager since then, or terms that were accepted: only a write shows it.
+  ['READ_ONLY', 9642],
+])(
+  'S17 F7 the same file again clears a condition that Apple just disproved, or that people mended there: %s',
+  async (state, errorNumber) => {
+    const tenant = await newTenant(world);
+    const tokenId = await tenant.upload();
+    world.simulator.admin.faults.add({
+      match: { operation: 'getAssets', times: 1 },
+      fault: { kind: 'error', errorNumber },
+    });
+    await tenant.sync(tokenId);
+    expect(await stateOf(tokenId)).toBe(state);
+    const again = await uploadToken(tenant.context, { file: world.simulator.admin.tokenFile('own') });
+    expect(again).toMatchObject({ tokenId, changed: false });
+    expect(await stateOf(tokenId)).toBe('ACTIVE');
+    expect(await readToken(world, tokenId)).toMatchObject({ conditionCause: null, renewedAt: null });
+  },
+);
 
 test('S19 a renewal with the file of another library is refused; an older file needs force', async () => {
   const tenant = await newTenant(world);

@@ -87,6 +87,16 @@ test.each([
   expect((await processes.db.query('SELECT count(*) FROM audit_entry')).rows).toEqual(before);
 });
 
+test('§4.1 end-pauses lets calls leave again that Apple asked to hold', async () => {
+  expect(await admin('end-pauses')).toMatchObject({ code: 0, output: expect.stringContaining('Nothing was changed') });
+  await processes.db.query("INSERT INTO apple_pause (host, until) VALUES ('apple.example', now() + interval '1 day')");
+  expect(await admin('end-pauses')).toMatchObject({
+    code: 0,
+    output: expect.stringContaining('Ended: apple.example.'),
+  });
+  expect(await admin('end-pauses', '--token', 'north')).toMatchObject({ code: 1 });
+}, 60_000);
+
 test('§4.1 help needs no database', async () => {
   for (const args of [[], ['--help'], ['create-key', '--help']]) {
     expect(await runTool('admin', args, {})).toMatchObject({

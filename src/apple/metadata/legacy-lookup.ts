@@ -5,7 +5,6 @@
  * @module
  */
 import type { MetadataSource } from '../../domain/ports.ts';
-import type { Clock } from '../../lib/clock.ts';
 import { withQuery } from '../pages.ts';
 import { createExchange } from '../transport.ts';
 import { lookupAnswer, toVariants } from './lookup-result.ts';
@@ -15,7 +14,6 @@ import { createStorefrontSource, type SourceOptions } from './storefront-source.
 export interface LegacyLookupOptions extends SourceOptions {
   /** The address of the lookup, or a way to learn it (`metadataLookupUrl` of the library driver). */
   url: string | (() => Promise<string>);
-  clock: Clock;
   /** Default: the fetch of Node. */
   fetch?: typeof fetch;
   /** Milliseconds for one lookup. Default 10 s. */

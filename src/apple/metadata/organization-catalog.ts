@@ -5,7 +5,6 @@
  * @module
  */
 import { AppleFailure, type MetadataSource, type MetadataVariant } from '../../domain/ports.ts';
-import type { Clock } from '../../lib/clock.ts';
 import { withQuery } from '../pages.ts';
 import { parseRoot } from '../root.ts';
 import { createExchange } from '../transport.ts';
@@ -22,7 +21,6 @@ const idsPerCall = 100;
 /** Options of {@link createOrganizationCatalog}. */
 export interface OrganizationCatalogOptions extends SourceOptions {
   key: DeveloperKey;
-  clock: Clock;
   /** One root for both kinds of account. Default {@link catalogRoots}. */
   baseUrl?: string;
   /** Default: the fetch of Node. */

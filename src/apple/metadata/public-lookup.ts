@@ -44,7 +44,6 @@ const lookupAnswer = z.object({ results: list(result) });
 
 /** Options of {@link createPublicLookup}. */
 export interface PublicLookupOptions extends Omit<SourceOptions, 'concurrency'> {
-  clock: Clock;
   /** Default {@link publicLookupUrl}. */
   url?: string;
   /** Default: the fetch of Node. */

@@ -39,7 +39,10 @@ interface Numbers {
   returned: bigint;
 }
 
-/** The forecasts of apps, in no order; one statement. */
+/**
+ * The forecasts of apps, in no order; one statement. The lines are counted pool by pool, so that each pool's are found by
+ * its index: joined, the database may read those of all pools for each app.
+ */
 export async function readForecasts(
   reader: Rows,
   organizationId: bigint,
@@ -55,11 +58,13 @@ export async function readForecasts(
         coalesce(sum(greatest(p.total - p.held - p.reserved, 0)), 0)::bigint AS available
       FROM ${pools} WHERE p.organization_id = a.organization_id AND p.app_id = a.id AND p.gone_at IS NULL
     ) s CROSS JOIN LATERAL (
-      SELECT count(*) FILTER (WHERE l.held_delta + l.reserved_delta > 0) AS given,
-        count(*) FILTER (WHERE l.held_delta + l.reserved_delta < 0) AS returned
-      FROM ${pools} JOIN ledger l ON l.organization_id = p.organization_id AND l.pool_id = p.id AND l.at > ${since}
-      WHERE p.organization_id = a.organization_id AND p.app_id = a.id
-        AND l.kind NOT IN ('OPENING', 'REMOVE_HELD', 'REMOVE_RESERVED')
+      SELECT coalesce(sum(m.given), 0)::bigint AS given, coalesce(sum(m.returned), 0)::bigint AS returned
+      FROM ${pools} CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE l.held_delta + l.reserved_delta > 0) AS given,
+          count(*) FILTER (WHERE l.held_delta + l.reserved_delta < 0) AS returned
+        FROM ledger l WHERE l.organization_id = p.organization_id AND l.pool_id = p.id AND l.at > ${since}
+          AND l.kind NOT IN ('OPENING', 'REMOVE_HELD', 'REMOVE_RESERVED')
+      ) m WHERE p.organization_id = a.organization_id AND p.app_id = a.id
     ) u
     WHERE a.organization_id = ${organizationId} AND a.id = ANY (${ids(appIds)})`);
   return rows.map((row) => forecast(row, now));

@@ -42,6 +42,8 @@ export async function refreshMetadata(context: Context, key: TokenKey): Promise<
     else if (met.length > 0) wait = Math.min(wait, unknownAge);
   } catch (error) {
     if (!(error instanceof AppleFailure) && !(error instanceof DomainError)) throw error;
+    // What is left follows when the source allows it, which may be sooner or later than the schedule.
+    if (error instanceof AppleFailure && error.retryAfter !== undefined) wait = Math.max(nextRun, error.retryAfter);
     context.logger.warn(
       { tokenId: String(key.tokenId), reason: error.message },
       'metadata could not be refreshed; the last known stays',

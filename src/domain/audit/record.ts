@@ -11,6 +11,7 @@ export type AuditAction =
   | 'token.reorder'
   | 'token.reserve'
   | 'token.claim'
+  | 'token.end-pause'
   | 'token.rotate-webhook'
   | 'token.reseal'
   | 'token.notice'

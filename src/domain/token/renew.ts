@@ -23,7 +23,7 @@ export async function renewToken(context: Context, rawInput: RenewTokenInput): P
   requireRight(context, 'tokens:write');
   const input = parseInput(inputSchema, rawInput);
   await findToken(context, context.prisma, input.tokenId);
-  const upload = await describeUpload(context, input.file);
+  const upload = await describeUpload(context, input.file, input.tokenId);
   const result = await transaction(context, async (tx) => {
     await lockTokens(context, tx);
     const token = await findToken(context, tx, input.tokenId);

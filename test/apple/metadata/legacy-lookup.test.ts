@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createLegacyLookup } from '../../../src/apple/metadata/legacy-lookup.ts';
 import { fallbackStorefronts, maxFailuresInARow } from '../../../src/apple/metadata/storefront-source.ts';
+import type { SharedPause } from '../../../src/domain/ports.ts';
 import { createVirtualClock } from '../../../src/lib/clock.ts';
 import { type Answer, type Asked, credential, recordingLogger, start, startApple } from '../support.ts';
 
@@ -20,20 +21,24 @@ const notes = {
   ],
 };
 
-async function lookupAt(answer: (asked: Asked) => Answer, more: { fallbacks?: string[]; concurrency?: number } = {}) {
+async function lookupAt(
+  answer: (asked: Asked) => Answer,
+  more: { fallbacks?: string[]; concurrency?: number; pause?: SharedPause } = {},
+) {
   const { url, asked } = await startApple(answer);
   const lines: { fields: object; message: string }[] = [];
   const logger = recordingLogger(lines);
+  const clock = createVirtualClock(start);
   const source = createLegacyLookup({
     url: `${url}/lookup`,
-    clock: createVirtualClock(start),
+    clock,
     logger,
     timeout: 2000,
     ...more,
   });
   const lookup = (...adamIds: string[]) =>
     source.lookup({ adamIds, storefront: 'FR', accountType: 'BUSINESS', credential });
-  return { asked, lines, lookup, source };
+  return { asked, lines, lookup, source, clock };
 }
 
 const found = (apps: Record<string, unknown>): Answer => ({
@@ -212,4 +217,30 @@ test('S10 a lookup that fails says nothing of the token', async () => {
   const { lookup, lines } = await lookupAt(() => ({ status: 500, text: credential }), { fallbacks: [] });
   const error = await lookup('111').catch((reason: unknown) => String(reason));
   expect(JSON.stringify([error, lines])).not.toContain(credential.slice(0, 16));
+});
+
+test.each([
+  ['429 with Retry-After', { status: 429, headers: { 'retry-after': '300' }, text: '' }, 300_000],
+  ['503 with Retry-After', { status: 503, headers: { 'retry-after': '300' }, text: '' }, 300_000],
+  ['429 without', { status: 429, text: '' }, 60_000],
+])('§15 after %s nothing is asked, by any process, until it is over', async (_name, refusal, wait) => {
+  const shared: { until: Date | null } = { until: null };
+  const pause: SharedPause = {
+    until: async () => shared.until,
+    extend: async (until) => {
+      shared.until = until;
+    },
+  };
+  let answer: Answer = refusal;
+  const one = await lookupAt(() => answer, { fallbacks: [], concurrency: 1, pause });
+  await expect(one.lookup('1', '2', '3')).rejects.toMatchObject({ httpStatus: refusal.status });
+  expect(one.asked).toHaveLength(1);
+  expect(shared.until).toEqual(new Date(start.getTime() + wait));
+  const another = await lookupAt(() => answer, { fallbacks: [], pause });
+  await another.clock.advance(wait - 1);
+  await expect(another.lookup('1')).rejects.toMatchObject({ kind: 'RATE_LIMITED', retryAfter: 1 });
+  expect(another.asked).toEqual([]);
+  answer = found({ '1': notes });
+  await another.clock.advance(1);
+  expect(await another.lookup('1')).toHaveLength(1);
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { MetadataSource } from '../../../src/domain/ports.ts';
+import { AppleFailure, type MetadataSource } from '../../../src/domain/ports.ts';
 import { createWorld, type World } from '../../support/world.ts';
 
 const day = 86_400_000;
@@ -40,6 +40,20 @@ test('S13 old metadata is asked for again without a sync, a bounded number at a 
     await world.clock.advance(600_000);
   }
   expect(seen.size).toBe(total);
+});
+
+test('S13 §15 a source that asks to wait is asked again when it allows it, not at the next schedule and not before', async () => {
+  await world.clock.advance(2 * day);
+  lookup.mockRejectedValueOnce(new AppleFailure('RATE_LIMITED', 'busy', { retryAfter: 1_200_000 }));
+  lookup.mockClear();
+  await world.work();
+  expect(lookup).toHaveBeenCalledTimes(1);
+  await world.clock.advance(1_199_999);
+  await world.work();
+  expect(lookup).toHaveBeenCalledTimes(1);
+  await world.clock.advance(1);
+  await world.work();
+  expect(lookup).toHaveBeenCalledTimes(2);
 });
 
 test('S13 what was known last stays when the store knows it no more, and when it does not answer', async () => {
