@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** `fast` is `npm test`; `chaos` kills processes and takes its time; `conformance` asks MDM servers, a real one where it can be had. */
 const tiers = ['fast', 'chaos', 'conformance'] as const;
@@ -16,6 +17,7 @@ export default defineConfig({
     isolate: false,
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: tier === 'chaos' ? 180_000 : 30_000,
     hookTimeout: 60_000,
     passWithNoTests: tier === 'chaos',

@@ -14,7 +14,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embed
 import { silentLogger } from '../../src/lib/logger.ts';
 import { eventually } from '../support/eventually.ts';
 
-const holder = new URL('../support/programs/hold-postgres.ts', import.meta.url).pathname;
+const holder = new URL('../support/programs/hold-postgres.mjs', import.meta.url).pathname;
 
 let dataDirectory: string;
 const started: EmbeddedPostgres[] = [];
@@ -59,7 +59,7 @@ interface Held {
 
 /** A PostgreSQL that belongs to another process. */
 async function hold(durability: 'durable' | 'temporary'): Promise<Held> {
-  const child = fork(holder, [dataDirectory, durability], { execArgv: ['--import', 'tsx'] });
+  const child = fork(holder, [dataDirectory, durability]);
   children.push(child);
   const [{ home, adminUrl }] = (await once(child, 'message')) as [{ home: string; adminUrl: string }];
   return { child, home, adminUrl, postmaster: readPostmasterFile(join(home, 'data'))!.pid };

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { logFields, withLogFields } from '../../src/lib/log-fields.ts';
 
-const program = new URL('../support/programs/last-words.ts', import.meta.url).pathname;
+const program = new URL('../support/programs/last-words.mjs', import.meta.url).pathname;
 
 test('G14 last lines into a pipe that nobody reads do not keep a process from ending', async () => {
-  const child = fork(program, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  const child = fork(program, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   await once(child, 'message');
   child.stdout!.destroy();
   await once(child.stdout!, 'close');

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { commandOf, identifyProcess } from '../../src/db/embedded/process-identity.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { builtPrograms } from '../support/process-child.ts';
 
 let data: string;
 let port: number;
@@ -34,7 +35,7 @@ afterEach(async () => {
 });
 
 async function start(environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main/all-in-one.ts'], {
+  const child = spawn(process.execPath, [join(builtPrograms, 'main/all-in-one.js')], {
     env: { ...process.env, RUSSET_DATA: data, PORT: String(port), LOG_LEVEL: 'info', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -3,23 +3,19 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { readArguments } from '../../src/simulator/arguments.ts';
+import { builtPrograms } from '../support/process-child.ts';
 
-const program = fileURLToPath(new URL('../../src/simulator/main.ts', import.meta.url));
+const program = join(builtPrograms, 'simulator/main.js');
 
 it('F8 the program listens elsewhere when its port is taken, says where, and saves at SIGTERM', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'simulator-'));
   const { server, port } = await occupyPort();
   const stateFile = join(folder, 'state.json');
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', program, '--port', String(port), '--seed', '3', '--state-file', stateFile],
-    {
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    },
-  );
+  const child = spawn(process.execPath, [program, '--port', String(port), '--seed', '3', '--state-file', stateFile], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
   onTestFinished(() => {
     child.kill('SIGKILL');
     server.close();

@@ -9,7 +9,7 @@ import { identifyProcess } from '../../src/db/embedded/process-identity.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
-const program = new URL('./programs/run-supervisor.ts', import.meta.url).pathname;
+const program = new URL('./programs/run-supervisor.mjs', import.meta.url).pathname;
 
 /** The data folder and everything that ran over it. */
 export interface SupervisorWorld {
@@ -67,7 +67,7 @@ export async function createWorld(): Promise<SupervisorWorld> {
 }
 
 function startSupervisor(data: string, port: number, environment: Record<string, string>): Started {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, data, String(port)], {
+  const child = spawn(process.execPath, [program, data, String(port)], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own, as in a terminal.

@@ -1,16 +1,15 @@
-/** `npm start` with stand-ins for its programs: run-supervisor.ts <data folder> <port> */
+/** `npm start` as it is built, with stand-ins for its programs: run-supervisor.mjs <data folder> <port> */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PrepareSandbox } from '../../../src/main/supervisor/options.ts';
-import { stopOnSignals } from '../../../src/main/supervisor/signals.ts';
-import { Supervisor } from '../../../src/main/supervisor/supervisor.ts';
-import { terminalLogger } from '../../../src/main/supervisor/terminal-logger.ts';
+import { stopOnSignals } from '../../../dist/main/supervisor/signals.js';
+import { Supervisor } from '../../../dist/main/supervisor/supervisor.js';
+import { terminalLogger } from '../../../dist/main/supervisor/terminal-logger.js';
 
 const [dataDirectory = '', port] = process.argv.slice(2);
-const fake = (name: string) => new URL(`./fake-${name}.ts`, import.meta.url).pathname;
-const print = (text: string) => console.log(text);
+const fake = (name) => new URL(`./fake-${name}.mjs`, import.meta.url).pathname;
+const print = (text) => console.log(text);
 
-const prepareSandbox: PrepareSandbox = async ({ dataDirectory: data }) => {
+const prepareSandbox = async ({ dataDirectory: data }) => {
   const marker = join(data, 'prepared');
   const created = !existsSync(marker);
   writeFileSync(marker, '');

@@ -2,14 +2,14 @@
 import { appendFileSync } from 'node:fs';
 
 const { FAKE_JOURNAL = '', ...env } = process.env;
-const name = (process.argv[1] ?? '').replace(/.*\/fake-([a-z]+)\.ts$/, '$1');
+const name = (process.argv[1] ?? '').replace(/.*\/fake-([a-z]+)\.mjs$/, '$1');
 const behavior = env[`FAKE_${name.toUpperCase()}`] ?? '';
 
-function write(event: string): void {
+function write(event) {
   appendFileSync(FAKE_JOURNAL, `${name} ${event}\n`);
 }
 
-export function runFakeProgram(): void {
+export function runFakeProgram() {
   write(`pid ${process.pid}`);
   write(
     `mode ${env.RUSSET_MODE ?? '-'} database ${env.DATABASE_URL ? 'yes' : 'no'} key ${env.ENCRYPTION_KEYS_FILE ?? '-'}`,

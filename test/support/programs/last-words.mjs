@@ -1,5 +1,5 @@
 /** Says that it runs, waits until it is told that nobody reads any more, writes its last lines and ends at once. @module */
-import { createLogger } from '../../../src/lib/logger.ts';
+import { createLogger } from '../../../dist/lib/logger.js';
 
 const logger = createLogger({ level: 'info', name: 'last words' });
 process.on('message', () => {

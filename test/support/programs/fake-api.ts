@@ -1,3 +1,0 @@
-import { runFakeProgram } from './fake-program.ts';
-
-runFakeProgram();

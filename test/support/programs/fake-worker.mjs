@@ -1,0 +1,3 @@
+import { runFakeProgram } from './fake-program.mjs';
+
+runFakeProgram();
