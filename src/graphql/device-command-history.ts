@@ -28,7 +28,11 @@ const DeviceErrorRef = builder.objectRef<DeviceError>('DeviceError').implement({
   description: "One item of a device's ErrorChain. Apple's numbers are for diagnosis and may change.",
   fields: (t) => ({
     domain: t.exposeString('domain', { description: 'ErrorDomain.' }),
-    number: t.exposeInt('number', { description: 'ErrorCode.' }),
+    number: t.field({
+      type: 'Count',
+      description: 'ErrorCode; 0 where the device wrote no whole number.',
+      resolve: ({ number }) => BigInt(Number.isSafeInteger(number) ? number : 0),
+    }),
     message: t.exposeString('message', { description: 'What the device says of it.' }),
   }),
 });

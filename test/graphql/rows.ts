@@ -204,7 +204,7 @@ export async function addEnrollment(
       ...{ ...key, enrollmentId: enrollment.id, deviceId, generation: 1, uuid: randomUUID(), state: 'FAILED' as const },
       ...{ kind: 'LIST_INSTALLED_APPS' as const, request: { kind: 'LIST_INSTALLED_APPS', bundleIds: null } },
       ...{ createdAt: at, deadlineAt: at, endedAt: at },
-      answer: { errors: [{ domain: 'MCMDMErrorDomain', number: 12021, message: 'no' }] },
+      answer: { errors: [{ domain: 'MCMDMErrorDomain', number: 3_000_000_000, message: 'no' }] },
     })),
   });
   return enrollment;

@@ -115,7 +115,7 @@ async function askAgain(
     ) o WHERE e.organization_id = ${context.actor.organizationId} AND e.id = o.id`);
 }
 
-/** Ends every open command that a condition on `c` names, without an answer. */
+/** Ends every open command that a condition on `c` names, without an answer; the condition holds under their locks. */
 export async function endOpen(
   context: Context,
   tx: Tx,
@@ -126,7 +126,7 @@ export async function endOpen(
   const rows = await tx.$queryRaw<{ id: bigint; sent: boolean }[]>(sql`
     SELECT c.id, c.state <> 'PLANNED' AS sent FROM device_command c
     WHERE c.organization_id = ${context.actor.organizationId} AND c.ended_at IS NULL AND (${where})
-    ORDER BY c.id ${limit === null ? nothing : sql`LIMIT ${limit}`}`);
+    ORDER BY c.id ${limit === null ? nothing : sql`LIMIT ${limit}`} FOR NO KEY UPDATE OF c`);
   const at = context.clock.now();
   return endCommands(
     context,

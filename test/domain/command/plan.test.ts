@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { transaction } from '../../../src/db/transaction.ts';
 import { type NewCommand, planCommands } from '../../../src/domain/command/plan.ts';
+import { cancelCommands } from '../../../src/domain/command/settle.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createDeviceWorld, type DeviceWorld, type Organization } from './support.ts';
 
 let world: DeviceWorld;
@@ -70,6 +72,28 @@ describe('S28 commands are written down', () => {
     expect(await plan({ ...install(here, 1n), request: { kind: 'REMOVE_APP', bundleId: 'x' } })).toEqual([
       { outcome: 'APP_BUSY', commandId: planned[0]!.commandId },
     ]);
+  });
+
+  test('S28 a command that leaves while it is taken back has left', async () => {
+    const [planned] = await plan(install(await enrollment(), 1n));
+    const { pool } = world.database;
+    const sender = await pool.connect();
+    await sender.query('BEGIN');
+    await sender.query("UPDATE device_command SET state = 'SENT', uuid = gen_random_uuid() WHERE id = $1", [
+      planned!.commandId,
+    ]);
+    const taken = transaction(world.services, (tx) => cancelCommands(org.context, tx, [planned!.commandId!]));
+    const waits = () =>
+      pool.query(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%device_command%'",
+      );
+    const waited = await eventually(async () => (await waits()).rowCount === 1, 3_000);
+    await sender.query('COMMIT');
+    sender.release();
+    expect(await taken).toEqual([]);
+    expect(waited).toBe(true);
+    const row = await world.database.prisma.deviceCommand.findFirstOrThrow({ where: { id: planned!.commandId! } });
+    expect(row.state).toBe('SENT');
   });
 
   test('S28 news are stored before they are answered, and the same message twice is kept once', async () => {
