@@ -37,7 +37,7 @@ const DeviceErrorRef = builder.objectRef<DeviceError>('DeviceError').implement({
   }),
 });
 
-const DeviceCommandRef = builder.objectRef<CommandRow>('DeviceCommand').implement({
+export const DeviceCommandRef = builder.objectRef<CommandRow>('DeviceCommand').implement({
   description: 'One command to one device.',
   fields: (t) => ({
     kind: t.expose('kind', { type: DeviceCommandKindEnum, description: 'What it asks.' }),

@@ -231,8 +231,7 @@ export const DeploymentModeEnum = builder.enumType('DeploymentMode', {
   description: 'What the devices of a group shall have of an app.',
   values: described({
     LICENSE_ONLY: 'A license; the app is installed by other means.',
-    LICENSE_AND_INSTALL:
-      'A license, and the app on the device.',
+    LICENSE_AND_INSTALL: 'A license, and the app on the device.',
     NONE: 'Nothing: licenses that Russet gave them are taken back, and no other deployment of the same or a higher rank gives any.',
   }),
 });

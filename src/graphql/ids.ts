@@ -6,6 +6,7 @@ import { InvalidInputError } from '../domain/errors.ts';
 export type NodeName =
   | 'ApiKey'
   | 'App'
+  | 'AppOperation'
   | 'AuditEntry'
   | 'Deployment'
   | 'Device'
@@ -29,6 +30,7 @@ export type NodeName =
 export const nodeRights: Record<NodeName, Scope> = {
   ApiKey: 'keys:read',
   App: 'apps:read',
+  AppOperation: 'devices:read',
   AuditEntry: 'audit:read',
   Deployment: 'licenses:read',
   Device: 'devices:read',

@@ -31,6 +31,14 @@ import { type LicenseWithParts, readLicenses } from '../domain/license/row.ts';
 import { type LedgerRowWithApp, readTimelines, type TimelineQuestion } from '../domain/license/timeline.ts';
 import { countWaiting, listWaiting, type WaitingRow, type WaitingWindow } from '../domain/license/waiting-row.ts';
 import { readWebhooks, type WebhookRow } from '../domain/notification/row.ts';
+import {
+  countOperationsOf,
+  listCommandsOfOperations,
+  listOperationsOf,
+  type OperationOwner,
+  type OperationRow,
+  readOperations,
+} from '../domain/operation/row.ts';
 import { type ReclaimRuleRow, type ReclaimRunRow, readRules, readRuns } from '../domain/reclaim/rule.ts';
 import {
   countSeatSubscriptionsOf,
@@ -121,6 +129,11 @@ export interface Loaders {
   groupsOfDevice: DataLoader<bigint, DeviceGroupRow[]>;
   enrollmentOfDevice: DataLoader<bigint, EnrollmentRow | null>;
   commandsOfDevice: OwnedList<CommandRow>;
+  operations: DataLoader<bigint, OperationRow | null>;
+  operationsOfDevice: OwnedList<OperationRow>;
+  operationsOfApp: OwnedList<OperationRow>;
+  operationsOfTask: OwnedList<OperationRow>;
+  commandsOfOperation: DataLoader<bigint, CommandRow[]>;
   installedOfDevice: OwnedList<InstalledAppRow, BundleWindow>;
   installedCounts: DataLoader<bigint, InstalledCounts>;
   recordsOfVppUser: OwnedList<VppUserRecordRow>;
@@ -158,6 +171,11 @@ export function createLoaders(
     ownedList<WaitingRow, WaitingWindow>(
       (ownerIds, window) => listWaiting(rows, organizationId, { kind, ownerIds }, window),
       (ownerIds) => countWaiting(rows, organizationId, { kind, ownerIds }),
+    );
+  const operations = (owner: OperationOwner) =>
+    ownedList<OperationRow>(
+      (ids, window) => listOperationsOf(rows, organizationId, owner, ids, window),
+      (ids) => countOperationsOf(rows, organizationId, owner, ids),
     );
   return {
     apps: one((ids) => readApps(rows, organizationId, ids)),
@@ -207,6 +225,14 @@ export function createLoaders(
       return ids.map((id) => byDevice.get(id) ?? null);
     }),
     commandsOfDevice: owned(listCommandsOf, countCommandsOf),
+    operations: one((ids) => readOperations(rows, organizationId, ids)),
+    operationsOfDevice: operations('device'),
+    operationsOfApp: operations('app'),
+    operationsOfTask: operations('task'),
+    commandsOfOperation: many(
+      (ids) => listCommandsOfOperations(rows, organizationId, ids),
+      (command) => command.operationId,
+    ),
     installedOfDevice: owned(listInstalledOf, countInstalledOf),
     installedCounts: gathered((ids) => countInstalled(rows, organizationId, ids)),
     recordsOfVppUser: owned(listVppUserRecordsOf, countVppUserRecordsOf),

@@ -24,6 +24,7 @@ import './device.ts';
 import './device-mutations.ts';
 import './device-commands.ts';
 import './device-command-history.ts';
+import './app-operation.ts';
 import './device-enrollment.ts';
 import './installed-app.ts';
 import './device-group.ts';

@@ -124,7 +124,23 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
       changedAt: at,
     },
   });
+  const operation = await prisma.appOperation.create({
+    data: {
+      ...key,
+      kind: 'INSTALL',
+      state: 'PROPAGATING',
+      taskId: task.id,
+      deviceId: device.id,
+      appId: app.id,
+      licenseId: license.id,
+      cause: { code: 'LICENSE_NOT_VISIBLE', message: secret, domain: secret, number: 9610 },
+      createdAt: at,
+      changedAt: at,
+    },
+  });
+  await prisma.deviceCommand.updateMany({ where: key, data: { operationId: operation.id } });
   const rows: Record<NodeName, { id: bigint }> = {
+    AppOperation: operation,
     Organization: { id: organizationId },
     Token: token,
     App: app,

@@ -37,6 +37,9 @@ beforeAll(async () => {
       const app = await addApp(prisma, organizationId, { name: `A${n}-${m}` });
       const pool = await addPool(prisma, { organizationId, tokenId: token.id, appId: app.id });
       await addLicense(prisma, pool, device);
+      const pair = { organizationId, deviceId: device.id, appId: app.id, taskId: 1n };
+      const since = { createdAt: at, changedAt: at };
+      await prisma.appOperation.create({ data: { ...pair, ...since, kind: 'INSTALL', state: 'READY' } });
       await addNotice(prisma, token, BigInt(n * each + m + 1));
       await addSeat(prisma, token, user);
       const appId = m === 1 ? null : app.id;
@@ -66,6 +69,8 @@ const lists: [list: string, field: string, item: string, totals?: false][] = [
   ['devices', 'timeline', 'licenseId app { name }', false],
   ['apps', 'timeline', 'licenseId app { name }', false],
   ['devices', 'commands', 'commandUuid kind state app { name } errors { domain number message }'],
+  ['devices', 'operations', 'id kind state attempts cause { code } app { name } history { state }'],
+  ['apps', 'operations', 'id state device { serialNumber } license { state }'],
   ['devices', 'installedApps', 'bundleId version source managed readAt app { name }'],
 ];
 

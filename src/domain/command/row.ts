@@ -32,6 +32,11 @@ export interface CommandAnswer {
   refusal?: string;
 }
 
+/** Columns of a {@link CommandRow}, of command `c`. */
+export const commandColumns = sql`c.id, c.kind::text AS kind, c.state::text AS state, c.app_id AS "appId", c.uuid::text AS uuid, c.sends,
+  c.created_at AS "createdAt", c.sent_at AS "sentAt", c.due_at AS "dueAt", c.deadline_at AS "deadlineAt", c.not_nows AS "notNows",
+  c.not_now_at AS "notNowAt", c.ended_at AS "endedAt", c.answer`;
+
 /** The same page of the commands of each device, oldest first, in one statement. */
 export async function listCommandsOf(
   reader: Rows,
@@ -40,9 +45,7 @@ export async function listCommandsOf(
   window: IdWindow,
 ): Promise<Map<bigint, CommandRow[]>> {
   const rows = await reader.rows<CommandRow & Owned>(sql`
-    SELECT o.id AS "ownerId", c.id, c.kind::text AS kind, c.state::text AS state, c.app_id AS "appId", c.uuid::text AS uuid, c.sends,
-      c.created_at AS "createdAt", c.sent_at AS "sentAt", c.due_at AS "dueAt", c.deadline_at AS "deadlineAt", c.not_nows AS "notNows",
-      c.not_now_at AS "notNowAt", c.ended_at AS "endedAt", c.answer
+    SELECT o.id AS "ownerId", ${commandColumns}
     FROM unnest(${ids(deviceIds)}) o(id) CROSS JOIN LATERAL (
       SELECT n.* FROM device_command n WHERE n.organization_id = ${organizationId} AND n.device_id = o.id
         ${idWindow(window, sql`n.id`)} ${idOrder(window, sql`n.id`)}
