@@ -18,7 +18,12 @@ export interface KeyedRequest {
 export interface KeyedResult {
   taskIds: bigint[];
   replayed: boolean;
+  /** What the first request was told where that was no task; kept for those that come again. */
+  answer?: string;
 }
+
+/** What was done: tasks, or what was found instead. */
+export type Done = bigint[] | { answer: string };
 
 const day = 86_400_000;
 
@@ -30,10 +35,10 @@ export async function once(
   context: Context,
   tx: Tx,
   request: KeyedRequest,
-  work: () => Promise<bigint[]>,
+  work: () => Promise<Done>,
 ): Promise<KeyedResult> {
   const { actor } = context;
-  if (!request.key || actor.kind !== 'API_KEY') return { taskIds: await work(), replayed: false };
+  if (!request.key || actor.kind !== 'API_KEY') return { ...told(await work()), replayed: false };
   const now = context.clock.now();
   const hash = inputHash(request.input);
   const where = sql`organization_id = ${actor.organizationId} AND api_key_id = ${actor.apiKeyId} AND operation = ${request.operation} AND key = ${request.key}`;
@@ -44,16 +49,19 @@ export async function once(
     VALUES (${actor.organizationId}, ${actor.apiKeyId}, ${request.operation}, ${request.key}, ${hash}, ${moment(now)})
     ON CONFLICT DO NOTHING`);
   if (inserted === 0) {
-    const [row] = await tx.$queryRaw<{ input_hash: string; task_ids: bigint[] }[]>(
-      sql`SELECT input_hash, task_ids FROM idempotency_key WHERE ${where}`,
+    const [row] = await tx.$queryRaw<{ input_hash: string; task_ids: bigint[]; answer: string | null }[]>(
+      sql`SELECT input_hash, task_ids, answer FROM idempotency_key WHERE ${where}`,
     );
     if (row!.input_hash !== hash) throw new IdempotencyKeyReusedError();
-    return { taskIds: row!.task_ids, replayed: true };
+    return { ...(row!.answer === null ? told(row!.task_ids) : told({ answer: row!.answer })), replayed: true };
   }
-  const taskIds = await work();
-  await tx.$executeRaw(sql`UPDATE idempotency_key SET task_ids = ${ids(taskIds)} WHERE ${where}`);
-  return { taskIds, replayed: false };
+  const done = told(await work());
+  await tx.$executeRaw(sql`
+    UPDATE idempotency_key SET task_ids = ${ids(done.taskIds)}, answer = ${done.answer ?? null} WHERE ${where}`);
+  return { ...done, replayed: false };
 }
+
+const told = (done: Done) => (Array.isArray(done) ? { taskIds: done } : { taskIds: [], answer: done.answer });
 
 /** Equal for inputs that mean the same: keys in any order, lists as sets, absent and null alike. */
 export function inputHash(input: unknown): string {

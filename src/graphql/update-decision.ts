@@ -48,7 +48,10 @@ const EvidenceRef = builder.objectRef<Evidence>('Evidence').implement({
 export const ReasonRef = builder.objectRef<Reason>('Reason').implement({
   description: 'One reason for how something stands.',
   fields: (t) => ({
-    code: t.exposeString('code', { description: 'For programs; docs/updates.md has the list. New ones may come.' }),
+    code: t.exposeString('code', {
+      description:
+        'For programs. docs/updates.md lists those of `updateDecision`, docs/storefront.md those of `explain`. New ones may come.',
+    }),
     message: t.exposeString('message', { description: 'For people: what it is and what to do.' }),
     confidence: t.expose('confidence', { type: ConfidenceEnum, description: 'How sure it is.' }),
     evidence: t.field({ type: [EvidenceRef], description: 'What it rests on.', resolve: ({ evidence }) => evidence }),
@@ -69,7 +72,9 @@ const WindowTimesRef = builder.objectRef<Opening>('UpdateOpening').implement({
 const AttemptRef = builder.objectRef<NonNullable<UpdateDecision['attempt']>>('UpdateAttempts').implement({
   description: 'How often the version was tried on the device.',
   fields: (t) => ({
-    attempts: t.exposeInt('attempts', { description: 'How often it was sent.' }),
+    attempts: t.exposeInt('attempts', {
+      description: 'How often the device was given it, without one that is under way.',
+    }),
     outcome: t.exposeString('outcome', {
       nullable: true,
       description:

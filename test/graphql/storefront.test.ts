@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { globalId } from '../../src/graphql/ids.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
-import { addApp, addDevice, addGroup, addLicense, addPool, addToken } from './rows.ts';
+import { addApp, addDevice, addGroup, addLicense, addPool, addTask, addToken } from './rows.ts';
 
 let api: TestApi;
 let organizationId: bigint;
@@ -231,6 +231,28 @@ describe('S47 requestApp', () => {
     expect(twice.map(({ outcome }) => outcome).sort()).toEqual(['ALREADY_LICENSED', 'REQUESTED']);
     expect(await request(other.id, ofDevice(), 'k')).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
     expect(await api.services.prisma.license.count({ where: { organizationId } })).toBe(2);
+  });
+
+  test('S47 F12 a key answers again what it answered first, whatever became of it since', async () => {
+    const { prisma } = api.services;
+    const app = await offer('Birds');
+    const wait = {
+      organizationId,
+      appId: app.id,
+      deviceId: device.id,
+      priority: 0,
+      createdAt: at,
+      message: 'None is free.',
+    };
+    const task = await addTask(prisma, organizationId);
+    await prisma.licenseWait.create({
+      data: { ...wait, taskId: task.id, reason: 'NO_LICENSES_AVAILABLE', expiresAt: new Date('2036-01-01') },
+    });
+    expect(await request(app.id, ofDevice(), 'k')).toMatchObject({ outcome: 'ALREADY_WAITING' });
+    await prisma.licenseWait.deleteMany({ where: { organizationId } });
+    expect(await request(app.id, ofDevice(), 'k')).toMatchObject({ outcome: 'ALREADY_WAITING' });
+    expect(await request(app.id, ofDevice())).toMatchObject({ outcome: 'REQUESTED' });
+    expect(await request(app.id, ofDevice(), 'k')).toMatchObject({ outcome: 'ALREADY_WAITING' });
   });
 
   test('S47 S39 what the store refuses is refused, with the reason that it showed', async () => {

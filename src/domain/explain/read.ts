@@ -113,9 +113,7 @@ async function readStore(
   const rows = await tx.$queryRaw<(NonNullable<ExplainFacts['store']> & { own: boolean; fitting: boolean })[]>(sql`
     SELECT m.storefront, m.minimum_os_version AS "minimumOsVersion", m.platform = ${storePlatformOf(device.family)} AS fitting,
       coalesce(version_numbers(${device.osVersion}::text) >= version_numbers(m.minimum_os_version), true) AS "fitsSystem",
-      cardinality(m.device_families) = 0 OR m.device_families && CASE ${device.family}::text
-        WHEN 'IPAD' THEN ARRAY['ipad', 'iphone'] WHEN 'IPHONE' THEN ARRAY['iphone'] WHEN 'IPOD' THEN ARRAY['ipod', 'iphone'] WHEN 'MAC' THEN ARRAY['mac']
-        WHEN 'APPLE_TV' THEN ARRAY['tvos', 'appletv'] ELSE m.device_families END AS "fitsFamily",
+      fits_family(m.device_families, ${device.family}::"DeviceFamily") AS "fitsFamily",
       EXISTS (SELECT 1 FROM token t JOIN license_pool p ON p.organization_id = t.organization_id AND p.token_id = t.id AND p.app_id = m.app_id
         WHERE t.organization_id = m.organization_id AND t.region = m.storefront AND t.removed_at IS NULL AND p.gone_at IS NULL) AS own
     FROM app_metadata m WHERE m.organization_id = ${organizationId} AND m.app_id = ${appId}

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Reason, reason } from '../update/reason.ts';
+import { stagedRollout } from '../update/staged-rollout.ts';
 import type { ExplainFacts } from './facts.ts';
 
 type Rule = (facts: ExplainFacts) => Reason | null;
@@ -11,8 +12,6 @@ type Rule = (facts: ExplainFacts) => Reason | null;
 const day = 24 * 60 * 60 * 1000;
 /** A device that was not seen for so long is likely off or away. */
 const silentFor = 3 * day;
-/** Apple brings new versions out over seven days. */
-const rolloutFor = 7 * day;
 
 const live = ({ license }: ExplainFacts) => license !== null && license.endedAt === null;
 const confirmed = (facts: ExplainFacts) => live(facts) && facts.license!.state === 'CONFIRMED';
@@ -273,20 +272,8 @@ export function explainFacts(facts: ExplainFacts): Explained {
       version: installed.shortVersion,
       listedAt: facts.enrollment?.listedAt,
     });
-    const seen = availability?.versionSeenAt;
-    const staged =
-      availability &&
-      ['NOT_OFFERED', 'NOT_LOOKED_YET'].includes(availability.reason) &&
-      seen &&
-      now.getTime() - seen.getTime() < rolloutFor;
-    if (!staged) return { reasons: [rest], ruledOut: [] };
-    const guess = reason(
-      'STAGED_ROLLOUT',
-      'GUESS',
-      'The app is installed in an older version, and the store has had a newer one for less than a week: it may not have come to this device yet.',
-      { installedVersion: availability.installedVersion, storeVersion: availability.storeVersion, seenAt: seen },
-    );
-    return { reasons: [guess, rest], ruledOut: [] };
+    const staged = stagedRollout(availability, now);
+    return { reasons: staged ? [staged, rest] : [rest], ruledOut: [] };
   }
   const found = Object.entries(rules).map(([code, rule]) => ({ code, found: rule(facts) }));
   const reasons = found.flatMap((one) => (one.found ? [one.found] : []));

@@ -21,6 +21,8 @@ export interface DueOperation {
   notAfter: Date | null;
   /** Its task was cancelled. */
   cancelled: boolean;
+  /** Why it was taken back before it was sent; null where only its window closes. */
+  recalled: OperationCause | null;
   /** Null when it needs none. */
   licenseState: LicenseState | null;
   /** Somebody takes the license back. */
@@ -61,6 +63,7 @@ export function decideDue(operation: DueOperation, now: Date): Deed {
 function decideUnsent(operation: DueOperation, now: Date): Deed {
   const { id, enrollmentId, notAfter } = operation;
   const rule = kinds[operation.kind];
+  if (operation.recalled !== null) return { move: { id, step: 'CANCEL', cause: operation.recalled } };
   if (operation.cancelled) return { move: { id, step: 'CANCEL', cause: causes.cancelled } };
   if (notAfter !== null && notAfter <= now) return { move: { id, step: 'CANCEL', cause: causes.windowClosed } };
   if (rule.needsLicense && operation.licenseState !== null && operation.licenseState !== 'CONFIRMED') {

@@ -6,6 +6,7 @@ import type { Move } from './after-answer.ts';
 import { causes, type OperationCause } from './cause.ts';
 import { type Deed, type DueOperation, decideDue } from './decide-due.ts';
 import { endIdleInstalls } from './idle.ts';
+import { lockConnection } from './lock-connection.ts';
 import { settleOperations } from './settle.ts';
 import { commandPatience, lookAgain, readyPatience } from './times.ts';
 import { moveOperations } from './transition.ts';
@@ -51,20 +52,15 @@ export async function driveOperations(context: Context, organizationId: bigint):
   });
 }
 
-/** Everything else that changes commands of the organization waits until this is done. */
-async function lockConnection(tx: Tx, organizationId: bigint): Promise<void> {
-  await tx.$queryRaw(sql`
-    SELECT 1 FROM mdm_connection WHERE organization_id = ${organizationId} AND removed_at IS NULL FOR NO KEY UPDATE`);
-}
-
-/** Silence ends an operation as well as an answer does. */
+/** Silence ends an operation as well as an answer does. Locked as they are read: an answer that just came has put its end off. */
 async function giveUp(context: Context, tx: Tx, organizationId: bigint): Promise<number> {
   const now = context.clock.now();
   const late = await tx.$queryRaw<
     { id: bigint; kind: string; state: AppOperationState; cause: OperationCause | null }[]
   >(sql`
     SELECT id, kind::text AS kind, state::text AS state, cause FROM app_operation
-    WHERE organization_id = ${organizationId} AND ended_at IS NULL AND deadline_at <= ${moment(now)} ORDER BY id LIMIT ${blockSize}`);
+    WHERE organization_id = ${organizationId} AND ended_at IS NULL AND deadline_at <= ${moment(now)}
+    ORDER BY id LIMIT ${blockSize} FOR NO KEY UPDATE SKIP LOCKED`);
   const moves = late.map(({ id, kind, state, cause }): Move => {
     if (kind === 'UPDATE' && state === 'INSTALLING') return { id, step: 'STAY' };
     return { id, step: 'TIME_OUT', cause: lateness(state, cause) };
@@ -104,7 +100,7 @@ function readDue(tx: Tx, organizationId: bigint, now: Date): Promise<DueOperatio
   return tx.$queryRaw<DueOperation[]>(sql`
     SELECT o.id, o.kind::text AS kind, o.state::text AS state, o.device_id AS "deviceId", o.app_id AS "appId", a.adam_id AS "adamId",
       a.bundle_id AS "bundleId", o.take_over AS "takeOver", o.created_at AS "createdAt", o.changed_at AS "changedAt", o.not_after AS "notAfter",
-      EXISTS (SELECT 1 FROM task t WHERE t.organization_id = o.organization_id AND t.id = o.task_id AND t.cancel_requested_at IS NOT NULL) AS cancelled,
+      EXISTS (SELECT 1 FROM task t WHERE t.organization_id = o.organization_id AND t.id = o.task_id AND t.cancel_requested_at IS NOT NULL) AS cancelled, o.recalled,
       l.state::text AS "licenseState", l.revoke_task_id IS NOT NULL AS revoking, e.id AS "enrollmentId", e.enrolled_at AS "enrolledAt",
       (SELECT max(g.gone_at) FROM enrollment g WHERE g.organization_id = o.organization_id AND g.device_id = o.device_id AND g.state = 'GONE') AS "goneAt"
     FROM app_operation o

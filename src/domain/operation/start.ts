@@ -20,7 +20,7 @@ export interface NewOperation {
   state?: 'WAITING_FOR_LICENSE' | 'READY';
   /** When it may be sent; at once when absent. */
   dueAt?: Date;
-  /** Nothing is sent for it from here on: unsent, it is CANCELLED with the cause WINDOW_CLOSED. The window of an update. */
+  /** Nothing is sent for it from here on: unsent, it is CANCELLED with the cause WINDOW_CLOSED, or what it was recalled for. The window of an update. */
   notAfter?: Date;
 }
 

@@ -39,17 +39,15 @@ export async function requestApp(context: Context, rawInput: z.input<typeof inpu
       const holder = await findHolder(context, tx, wish.for);
       const before = (await judge(context, tx, holder, [wish.appId])).get(wish.appId)!;
       const key = { operation: 'requestApp', key: idempotencyKey, input: wish };
-      let found = standing(before.error);
-      const { taskIds } = await once(context, tx, key, async () => {
-        if (found) return [];
+      const found = standing(before.error);
+      const { answer } = await once(context, tx, key, async () => {
+        if (found) return { answer: found };
         const refusal = isGate(before.error) ? null : whyNot(before, holder);
         if (refusal) throw new AppNotRequestableError(refusal.code, refusal.message);
         const given = await give(context, tx, holder, wish.appId);
-        if (typeof given === 'bigint') return [given];
-        found = given;
-        return [];
+        return typeof given === 'bigint' ? [given] : { answer: given };
       });
-      const outcome = taskIds.length > 0 ? 'REQUESTED' : (found ?? 'ALREADY_LICENSED');
+      const outcome = (answer as Standing | undefined) ?? 'REQUESTED';
       return { outcome, app: await showStoreApp(context, tx, holder, wish.appId) };
     });
   } catch (error) {
@@ -59,19 +57,16 @@ export async function requestApp(context: Context, rawInput: z.input<typeof inpu
   }
 }
 
+type Standing = Exclude<Requested['outcome'], 'REQUESTED'>;
+
 /** What a second request finds. */
-function standing(error: unknown): Exclude<Requested['outcome'], 'REQUESTED'> | null {
+function standing(error: unknown): Standing | null {
   if (error instanceof AlreadyLicensedError) return 'ALREADY_LICENSED';
   return error instanceof AlreadyWaitingError ? 'ALREADY_WAITING' : null;
 }
 
 /** The same way as any other request; what it refuses meanwhile is told in the words of the store. */
-async function give(
-  context: Context,
-  tx: Tx,
-  holder: Holder,
-  appId: bigint,
-): Promise<bigint | ReturnType<typeof standing>> {
+async function give(context: Context, tx: Tx, holder: Holder, appId: bigint): Promise<bigint | Standing> {
   const target = holder.kind === 'DEVICE' ? { deviceIds: [holder.id] } : { vppUserIds: [holder.id] };
   try {
     const taskId = await startAssociation(

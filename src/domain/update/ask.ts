@@ -27,15 +27,16 @@ export async function askDevices(context: Context, tx: Tx, cap: number): Promise
   const room = Math.max(100, 2 * cap) - busy!.count;
   if (room <= 0) return 0;
   const questions = await tx.$queryRaw<Question[]>(sql`
-    SELECT e.id AS "enrollmentId", array_agg(DISTINCT a.bundle_id) AS "bundleIds", array_agg(DISTINCT n.id::text) AS "itemIds", min(n.closes_at) AS "closesAt"
+    SELECT n.enrollment_id AS "enrollmentId", array_agg(DISTINCT n.bundle_id) AS "bundleIds", array_agg(DISTINCT n.id::text) AS "itemIds", min(n.closes_at) AS "closesAt"
     FROM (
-      SELECT i.id, i.device_id, i.app_id, u.closes_at FROM ${itemTables}
+      SELECT i.id, e.id AS enrollment_id, a.bundle_id, u.closes_at FROM ${itemTables}
+      JOIN enrollment e ON e.organization_id = i.organization_id AND e.device_id = i.device_id AND e.state = 'ENROLLED' AND e.type = 'DEVICE'
+      JOIN installed_app a ON a.organization_id = i.organization_id AND a.device_id = i.device_id AND a.app_id = i.app_id
       WHERE i.organization_id = ${organizationId} AND i.state = 'WAITING' AND i.due_at <= ${moment(now)} AND ${mayGoOn(now)}
+      -- Only who can be asked takes a place.
       ORDER BY i.ring, i.due_at, i.id LIMIT ${room}
     ) n
-    JOIN enrollment e ON e.organization_id = ${organizationId} AND e.device_id = n.device_id AND e.state = 'ENROLLED' AND e.type = 'DEVICE'
-    JOIN installed_app a ON a.organization_id = ${organizationId} AND a.device_id = n.device_id AND a.app_id = n.app_id
-    GROUP BY e.id ORDER BY e.id`);
+    GROUP BY n.enrollment_id ORDER BY n.enrollment_id`);
   const planned = await planCommands(
     context,
     tx,

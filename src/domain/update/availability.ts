@@ -4,7 +4,7 @@
  * @module
  */
 import type { Rows } from '../../db/rows.ts';
-import { ids, type Sql, sql } from '../../db/transaction.ts';
+import { type Sql, sql } from '../../db/transaction.ts';
 import { Prisma } from '../../generated/prisma/client.ts';
 import type { Confidence } from './reason.ts';
 
@@ -138,15 +138,4 @@ function matching({ organizationId, deviceId, appId, reasons }: AvailabilityFilt
   const device = deviceId === null ? sql`` : sql`AND a.device_id = ${deviceId}`;
   const app = appId === null ? sql`` : sql`AND a.app_id = ${appId}`;
   return sql`a.organization_id = ${organizationId} AND a.reason = ANY (${[...reasons]}::text[]) ${device} ${app}`;
-}
-
-/** What the whole fleet stands at, word by word, for the apps that are named or for all. */
-export function countByReason(
-  reader: Rows,
-  organizationId: bigint,
-  appIds: readonly bigint[] | null,
-): Promise<{ appId: bigint; reason: AvailabilityReason; count: bigint }[]> {
-  const only = appIds === null ? sql`` : sql`AND a.app_id = ANY (${ids(appIds)})`;
-  return reader.rows(sql`
-    SELECT a.app_id AS "appId", a.reason, count(*) AS count FROM app_availability a WHERE a.organization_id = ${organizationId} ${only} GROUP BY 1, 2`);
 }

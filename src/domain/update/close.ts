@@ -1,8 +1,10 @@
 /** The end of runs. @module */
-import { moment, sql, type Tx } from '../../db/transaction.ts';
+import { ids, moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { endTask } from '../task/change.ts';
-import { recallUnsent, stopItems } from './stop.ts';
+import type { Scope } from './plan.ts';
+import { policyChanged, stopItems } from './stop.ts';
+import { type Zones, zoneOf } from './zones.ts';
 
 /** Takes back what is not sent in runs that were cancelled, lost their policy, or whose window is over: that is carried over. */
 export async function closeRuns(context: Context, tx: Tx): Promise<{ carriedOver: number }> {
@@ -11,7 +13,6 @@ export async function closeRuns(context: Context, tx: Tx): Promise<{ carriedOver
   const ruled = sql`EXISTS (SELECT 1 FROM update_policy p WHERE p.organization_id = u.organization_id AND p.id = u.policy_id)`;
   await stopItems(context, tx, { state: 'CANCELLED', code: 'TASK_CANCELLED' }, cancelled);
   await stopItems(context, tx, { state: 'CANCELLED', code: 'POLICY_CHANGED' }, sql`NOT ${ruled}`);
-  await recallUnsent(context, tx, sql`u.ended_at IS NULL AND (${cancelled} OR NOT ${ruled})`);
   const carriedOver = await stopItems(
     context,
     tx,
@@ -19,6 +20,21 @@ export async function closeRuns(context: Context, tx: Tx): Promise<{ carriedOver
     sql`u.closes_at <= ${now}`,
   );
   return { carriedOver };
+}
+
+/** Devices of which there is news may be under another policy now, or in another time zone; what waits for them is judged anew. */
+export async function stopMoved(context: Context, tx: Tx, { all, deviceIds }: Scope, zones: Zones): Promise<void> {
+  if (!all && deviceIds.length === 0) return;
+  const named = all ? sql`true` : sql`i.device_id = ANY (${ids(deviceIds)})`;
+  const zoneMoved = sql`EXISTS (
+    SELECT 1 FROM update_policy p JOIN enrollment e ON e.organization_id = p.organization_id AND e.device_id = i.device_id AND e.state = 'ENROLLED' AND e.type = 'DEVICE'
+    WHERE p.organization_id = u.organization_id AND p.id = u.policy_id AND p.mode = 'SCHEDULED' AND u.zone <> ${zoneOf(sql`p.zone::text`, zones)})`;
+  await stopItems(
+    context,
+    tx,
+    { state: 'CANCELLED', code: 'POLICY_CHANGED' },
+    sql`${named} AND (${policyChanged} OR ${zoneMoved})`,
+  );
 }
 
 /** Ends the tasks of runs that have nothing under way any more. */

@@ -32,25 +32,32 @@ export async function collectEnds(context: Context, tx: Tx): Promise<number> {
       FROM app_operation o WHERE i.organization_id = ${organizationId} AND i.state = 'SENT'
         AND o.organization_id = i.organization_id AND o.id = i.operation_id AND o.ended_at IS NOT NULL
       RETURNING i.task_id, i.rollout_id, i.ring, i.device_id, i.app_id, i.state::text AS state, o.cause,
-        -- What a device was never given is no try.
-        i.state IN ('CARRIED_OVER', 'CANCELLED') AND o.attempts = 0 AS untried
+        -- What never left for the device, or was lost on the way, is no try.
+        (SELECT max(c.sent_at) FROM device_command c WHERE c.organization_id = o.organization_id AND c.operation_id = o.id
+          AND i.state NOT IN ('CARRIED_OVER', 'CANCELLED') AND c.state NOT IN ('PLANNED', 'CANCELLED', 'REFUSED', 'LOST')) AS tried_at
     ), outcome AS (
-      SELECT e.*, r.target_version, coalesce(p.max_attempts, ${policyDefaults.maxAttempts}) AS most FROM ended e
+      SELECT e.*, r.target_version, coalesce(p.max_attempts, ${policyDefaults.maxAttempts}) AS most,
+        coalesce(t.attempts, 0) + (e.tried_at IS NOT NULL)::int AS attempts
+      FROM ended e
       JOIN update_rollout r ON r.organization_id = ${organizationId} AND r.id = e.rollout_id
       LEFT JOIN update_policy p ON p.organization_id = r.organization_id AND p.id = r.policy_id
+      LEFT JOIN update_attempt t ON t.organization_id = r.organization_id AND t.device_id = e.device_id AND t.app_id = e.app_id AND t.target_version = r.target_version
     ), remembered AS (
-      UPDATE update_attempt t SET attempts = t.attempts - o.untried::int, outcome = CASE WHEN o.untried THEN t.outcome ELSE o.state END,
-        cause = CASE WHEN o.untried THEN t.cause ELSE o.cause END,
-        next_at = CASE WHEN o.state = 'UPDATED' OR o.untried THEN NULL
-          ELSE ${now} + CASE t.attempts WHEN 1 THEN ${wait(0)} WHEN 2 THEN ${wait(1)} ELSE ${wait(2)} END END,
-        stuck_at = CASE WHEN o.state <> 'UPDATED' AND t.attempts - o.untried::int >= o.most THEN ${now} END
-      FROM outcome o WHERE t.organization_id = ${organizationId} AND t.device_id = o.device_id AND t.app_id = o.app_id AND t.target_version = o.target_version
+      INSERT INTO update_attempt AS t (organization_id, device_id, app_id, target_version, attempts, outcome, cause, last_at, next_at, stuck_at)
+      SELECT ${organizationId}, o.device_id, o.app_id, o.target_version, o.attempts,
+        CASE WHEN o.tried_at IS NOT NULL OR o.state = 'UPDATED' THEN o.state END, o.cause, o.tried_at,
+        CASE WHEN o.state <> 'UPDATED' THEN ${now} + CASE WHEN o.attempts <= 1 THEN ${wait(0)} WHEN o.attempts = 2 THEN ${wait(1)} ELSE ${wait(2)} END END,
+        CASE WHEN o.state <> 'UPDATED' AND o.tried_at IS NOT NULL AND o.attempts >= o.most THEN ${now} END
+      FROM outcome o WHERE o.state NOT IN ('CARRIED_OVER', 'CANCELLED') ORDER BY o.device_id, o.app_id
+      ON CONFLICT (organization_id, device_id, app_id, target_version) DO UPDATE SET attempts = excluded.attempts, outcome = coalesce(excluded.outcome, t.outcome),
+        cause = CASE WHEN excluded.outcome IS NULL THEN t.cause ELSE excluded.cause END, last_at = coalesce(excluded.last_at, t.last_at),
+        next_at = excluded.next_at, stuck_at = excluded.stuck_at
     ), counted AS (
       UPDATE update_rollout r SET updated = r.updated + c.updated, unchanged = r.unchanged + c.unchanged, failed = r.failed + c.failed,
         timed_out = r.timed_out + c.timed_out, ring_since = coalesce(r.ring_since, CASE WHEN c.ring = r.ring AND c.tried > 0 THEN ${now} END)
       FROM (SELECT rollout_id, max(ring) AS ring, count(*) FILTER (WHERE state = 'UPDATED')::int AS updated, count(*) FILTER (WHERE state = 'UNCHANGED')::int AS unchanged,
-              count(*) FILTER (WHERE state = 'FAILED')::int AS failed, count(*) FILTER (WHERE state = 'TIMED_OUT')::int AS timed_out,
-              count(*) FILTER (WHERE NOT untried)::int AS tried FROM ended GROUP BY 1) c
+              count(*) FILTER (WHERE state = 'FAILED' AND tried_at IS NOT NULL)::int AS failed, count(*) FILTER (WHERE state = 'TIMED_OUT' AND tried_at IS NOT NULL)::int AS timed_out,
+              count(*) FILTER (WHERE tried_at IS NOT NULL OR state = 'UPDATED')::int AS tried FROM ended GROUP BY 1) c
       WHERE r.organization_id = ${organizationId} AND r.id = c.rollout_id
     ), told AS (
       INSERT INTO task_failure (organization_id, task_id, code, message, app_id, device_id, serial_number, data)

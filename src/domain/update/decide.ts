@@ -12,6 +12,7 @@ import {
 } from './availability.ts';
 import type { PolicyRow } from './policy.ts';
 import { type Reason, reason } from './reason.ts';
+import { stagedRollout } from './staged-rollout.ts';
 import { freshFor } from './times.ts';
 import type { Opening } from './windows.ts';
 
@@ -111,16 +112,8 @@ function standingOf(facts: UpdateFacts, row: AvailabilityRow): Reason<DecisionCo
   const told = { installedVersion, storeVersion, storefront, hasUpdate, minimumOsVersion, versionSeenAt };
   const device = { osVersion: facts.osVersion, family: facts.family, listedAt: facts.enrollment?.listedAt };
   const reasons: Reason<DecisionCode>[] = [reason(row.reason, confidence, message, { ...told, ...device })];
-  if (row.reason === 'NOT_OFFERED' || row.reason === 'NOT_LOOKED_YET')
-    reasons.push(
-      reason(
-        'STAGED_ROLLOUT',
-        'GUESS',
-        'The developer may hand the version out to some devices first; it comes by itself then.',
-        { versionSeenAt },
-      ),
-    );
-  return reasons;
+  const staged = stagedRollout(row, facts.now);
+  return staged ? [...reasons, staged] : reasons;
 }
 
 /** What does not go away by itself. */

@@ -1,8 +1,8 @@
-import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
+import { ids, moment, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { startOperations } from '../operation/start.ts';
 import { isTried } from './availability.ts';
-import { itemTables, mayGoOn } from './next-items.ts';
+import { holdsPlace, itemTables, mayGoOn } from './next-items.ts';
 import { isLicensed } from './plan.ts';
 import { policyChanged, stopItems } from './stop.ts';
 import { askAgain, freshFor } from './times.ts';
@@ -17,7 +17,9 @@ interface Ready {
   closesAt: Date;
   /** As the device has just answered. */
   current: boolean;
-  wanted: boolean;
+  available: boolean;
+  /** The policy of its run does not hold for it any more. */
+  ruledAnew: boolean;
 }
 
 /**
@@ -35,15 +37,38 @@ export async function handOver(context: Context, tx: Tx, places: number): Promis
       tx,
       ready.filter((item) => item.current).map((item) => item.id),
     );
-    const unwanted = ready.filter((item) => !item.current && !item.wanted).map((item) => item.id);
-    await stopItems(context, tx, { state: 'CANCELLED', code: 'NOT_AVAILABLE' }, sql`i.id = ANY (${ids(unwanted)})`);
+    const wanted = ready.filter((item) => !item.current);
+    await cancel(
+      context,
+      tx,
+      'POLICY_CHANGED',
+      wanted.filter((item) => item.ruledAnew),
+    );
+    const ruled = wanted.filter((item) => !item.ruledAnew);
+    await cancel(
+      context,
+      tx,
+      'NOT_AVAILABLE',
+      ruled.filter((item) => !item.available),
+    );
     free -= await send(
       context,
       tx,
-      ready.filter((item) => !item.current && item.wanted),
+      ruled.filter((item) => item.available),
     );
   }
   return free;
+}
+
+async function cancel(
+  context: Context,
+  tx: Tx,
+  code: 'POLICY_CHANGED' | 'NOT_AVAILABLE',
+  items: readonly Ready[],
+): Promise<void> {
+  if (items.length === 0) return;
+  const which = sql`i.id = ANY (${ids(items.map((item) => item.id))})`;
+  await stopItems(context, tx, { state: 'CANCELLED', code }, which);
 }
 
 /** The next items whose devices have answered, one a device, within the caps of their policies. */
@@ -52,7 +77,7 @@ function nextReady(context: Context, tx: Tx, free: number): Promise<Ready[]> {
   const now = context.clock.now();
   return tx.$queryRaw<Ready[]>(sql`
     WITH sent AS (
-      SELECT r.policy_id, count(*) AS count FROM ${itemTables} WHERE i.organization_id = ${organizationId} AND i.state = 'SENT' GROUP BY 1
+      SELECT r.policy_id, count(*) AS count FROM ${itemTables} WHERE i.organization_id = ${organizationId} AND ${holdsPlace(now)} GROUP BY 1
     ), answered AS (
       SELECT DISTINCT ON (i.device_id) i.id, i.task_id, i.device_id, i.app_id, i.ring, r.policy_id, r.target_version, u.closes_at FROM ${itemTables}
       WHERE i.organization_id = ${organizationId} AND i.state = 'ANSWERED' AND i.answered_at >= ${moment(new Date(now.getTime() - freshFor))} AND ${mayGoOn(now)}
@@ -68,8 +93,8 @@ function nextReady(context: Context, tx: Tx, free: number): Promise<Ready[]> {
       (SELECT l.id FROM license l WHERE l.organization_id = ${organizationId} AND l.device_id = n.device_id AND l.app_id = n.app_id
         AND l.ended_at IS NULL AND l.state = 'CONFIRMED' ORDER BY l.id LIMIT 1) AS "licenseId",
       coalesce(a.reason = 'CURRENT', false) AS current,
-      coalesce(${isTried} AND a.target_version = n.target_version AND ${isLicensed}, false)
-        AND EXISTS (SELECT 1 FROM ${itemTables} WHERE i.organization_id = ${organizationId} AND i.id = n.id AND NOT ${policyChanged}) AS wanted
+      coalesce(${isTried} AND a.target_version = n.target_version AND ${isLicensed}, false) AS available,
+      EXISTS (SELECT 1 FROM ${itemTables} WHERE i.organization_id = ${organizationId} AND i.id = n.id AND ${policyChanged}) AS "ruledAnew"
     FROM next n LEFT JOIN app_availability a ON a.organization_id = ${organizationId} AND a.device_id = n.device_id AND a.app_id = n.app_id
     ORDER BY n.ring, n.id`);
 }
@@ -120,20 +145,13 @@ async function send(context: Context, tx: Tx, items: readonly Ready[]): Promise<
   return sent;
 }
 
-/** The item has its operation, and the version one try more on the device. */
+/** The item has its operation. Whether that was a try is seen at its end. */
 async function noteSent(context: Context, tx: Tx, items: readonly (Ready & { operationId: bigint })[]): Promise<void> {
   const { organizationId } = context.actor;
-  const now = moment(context.clock.now());
   await tx.$executeRaw(sql`
     UPDATE update_item i SET state = 'SENT', operation_id = k.operation_id
     FROM unnest(${ids(items.map((item) => item.id))}, ${ids(items.map((item) => item.operationId))}) AS k(id, operation_id)
     WHERE i.organization_id = ${organizationId} AND i.id = k.id`);
-  await tx.$executeRaw(sql`
-    INSERT INTO update_attempt AS t (organization_id, device_id, app_id, target_version, attempts, last_at)
-    SELECT ${organizationId}, k.device_id, k.app_id, k.target_version, 1, ${now}
-    FROM unnest(${ids(items.map((item) => item.deviceId))}, ${ids(items.map((item) => item.appId))}, ${texts(items.map((item) => item.targetVersion))})
-      AS k(device_id, app_id, target_version)
-    ON CONFLICT (organization_id, device_id, app_id, target_version) DO UPDATE SET attempts = t.attempts + 1, last_at = excluded.last_at, next_at = NULL`);
 }
 
 /** Something else is under way for the app on the device. */

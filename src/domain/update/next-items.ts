@@ -1,6 +1,6 @@
 /** Which items are next, to be asked or to be sent. @module */
 import { moment, type Sql, sql, type Tx } from '../../db/transaction.ts';
-import { margin } from './times.ts';
+import { margin, placeFor } from './times.ts';
 
 /** Item `i` of run `u` and rollout `r` may go on now: its ring is open, nothing paused it, and its window stays open long enough. */
 export function mayGoOn(now: Date): Sql {
@@ -13,6 +13,12 @@ function beforeMargin(now: Date): Sql {
   return sql`u.closes_at - least(interval '1 millisecond' * ${margin}, (u.closes_at - u.opens_at) / 3) > ${moment(now)}`;
 }
 
+/** Item `i` holds a place: its device works on the update, or had a step of it a short while ago. */
+export function holdsPlace(now: Date): Sql {
+  return sql`i.state = 'SENT' AND EXISTS (SELECT 1 FROM app_operation o WHERE o.organization_id = i.organization_id AND o.id = i.operation_id
+    AND (o.state = 'INSTALLING' OR o.changed_at > ${moment(new Date(now.getTime() - placeFor))}))`;
+}
+
 /** Tables of an item with its run and rollout. */
 export const itemTables: Sql = sql`update_item i
   JOIN update_run u ON u.organization_id = i.organization_id AND u.task_id = i.task_id
@@ -22,10 +28,10 @@ export const itemTables: Sql = sql`update_item i
 export async function freeSlots(
   tx: Tx,
   organizationId: bigint,
-  otherwise: number,
+  { now, otherwise }: { now: Date; otherwise: number },
 ): Promise<{ cap: number; free: number }> {
   const [row] = await tx.$queryRaw<{ cap: number; sent: number }[]>(sql`
     SELECT coalesce((SELECT p.max_in_flight FROM update_policy p WHERE p.organization_id = ${organizationId} AND p.app_id IS NULL AND p.group_id IS NULL), ${otherwise})::int AS cap,
-      (SELECT count(*) FROM update_item i WHERE i.organization_id = ${organizationId} AND i.state = 'SENT')::int AS sent`);
+      (SELECT count(*) FROM update_item i WHERE i.organization_id = ${organizationId} AND ${holdsPlace(now)})::int AS sent`);
   return { cap: row!.cap, free: Math.max(0, row!.cap - row!.sent) };
 }

@@ -1,10 +1,13 @@
+import { z } from 'zod';
 import { ids, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { NotFoundError } from '../errors.ts';
+import { maxIds } from '../license/limits.ts';
+import { parseInput } from '../parse.ts';
+import { recallUnsent } from './recall.ts';
 import { pauseRollout } from './rollouts.ts';
-import { recallUnsent } from './stop.ts';
 import { wakeAllUpdates } from './wake.ts';
 
 interface RolloutInput {
@@ -19,7 +22,7 @@ export async function pauseUpdates(context: Context, { rolloutId }: RolloutInput
     if (paused) return;
     const message = 'Somebody paused it. Nothing more is sent until it is resumed.';
     await pauseRollout(context, tx, rolloutId, { code: 'REQUESTED', message, ended, wrong });
-    await recallUnsent(context, tx, sql`i.rollout_id = ${rolloutId}`);
+    await recallUnsent(context, tx);
   });
   return rolloutId;
 }
@@ -40,17 +43,20 @@ export async function resumeUpdates(context: Context, { rolloutId }: RolloutInpu
   return rolloutId;
 }
 
-/** Forgets how often an app was tried in vain: devices that were STUCK are tried anew. All devices when none is named. */
-export async function retryStuckUpdates(
-  context: Context,
-  { appId, deviceIds }: { appId: bigint; deviceIds: readonly bigint[] | null },
-): Promise<number> {
+const retryInput = z.object({ appId: z.bigint(), deviceIds: z.array(z.bigint()).max(maxIds).nullish() });
+
+/**
+ * Forgets how often an app was tried in vain: devices that were STUCK are tried anew. All devices when none is named. Throws
+ * NOT_FOUND, INVALID_INPUT.
+ */
+export async function retryStuckUpdates(context: Context, rawInput: z.input<typeof retryInput>): Promise<number> {
   requireRight(context, 'updates:write');
+  const { appId, deviceIds } = parseInput(retryInput, rawInput);
   const { organizationId } = context.actor;
   return transaction(context, async (tx) => {
     if ((await tx.app.count({ where: { organizationId, id: appId } })) === 0)
       throw new NotFoundError('app', [String(appId)], ['appId']);
-    const only = deviceIds === null ? sql`true` : sql`device_id = ANY (${ids(deviceIds)})`;
+    const only = deviceIds == null ? sql`true` : sql`device_id = ANY (${ids(deviceIds)})`;
     const count = await tx.$executeRaw(sql`
       UPDATE update_attempt SET attempts = 0, next_at = NULL, stuck_at = NULL
       WHERE organization_id = ${organizationId} AND app_id = ${appId} AND stuck_at IS NOT NULL AND ${only}`);

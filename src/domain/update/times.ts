@@ -9,6 +9,11 @@ export const margin = 10 * minute;
 export const freshFor = 10 * minute;
 /** Questions that are younger count as under way; a device that is off holds nobody else up. */
 export const askedFor = 5 * minute;
+/**
+ * A device that does not answer its install command holds a place for so long: one that works on it holds it until it is done.
+ * More than the cap may be under way when several come back at once, but devices that went off do not stop all others for days.
+ */
+export const placeFor = hour;
 /** A device that could not be asked is asked again then. */
 export const askAgain = 5 * minute;
 /** How often open runs are looked at although nobody rang. */

@@ -174,6 +174,20 @@ describe('operations on apps', () => {
     ]);
   });
 
+  it('S28 an answer that is just being taken in is not overtaken by the clock', async () => {
+    const one = await pair();
+    await drive();
+    await world.clock.advance(9 * 86_400_000);
+    await transaction(world.services, async (tx) => {
+      const until = new Date(world.clock.now().getTime() + 3_600_000);
+      const data = { state: 'INSTALLING' as const, dueAt: until, deadlineAt: until, changedAt: world.clock.now() };
+      await tx.appOperation.updateMany({ where: { id: one.operationId }, data });
+      await drive();
+    });
+    await drive();
+    expect(await operation(one)).toMatchObject({ state: 'INSTALLING' });
+  });
+
   it('S49 a removal is done when the list shows the app gone; one that is not managed is looked up there', async () => {
     const [gone, kept] = [await pair('REMOVE'), await pair('REMOVE')];
     await list(gone, true);

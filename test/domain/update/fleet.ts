@@ -1,14 +1,19 @@
 /**
- * A fleet as its rows: devices with apps, licenses and a store, and people's hands in place of commands and operations, so
- * that tests of updates need neither an MDM server nor Apple. The clock is virtual.
+ * A fleet as its rows: devices with apps, licenses and a store. Updates, operations and the ends of commands are the real
+ * ones; only what an MDM server carries is done by hand, so that tests of updates need neither one nor Apple. The clock is
+ * virtual.
  * @module
  */
 import { randomUUID } from 'node:crypto';
 import { type Database, openDatabase } from '../../../src/db/client.ts';
-import { ids, moment, sql, texts } from '../../../src/db/transaction.ts';
+import { ids, moment, sql, texts, transaction } from '../../../src/db/transaction.ts';
 import { createOrganization } from '../../../src/domain/access/create-organization.ts';
 import { type Scope, scopes } from '../../../src/domain/actor.ts';
-import type { Context, Services } from '../../../src/domain/context.ts';
+import { endCommands, type Verdict } from '../../../src/domain/command/settle.ts';
+import { type Context, type Services, systemContext } from '../../../src/domain/context.ts';
+import { advanceOperations } from '../../../src/domain/operation/advance.ts';
+import { confirmOperations } from '../../../src/domain/operation/confirm.ts';
+import { driveOperations } from '../../../src/domain/operation/dispatch.ts';
 import { runUpdates } from '../../../src/domain/update/run.ts';
 import { wakeUpdates } from '../../../src/domain/update/wake.ts';
 import { createVirtualClock, type VirtualClock } from '../../../src/lib/clock.ts';
@@ -16,14 +21,23 @@ import { silentLogger } from '../../../src/lib/logger.ts';
 import { createTestDatabase } from '../../support/database.ts';
 import { testSettings } from '../../support/world.ts';
 
-/** What becomes of an update that was sent. */
+/** What becomes of an update that a device was given: TIMED_OUT never answers. */
 export type Fate = 'DONE' | 'UNCHANGED' | 'FAILED' | 'TIMED_OUT';
+
+const loading = { errors: [], app: { bundleId: null, state: 'Installing', rejectionReason: null } };
+const declined = { errors: [{ domain: 'MCMDMErrorDomain', number: 12063, message: 'declined' }] };
+const answers: Record<Exclude<Fate, 'TIMED_OUT'>, Omit<Verdict, 'commandId' | 'at'>> = {
+  DONE: { state: 'ACKNOWLEDGED', result: loading },
+  UNCHANGED: { state: 'ACKNOWLEDGED', result: loading },
+  FAILED: { state: 'FAILED', result: declined },
+};
 
 /** A fleet and what can be done with it. */
 export interface Fleet {
   clock: VirtualClock;
   database: Database;
   organizationId: bigint;
+  services: Services;
   admin: Context;
   as(...scopes: Scope[]): Context;
   /** New devices, enrolled. */
@@ -47,7 +61,7 @@ export interface Fleet {
   ): Promise<void>;
   /** One step of the updates at the clock's time. */
   step(): Promise<void>;
-  /** Devices answer every open question, and `fate` decides what becomes of what was sent; the news ring. */
+  /** Commands leave for the devices that are there; these answer, and `fate` decides what becomes of an update. */
   answer(
     fate?: (deviceId: bigint, appId: bigint) => Fate | null,
     online?: (deviceId: bigint) => boolean,
@@ -74,6 +88,7 @@ export async function createFleet(start = '2026-11-24T08:00:00Z'): Promise<Fleet
     settings: testSettings,
   } as unknown as Services;
   const { organizationId } = await createOrganization(services, { name: 'Fleet District' });
+  const system = systemContext(services, organizationId, 'test', 'test');
   const { prisma } = database;
   const run = (statement: Parameters<typeof prisma.$executeRaw>[0]) => prisma.$executeRaw(statement as never);
   const now = () => moment(clock.now());
@@ -103,6 +118,7 @@ export async function createFleet(start = '2026-11-24T08:00:00Z'): Promise<Fleet
     clock,
     database,
     organizationId,
+    services,
     as,
     admin: as(...scopes),
     devices: async (count, { family = 'IPAD', osVersion = '17.4.1', timeZone = null } = {}) => {
@@ -147,34 +163,31 @@ export async function createFleet(start = '2026-11-24T08:00:00Z'): Promise<Fleet
     },
     step: () => runUpdates(services, { organizationId }, 'test'),
     answer: async (fate = () => 'DONE', online = () => true) => {
-      const asked = await prisma.deviceCommand.findMany({
-        where: { organizationId, endedAt: null },
-        select: { id: true, deviceId: true },
+      await driveOperations(system, organizationId);
+      const open = await prisma.deviceCommand.findMany({ where: { organizationId, endedAt: null } });
+      const late = open.filter(({ state, notAfter }) => state === 'PLANNED' && notAfter && notAfter <= clock.now());
+      const there = open.filter((command) => !late.includes(command) && online(command.deviceId!));
+      const verdicts = there.flatMap((command): Verdict[] => {
+        const end = command.kind === 'INSTALL_APP' ? fate(command.deviceId!, command.appId!) : 'DONE';
+        return end === null || end === 'TIMED_OUT' ? [] : [{ commandId: command.id, at: clock.now(), ...answers[end] }];
       });
-      const there = asked.filter((command) => online(command.deviceId!));
-      await run(sql`
-        UPDATE device_command SET state = 'ACKNOWLEDGED', ended_at = ${now()}, due_at = NULL WHERE organization_id = ${organizationId} AND id = ANY (${ids(there.map(({ id }) => id))})`);
-      const open = await prisma.appOperation.findMany({ where: { organizationId, endedAt: null } });
-      const ended = open.flatMap((operation) => {
-        const end = fate(operation.deviceId, operation.appId);
-        return end === null ? [] : [{ ...operation, end }];
+      for (const { id } of late) verdicts.push({ commandId: id, at: clock.now(), state: 'CANCELLED' });
+      await transaction(services, async (tx) => {
+        await tx.$executeRaw(sql`
+          UPDATE device_command SET state = 'QUEUED', uuid = gen_random_uuid(), sends = 1, sent_at = ${now()}
+          WHERE organization_id = ${organizationId} AND state = 'PLANNED' AND id = ANY (${ids(there.map(({ id }) => id))})`);
+        const ended = await endCommands(system, tx, verdicts);
+        await advanceOperations(system, tx, ended);
+        const done = ended.filter((one) => one.kind === 'INSTALL_APP' && fate(one.deviceId!, one.appId!) === 'DONE');
+        await tx.$executeRaw(sql`
+          UPDATE installed_app a SET external_version_id = coalesce(o.target_version, 'newer'), has_update = CASE WHEN a.has_update IS NOT NULL THEN false END
+          FROM app_operation o WHERE o.organization_id = ${organizationId} AND o.id = ANY (${ids(done.map((one) => one.operationId!))})
+            AND a.organization_id = o.organization_id AND a.device_id = o.device_id AND a.app_id = o.app_id`);
+        const deviceIds = [...new Set(ended.map(({ deviceId }) => deviceId!))];
+        await confirmOperations(system, tx, deviceIds);
+        await wakeUpdates(tx, organizationId, deviceIds);
       });
-      await run(sql`
-        UPDATE app_operation o SET state = k.state::"AppOperationState", ended_at = ${now()}, attempts = 1
-        FROM unnest(${ids(ended.map(({ id }) => id))}, ${texts(ended.map(({ end }) => end))}) AS k(id, state) WHERE o.organization_id = ${organizationId} AND o.id = k.id`);
-      const done = ended.filter(({ end }) => end === 'DONE');
-      await run(sql`
-        UPDATE installed_app a SET external_version_id = k.version, has_update = CASE WHEN a.has_update IS NOT NULL THEN false END
-        FROM unnest(${ids(done.map(({ deviceId }) => deviceId))}, ${ids(done.map(({ appId }) => appId))}, ${texts(done.map(({ targetVersion }) => targetVersion ?? 'newer'))})
-          AS k(device_id, app_id, version)
-        WHERE a.organization_id = ${organizationId} AND a.device_id = k.device_id AND a.app_id = k.app_id`);
-      await prisma.$transaction((tx) =>
-        wakeUpdates(
-          tx,
-          organizationId,
-          [...there, ...ended].map(({ deviceId }) => deviceId!),
-        ),
-      );
+      if (late.length > 0) await driveOperations(system, organizationId);
     },
     settle: async (fate, seconds = 30, steps = 2_000) => {
       let most = 0;

@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { preparedRows } from '../../../src/db/rows.ts';
 import { resumeUpdates } from '../../../src/domain/update/pause.ts';
 import type { PolicyInput } from '../../../src/domain/update/policy-input.ts';
 import { readUpdateDecision } from '../../../src/domain/update/read-decision.ts';
 import { setUpdatePolicy } from '../../../src/domain/update/set-policy.ts';
 import { createFleet, type Fleet } from './fleet.ts';
-
-// Operations are rows here, and what becomes of them is the test's affair.
-vi.mock('../../../src/domain/operation/start.ts', () => import('./started.ts'));
 
 let fleet: Fleet;
 beforeAll(async () => {
@@ -122,11 +119,15 @@ test('S55 a device that is off is sent nothing, however often its window opens',
 test('S60 F10 a kiosk fleet: tried as often as the policy allows, with growing waits, then STUCK until a newer version', async () => {
   await onlyPolicy({ mode: 'IMMEDIATELY', maxAttempts: 3, pauseAtPercent: null });
   const { app, devices } = await give(10);
-  for (let n = 0; n < 30; n++) {
-    await fleet.step();
-    await fleet.answer(() => 'UNCHANGED');
-    await fleet.toNext();
+  // A device is given six hours to get there, and the waits between the tries are 1 and 6 hours.
+  for (let hours = 0; hours < 28; hours += 2) {
+    for (const _ of ['asked', 'sent']) {
+      await fleet.step();
+      await fleet.answer(() => 'UNCHANGED');
+    }
+    await fleet.clock.advance(2 * 3_600_000);
   }
+  await fleet.step();
   const known = await attempts(app);
   expect(known).toHaveLength(10);
   expect(known.every((one) => one.attempts === 3 && one.outcome === 'UNCHANGED' && one.stuckAt !== null)).toBe(true);
@@ -139,10 +140,10 @@ test('S60 F10 a kiosk fleet: tried as often as the policy allows, with growing w
 
 test('F10 the brake: a version that goes wrong is paused within one batch, says why, and goes on when resumed', async () => {
   await onlyPolicy({ mode: 'IMMEDIATELY', maxInFlight: 20, pauseAtPercent: 5, pauseAfter: 20 });
-  const { app } = await give(200);
+  const { app } = await give(60);
   let n = 0;
   await fleet.step();
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 6; round++) {
     await fleet.answer(() => (n++ % 20 === 7 ? 'FAILED' : 'DONE'));
     await fleet.clock.advance(30_000);
     await fleet.step();
@@ -153,11 +154,11 @@ test('F10 the brake: a version that goes wrong is paused within one batch, says 
   expect(sent).toBeLessThanOrEqual(40);
   await resumeUpdates(fleet.admin, { rolloutId: rollout.id });
   await fleet.settle();
-  expect((await items(app)).filter(({ state }) => state === 'UPDATED').length).toBeGreaterThanOrEqual(198);
+  expect((await items(app)).filter(({ state }) => state === 'UPDATED').length).toBeGreaterThanOrEqual(58);
 });
 
-test('F10 rings: one device first, then a tenth, then all, each when the one before has soaked', async () => {
-  const devices = await fleet.devices(60);
+test('F10 rings: one device first, then a share, then all, each when the one before has soaked', async () => {
+  const devices = await fleet.devices(30);
   const app = await fleet.app('2');
   const group = await fleet.database.prisma.deviceGroup.create({
     data: {
@@ -175,12 +176,18 @@ test('F10 rings: one device first, then a tenth, then all, each when the one bef
     mode: 'IMMEDIATELY',
     rings: [
       { deviceGroupId: group.id, soakHours: 2 },
-      { percent: 20, soakHours: 4 },
+      { percent: 40, soakHours: 4 },
     ],
   });
   const start = fleet.clock.now().getTime();
   await fleet.install(app, devices, '1');
-  await fleet.settle(undefined, 600);
+  for (let hours = 0; hours < 8; hours++) {
+    for (const _ of ['asked', 'sent', 'ended']) {
+      await fleet.step();
+      await fleet.answer();
+    }
+    await fleet.clock.advance(3_600_000);
+  }
   const ended = (await items(app)).map(({ ring, endedAt }) => ({
     ring,
     hours: (endedAt!.getTime() - start) / 3_600_000,
@@ -188,7 +195,7 @@ test('F10 rings: one device first, then a tenth, then all, each when the one bef
   const of = (ring: number) => ended.filter((one) => one.ring === ring).map(({ hours }) => hours);
   expect(of(0)).toHaveLength(1);
   expect(of(1).length).toBeGreaterThan(3);
-  expect(of(1).length + of(2).length).toBe(59);
+  expect(of(1).length + of(2).length).toBe(29);
   expect(Math.min(...of(1))).toBeGreaterThanOrEqual(2);
   expect(Math.min(...of(2))).toBeGreaterThanOrEqual(6);
 });
@@ -206,7 +213,7 @@ test('S54 F10 windows in the devices’ own zones, and in the organization’s w
   const devices = [];
   for (const timeZone of zones) devices.push(...(await fleet.devices(1, { timeZone })));
   await fleet.install(app, devices, '1');
-  for (let n = 0; n < 30; n++) {
+  for (let n = 0; n < 14; n++) {
     await fleet.step();
     await fleet.answer();
     await fleet.toNext();
