@@ -3,6 +3,7 @@ import type { AppOperationState } from '../../generated/prisma/enums.ts';
 import { type NewCommand, planCommands } from '../command/plan.ts';
 import type { Context } from '../context.ts';
 import type { Move } from './after-answer.ts';
+import { noteBegun } from './begin.ts';
 import { causes, type OperationCause } from './cause.ts';
 import { type Deed, type DueOperation, decideDue } from './decide-due.ts';
 import { endIdleInstalls } from './idle.ts';
@@ -37,6 +38,7 @@ const after = (now: Date, wait: number): Date => new Date(now.getTime() + wait);
 export async function dispatchOperations(context: Context, organizationId: bigint): Promise<Dispatched> {
   const late = await transaction(context, (tx) => giveUp(context, tx, organizationId));
   const sent = await transaction(context, (tx) => doDue(context, tx, organizationId));
+  if (sent.planned > 0) await noteBegun(context, organizationId);
   const settled = await settleOperations(context, organizationId);
   return { planned: sent.planned, more: late === blockSize || sent.looked === blockSize || settled };
 }

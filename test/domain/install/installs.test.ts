@@ -60,6 +60,15 @@ describe('S28 installs', () => {
     expect(licenses).toMatchObject({ kind: 'ASSOCIATE', outcome: 'ALL', completed: 3n });
     expect(installs).toMatchObject({ kind: 'INSTALL', outcome: 'ALL', completed: 3n, failed: 0n });
     expect((await operations(one)).map((row) => [row.state, row.attempts])).toEqual(Array(3).fill(['DONE', 1]));
+    // What subscribers of the task are told: that it began, every step of its counts, and its end.
+    const events = await hands.world.database.prisma.taskEvent.findMany({
+      where: { taskId: taskIds[1]! },
+      orderBy: { seq: 'asc' },
+    });
+    const told = events.map(({ payload }) => payload as { state: string; phase: string | null; completed: string });
+    expect(told[0]).toMatchObject({ state: 'QUEUED', completed: '0' });
+    expect(told.some(({ state, phase }) => state === 'RUNNING' && phase === 'INSTALLING')).toBe(true);
+    expect(told.at(-1)).toMatchObject({ state: 'SUCCEEDED', completed: '3' });
     // What is there already needs nothing, and what has a license needs none.
     const [again, none] = await install(one, deviceIds);
     expect(none).toBeUndefined();
