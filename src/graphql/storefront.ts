@@ -138,7 +138,7 @@ const RequestAppInput = builder.inputType('RequestAppInput', {
 const RequestOutcomeEnum = builder.enumType('RequestOutcome', {
   description: 'What became of the request of an app.',
   values: {
-    REQUESTED: { description: 'The license is on its way.' },
+    REQUESTED: { description: 'The license is on its way, or the app, where only that was lacking.' },
     ALREADY_LICENSED: { description: 'The license was there before, or on its way.' },
     ALREADY_WAITING: { description: 'A license was asked for before and comes when one is free.' },
   } as const,
@@ -149,8 +149,9 @@ const RequestAppPayload = builder.objectRef<Requested>('RequestAppPayload').impl
   fields: (t) => ({
     outcome: t.expose('outcome', { type: RequestOutcomeEnum, description: 'What was done, or was so before.' }),
     installs: t.boolean({
-      description: 'Whether the app is installed too. False: the license is given, and the app is installed elsewhere.',
-      resolve: () => false,
+      description:
+        'The app is being installed on the device, as soon as its license is confirmed. False: it is there already, or nothing can be sent to the device, and it is installed elsewhere.',
+      resolve: ({ installs }) => installs,
     }),
     app: t.expose('app', { type: StoreAppRef, nullable: true, description: 'The app as the holder sees it now.' }),
   }),
@@ -158,7 +159,7 @@ const RequestAppPayload = builder.objectRef<Requested>('RequestAppPayload').impl
 
 mutation('requestApp', {
   description:
-    'Gives a holder a license of an app, on their behalf. A second request takes no second license and answers with what is.',
+    'Gives a holder a license of an app, on their behalf, and installs it on a device that is enrolled. A second request takes no second license and answers with what is.',
   right: 'storefront:use',
   input: RequestAppInput,
   payload: RequestAppPayload,

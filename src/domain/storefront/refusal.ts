@@ -1,7 +1,6 @@
 /** Why a holder can't request an app, in words for them: nothing of tokens, counts or other holders. @module */
-import { AppNotReleasedError, type DomainError } from '../errors.ts';
+import { AlreadyLicensedError, AppNotReleasedError, type DomainError } from '../errors.ts';
 import type { Judgment } from '../license/judge.ts';
-import type { Holder } from './holder.ts';
 
 /** Every reason, with what it means to the holder. */
 export const storeRefusals = {
@@ -31,12 +30,13 @@ export interface StoreRefusal {
 export const storeRefusal = (code: StoreReason): StoreRefusal => ({ code, message: storeRefusals[code] });
 
 /** What a refusal of a license is to the holder. Whatever concerns tokens is one thing to them. */
-export function refusalOf(error: DomainError): StoreRefusal {
+export function refusalOf(error: { code: string }): StoreRefusal {
   return storeRefusal(error.code in storeRefusals ? (error.code as StoreReason) : 'NOT_OFFERED');
 }
 
 /** Why the app can't be requested now; null when it can. A license that is there is no reason where the app can still be installed. */
-export function whyNot(judgment: Judgment, _holder: Holder): StoreRefusal | null {
+export function whyNot(judgment: Judgment, installable: boolean): StoreRefusal | null {
+  if (installable && judgment.error instanceof AlreadyLicensedError) return null;
   if (judgment.error) return refusalOf(judgment.error);
   return judgment.forGood ? storeRefusal('CONFIRMATION_REQUIRED') : null;
 }

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { type Judgment, judgeDevice, judgeUser } from '../license/judge.ts';
 import { parseInput } from '../parse.ts';
 import { findHolder, type Holder, holderSchema } from './holder.ts';
+import { readInstallable } from './installs.ts';
 import { countStore, listStore, type StoreOrderField, type StoreRow } from './list.ts';
 import { type StoreRefusal, whyNot } from './refusal.ts';
 
@@ -65,19 +66,17 @@ export async function showStoreApp(context: Context, tx: Tx, holder: Holder, app
 }
 
 async function judged(context: Context, tx: Tx, holder: Holder, rows: StoreRow[]): Promise<StoreApp[]> {
-  const judgments = await judge(
-    context,
-    tx,
-    holder,
-    rows.map((row) => row.id),
-  );
+  const appIds = rows.map((row) => row.id);
+  const judgments = await judge(context, tx, holder, appIds);
+  const held = rows.flatMap((row) => (row.licenseState === null ? [] : row.id));
+  const installable = await readInstallable(context, tx, holder, held);
   return rows.map((row) => {
     const judgment = judgments.get(row.id)!;
     return {
       ...row,
       holderHasLicense: row.licenseState !== null,
       available: judgment.free,
-      refusal: whyNot(judgment, holder),
+      refusal: whyNot(judgment, installable.has(row.id)),
     };
   });
 }
