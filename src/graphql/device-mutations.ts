@@ -59,7 +59,7 @@ mutation('upsertDevices', {
   run: ({ domain }, input) => upsertDevices(domain, input),
 });
 
-const DeviceTargetInput = builder.inputType('DeviceTargetInput', {
+export const DeviceTargetInput = builder.inputType('DeviceTargetInput', {
   description: 'Which devices: exactly one of these.',
   isOneOf: true,
   fields: (t) => ({

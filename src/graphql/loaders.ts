@@ -68,6 +68,7 @@ import { countReservesOf, listReservesOf, type ReserveRow } from '../domain/toke
 import { readTokens, readTokensOfTasks, type TokenRow } from '../domain/token/row.ts';
 import { type PolicyRow, readPoliciesByIds } from '../domain/update/policy.ts';
 import { type RolloutRow, readRollouts } from '../domain/update/rollout-row.ts';
+import { countDevicesOfPeople, listDevicesOfPeople, readOwners } from '../domain/vpp-user/devices.ts';
 import { type Invitation, readInvitations } from '../domain/vpp-user/invitation.ts';
 import {
   countVppUserRecordsOf,
@@ -137,6 +138,8 @@ export interface Loaders {
   installedOfDevice: OwnedList<InstalledAppRow, BundleWindow>;
   installedCounts: DataLoader<bigint, InstalledCounts>;
   recordsOfVppUser: OwnedList<VppUserRecordRow>;
+  personOfDevice: DataLoader<bigint, bigint | null>;
+  devicesOfVppUser: OwnedList<DeviceRow>;
   seatSubscriptionsOfToken: OwnedList<SeatSubscriptionRow>;
   seatsOfUser: OwnedList<SeatRow>;
   reservesOfToken: OwnedList<ReserveRow>;
@@ -235,6 +238,11 @@ export function createLoaders(
     ),
     installedOfDevice: owned(listInstalledOf, countInstalledOf),
     installedCounts: gathered((ids) => countInstalled(rows, organizationId, ids)),
+    personOfDevice: gathered(async (ids) => {
+      const found = await readOwners(rows, organizationId, ids);
+      return ids.map((id) => found.get(id) ?? null);
+    }),
+    devicesOfVppUser: owned(listDevicesOfPeople, countDevicesOfPeople),
     recordsOfVppUser: owned(listVppUserRecordsOf, countVppUserRecordsOf),
     seatSubscriptionsOfToken: owned(listSeatSubscriptionsOf, countSeatSubscriptionsOf),
     seatsOfUser: owned(listSeatsOf, countSeatsOf),

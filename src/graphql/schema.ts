@@ -41,6 +41,7 @@ import './explain.ts';
 import './waiting.ts';
 import './vpp-user.ts';
 import './vpp-user-mutations.ts';
+import './device-person.ts';
 import './seat-subscription.ts';
 import './seat-assignment.ts';
 import './seat-mutations.ts';

@@ -32,6 +32,7 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
   const user = await prisma.vppUser.create({
     data: { organizationId, tokenId: token.id, clientUserId: secret, createdAt: at, updatedAt: at },
   });
+  await prisma.device.updateMany({ where: { organizationId, id: device.id }, data: { vppUserId: user.id } });
   const seat = await addSeat(prisma, token, user);
   const key = { organizationId };
   const before = await addTask(prisma, organizationId);

@@ -65,6 +65,7 @@ const lists: [list: string, field: string, item: string, totals?: false][] = [
   ['deviceGroups', 'quotas', 'app { name } seats used'],
   ['deviceGroups', 'devices', 'id'],
   ['vppUsers', 'history', 'status idHash'],
+  ['vppUsers', 'devices', 'id'],
   ['vppUsers', 'seats', 'id vppUser { clientUserId }'],
   ['devices', 'timeline', 'licenseId app { name }', false],
   ['apps', 'timeline', 'licenseId app { name }', false],

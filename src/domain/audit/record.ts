@@ -34,6 +34,8 @@ export type AuditAction =
   | 'app.install'
   | 'app.set-status'
   | 'device.upsert'
+  | 'device.assign'
+  | 'device.unassign'
   | 'device.remove'
   | 'device.report'
   | 'device-command.lease'

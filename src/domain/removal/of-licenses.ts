@@ -50,7 +50,7 @@ async function pairsOf(context: Context, tx: Tx, licenses: readonly Ending[]): P
   const rows = await tx.$queryRaw<NewRemoval[]>(sql`
     SELECT o.device_id AS "deviceId", k.app_id AS "appId", k.id AS "licenseId"
     FROM unnest(${ids(ofPeople.map((one) => one.id))}, ${ids(ofPeople.map((one) => one.appId))}, ${ids(ofPeople.map((one) => one.vppUserId))}) AS k(id, app_id, vpp_user_id)
-    JOIN (${devicesOfPeople(organizationId, [...new Set(ofPeople.map((one) => one.vppUserId))])}) o ON o.vpp_user_id = k.vpp_user_id
+    JOIN (${devicesOfPeople(organizationId, sql`${ids([...new Set(ofPeople.map((one) => one.vppUserId))])}`)}) o ON o.vpp_user_id = k.vpp_user_id
     JOIN vpp_user u ON u.organization_id = ${organizationId} AND u.id = k.vpp_user_id
     WHERE NOT EXISTS (
       SELECT 1 FROM license x WHERE x.organization_id = ${organizationId} AND x.app_id = k.app_id AND x.ended_at IS NULL AND x.revoke_task_id IS NULL
