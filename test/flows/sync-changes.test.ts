@@ -75,7 +75,7 @@ test('F3 what was given outside comes with the delta, what was taken back is fou
   world.simulator.admin.unassign({ uId, ...gone! });
   world.simulator.admin.assign({ uId, adamId: school.twentyFive, serialNumber: 'SIMDELTA0001' });
   const questions = await asked(() => tenant.sync(tokenId, false));
-  expect(questions).toEqual([...unchanged, 'getAssignments adamId pageIndex']);
+  expect(questions).toEqual([...unchanged, 'getAssignments adamId includeUserState pageIndex']);
   await expectRightBooks(world, tokenId);
   expect(await poolOf(tokenId, school.usedUp)).toMatchObject({
     reconciledAt: world.clock.now(),
@@ -177,6 +177,31 @@ test('F3 a library is read whole once a night, as one task of the system, and a 
   expect(next.getTime()).toBeGreaterThan(world.clock.now().getTime());
 });
 
+test('S22 S23 who is met with a license between two readings of people stands where Apple says with it', async () => {
+  const tenant = await newTenant(world);
+  const tokenId = await tenant.library();
+  const clientUserId = 'met-with-a-license';
+  world.simulator.admin.setUser({ uId, clientUserId, status: 'Associated', idHash: 'AAECAwQFBgcICQoLDA0ODxAREhM=' });
+  world.simulator.admin.assign({ uId, adamId: school.twentyFive, clientUserId });
+  await world.database.pool.query(
+    'UPDATE license_pool SET apple_assigned = apple_assigned + 1, drift_due_at = $1 WHERE token_id = $2 AND adam_id = $3',
+    [world.clock.now(), String(tokenId), school.twentyFive],
+  );
+  for (const wait of [0, 2]) {
+    await minutes(wait);
+    await world.work();
+  }
+  const { status, idHash } = await world.database.prisma.vppUser.findFirstOrThrow({ where: { tokenId, clientUserId } });
+  const credential = world.simulator.admin.tokenFile('own');
+  const { rows } = await world.services.apple.readUsers(credential, { clientUserId });
+  expect(rows).toMatchObject([{ status: 'ASSOCIATED', idHash: expect.any(String) }]);
+  expect({ status, idHash }).toEqual({ status: 'ASSOCIATED', idHash: rows[0]!.idHash });
+  await tenant.sync(tokenId, false);
+  const known = await world.database.prisma.vppUser.findFirstOrThrow({ where: { tokenId, clientUserId } });
+  expect(known).toMatchObject({ status: 'ASSOCIATED', idHash });
+  world.simulator.admin.unassign({ uId, adamId: school.twentyFive, clientUserId });
+});
+
 test('F3 a difference that stays is looked into with growing waits: the count first, then the licenses, then the night', async () => {
   const tenant = await newTenant(world);
   const tokenId = await tenant.library();
@@ -189,7 +214,10 @@ test('F3 a difference that stays is looked into with growing waits: the count fi
   );
   expect(await asked(() => world.work())).toEqual(['getAssets adamId']);
   await minutes(2);
-  expect(await asked(() => world.work())).toEqual(['getAssets adamId', 'getAssignments adamId pageIndex']);
+  expect(await asked(() => world.work())).toEqual([
+    'getAssets adamId',
+    'getAssignments adamId includeUserState pageIndex',
+  ]);
   await expectRightBooks(world, tokenId);
   expect(await poolOf(tokenId, school.usedUp)).toMatchObject({ driftDueAt: null, corrected: 1n });
   const [line] = await world.database.prisma.ledger.findMany({

@@ -5,7 +5,7 @@ import { countMark, driftMark } from '../license/count-marks.ts';
 import { lockPools } from '../license/transition.ts';
 import { normalizeSerial } from '../license/world.ts';
 import type { AssignmentRow } from '../ports.ts';
-import { addHolders } from './add-holders.ts';
+import { addHolders, userStates } from './add-holders.ts';
 import { noteSeen } from './seen.ts';
 
 /** What rows are read for. */
@@ -82,7 +82,8 @@ export async function bringIn(
   for (const kind of holderKinds) parts.push(await match(tx, sweep, kind, rows));
   const fresh = parts.flatMap((part) => part.fresh);
   if (fresh.length > 0) {
-    for (const part of parts) await addHolders(tx, sweep, kindOf(part), holdersOf(part), now);
+    const states = userStates(rows);
+    for (const part of parts) await addHolders(tx, sweep, kindOf(part), holdersOf(part), now, states);
     const pools = ids([...new Set(fresh.map((row) => row.poolId))]);
     await lockPools(tx, sweep.organizationId, sql`SELECT unnest(${pools})`);
   }

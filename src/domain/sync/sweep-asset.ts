@@ -18,7 +18,9 @@ export async function sweepAsset(looking: Looking, adamId: string): Promise<numb
   const startedAt = context.clock.now();
   const reading = { ...token, taskId, startedAt, opening: false, ...(by === undefined ? {} : { by }) };
   const read = (pageIndex: number) =>
-    callApple(context, token, 'SYNC', (credential) => context.apple.readAssignments(credential, { pageIndex, adamId }));
+    callApple(context, token, 'SYNC', (credential) =>
+      context.apple.readAssignments(credential, { pageIndex, adamId, includeUserState: true }),
+    );
   const seen: bigint[] = [];
   const versions = new Set<string | null>();
   let pages = 0;

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
+import { freePort } from '../../support/free-port.ts';
 import { readTask, rowOf, startSync, uploadToken } from '../../support/process-steps.ts';
 import { expectWholeHistory } from '../../support/process-truth.ts';
-import { type SeenEvent, type Transport, watchTask } from '../../support/process-watch.ts';
+import { connect, type SeenEvent, type Transport, watchTask } from '../../support/process-watch.ts';
 import { type ApiProcess, type Processes, startProcesses } from '../../support/processes.ts';
 
 let processes: Processes;
@@ -12,7 +13,17 @@ let tokenId: string;
 beforeAll(async () => {
   // More than 50 pages, at a pace that leaves time to be cut off.
   processes = await startProcesses({
-    simulator: ['--licenses', '500', '--devices', '100', '--page-size', '10', '--max-requests-per-second', '40'],
+    simulator: [
+      '--licenses',
+      '500',
+      '--devices',
+      '100',
+      '--page-size',
+      '10',
+      '--max-requests-per-second',
+      '40',
+      '--allow-http-notifications',
+    ],
   });
   apis = await Promise.all([processes.api(), processes.api()]);
   tokenId = await uploadToken(apis[0], (await processes.simulator.token('own')).text);
@@ -102,6 +113,54 @@ describe('F1 a live, resumable stream of a sync of more than 50 pages', () => {
     for (const api of apis) expect(api.child.output()).toContain('listening to the database again');
   }, 60_000);
 });
+
+test('F3 25 seats bought at Apple: who watches the counts sees 25 more within 2 s, and nobody synced', async () => {
+  const port = String(await freePort());
+  const reachable = { PORT: port, PUBLIC_URL: `http://127.0.0.1:${port}` };
+  const api = await processes.api(reachable);
+  await processes.worker(reachable);
+  const { text, uId } = await processes.simulator.token('district');
+  const id = await uploadToken(api, text);
+  const sync = await startSync(api, id);
+  expect(await eventually(async () => (await readTask(api, sync)).state === 'SUCCEEDED', 20_000)).toBe(true);
+  const live = async () => {
+    const asked = `{ tokens(first: 10) { edges { node { id notifications { state } } } } }`;
+    const { tokens } = await api.ask<{
+      tokens: { edges: { node: { id: string; notifications: { state: string } } }[] };
+    }>(asked);
+    return tokens.edges.find(({ node }) => node.id === id)?.node.notifications.state === 'LIVE';
+  };
+  expect(await eventually(live)).toBe(true);
+  await processes.simulator.setOptions({ notificationDelayMs: 0, notificationJitterMs: 0 });
+  const { assets } = await processes.simulator.truth(uId);
+  const { adamId } = assets.find((asset) => asset.productType === 'App' && !asset.unlimited)!;
+
+  const seen: { total: string; at: number }[] = [];
+  const connection = connect(api, 'ws');
+  const query = `subscription ($tokenId: ID) { licenseCounts(tokenId: $tokenId) { total app { adamId } } }`;
+  connection.subscribe<{ licenseCounts: { total: string; app: { adamId: string } } }>(
+    { query, variables: { tokenId: id } },
+    {
+      next: ({ data }) => {
+        if (data?.licenseCounts.app.adamId !== adamId) return;
+        seen.push({ total: data.licenseCounts.total, at: performance.now() });
+      },
+      error: () => {},
+      complete: () => {},
+    },
+  );
+  expect(await eventually(() => seen.length === 1)).toBe(true);
+  const boughtAt = performance.now();
+  await processes.simulator.purchase({ uId, adamId, count: 25 });
+  expect(await eventually(() => seen.length > 1)).toBe(true);
+  connection.end();
+  expect(BigInt(seen[1]!.total) - BigInt(seen[0]!.total)).toBe(25n);
+  expect(seen[1]!.at - boughtAt).toBeLessThan(2_000);
+  const { rows } = await processes.db.query("SELECT count(*)::int AS count FROM task WHERE kind = 'SYNC' AND id > $1", [
+    rowOf(sync),
+  ]);
+  expect(rows).toEqual([{ count: 0 }]);
+}, 60_000);
 
 /** Ends the connections by which the API processes are told of news. Gives how many there were. */
 async function breakListeners(): Promise<number> {
