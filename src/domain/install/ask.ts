@@ -15,6 +15,7 @@ import { type DeviceTarget, normalizeTarget, readApps, resolveDevices } from '..
 import { requireConnection } from '../mdm/require-connection.ts';
 import { parseInput } from '../parse.ts';
 import type { TaskFailure } from '../task/failures.ts';
+import { idempotencyKey } from '../write-input.ts';
 import { type Pair, pairKey, readPairs } from './facts.ts';
 import { pairsOf } from './follow.ts';
 import { isDone, lacksLicense, refusalOf } from './judge.ts';
@@ -44,7 +45,7 @@ const inputSchema = z.object({
     .transform((moment) => moment.toISOString())
     .nullish(),
   keepLicenses: z.boolean().nullish(),
-  idempotencyKey: z.string().min(1).max(200).nullish(),
+  idempotencyKey,
 });
 
 /** Input of {@link installApps}. */
