@@ -99,7 +99,7 @@ export async function startInstallation(
   given: InstallRequest,
   options: InstallationOptions = {},
 ): Promise<Installation> {
-  await requireConnection(context);
+  await requireConnection(context, tx);
   const appIds = [...new Set(given.appIds)];
   const request = { ...given, appIds, target: normalizeTarget(await devicesOfTarget(context, tx, given.target)) };
   await readApps(context, tx, appIds);

@@ -150,7 +150,7 @@ async function appsToRemove(
 ): Promise<RemovalsOfLicenses> {
   if (!removeApps) return noApps;
   requireRight(context, 'devices:write');
-  await requireConnection(context);
+  await requireConnection(context, tx);
   return removalsOfLicenses(context, tx, licenses);
 }
 

@@ -8,8 +8,8 @@ import { MdmNotConnectedError } from '../errors.ts';
 export type Connection = MdmConnection;
 
 /** The organization's present connection, or null. */
-export function presentConnection(context: Context): Promise<Connection | null> {
-  return context.prisma.mdmConnection.findFirst({
+export function presentConnection(context: Context, db: Tx = context.prisma): Promise<Connection | null> {
+  return db.mdmConnection.findFirst({
     where: { organizationId: context.actor.organizationId, removedAt: null },
   });
 }

@@ -93,7 +93,7 @@ export async function startRemoval(
   { retryOf, pairs: some }: RemovalOptions = {},
 ): Promise<bigint> {
   if (!request.keepLicenses) requireRight(context, 'licenses:write');
-  await requireConnection(context);
+  await requireConnection(context, tx);
   const { pairs, unknown, appIds } = some
     ? { pairs: some, unknown: [], appIds: request.appIds }
     : await readPairs(context, tx, request);

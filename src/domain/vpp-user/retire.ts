@@ -143,7 +143,7 @@ export async function startRetirement(
  */
 async function appsOfLeavers(context: Context, tx: Tx, ending: readonly Live[]): Promise<RemovalsOfLicenses> {
   requireRight(context, 'devices:write');
-  await requireConnection(context);
+  await requireConnection(context, tx);
   const { removals, failures } = await removalsOfLicenses(context, tx, ending);
   return { removals: removals.map((one) => ({ ...one, licenseId: null })), failures };
 }

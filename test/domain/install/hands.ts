@@ -29,11 +29,14 @@ export interface Hands {
   until(done: () => Promise<boolean>, seconds?: number, steps?: number): Promise<void>;
   /** Until these tasks are over. */
   ended(...taskIds: bigint[]): Promise<void>;
+  /** Devices that held their installs back answer now that they see no license. */
+  answerHeld(serialNumber: string): Promise<void>;
   /** One round: whatever is due, and the answers. */
   step(): Promise<void>;
   close(): Promise<void>;
 }
 
+const unseen = { domain: 'ASDServerErrorDomain', number: 9610, message: 'Unhandled exception' };
 const bundleOf = (adamId: string) => `app.${adamId}`;
 
 export async function createHands(options: Parameters<typeof createWorld>[0] = {}): Promise<Hands> {
@@ -64,6 +67,7 @@ export async function createHands(options: Parameters<typeof createWorld>[0] = {
   /** What each device has. */
   const apps = new Map<string, Set<string>>();
   const told = new Map<string, Set<string>>();
+  const held: { enrollmentId: string; uuid: string }[] = [];
 
   const licensed = (serialNumber: string, adamId: string) =>
     world.simulator.admin
@@ -85,7 +89,7 @@ export async function createHands(options: Parameters<typeof createWorld>[0] = {
     }
     const error = {
       REJECT: { domain: 'MCMDMErrorDomain', number: 12063, message: 'The user rejected it.' },
-      UNSEEN: { domain: 'ASDServerErrorDomain', number: 9610, message: 'Unhandled exception' },
+      UNSEEN: unseen,
       BROKEN: { domain: 'MCMDMErrorDomain', number: 12035, message: 'Not purchasable.' },
     }[act];
     return { status: 'FAILED', result: { errors: [error] } };
@@ -158,6 +162,16 @@ export async function createHands(options: Parameters<typeof createWorld>[0] = {
         })),
       });
     },
+    answerHeld: (serialNumber) =>
+      intake.receive(
+        { organizationId, connectionId },
+        held
+          .filter(({ enrollmentId }) => enrollmentId === `udid-${serialNumber}`)
+          .map(({ enrollmentId, uuid: commandUuid }) => {
+            const result = { errors: [unseen] };
+            return { news: { enrollmentId, type: 'DEVICE', kind: 'ANSWERED', commandUuid, status: 'FAILED', result } };
+          }),
+      ),
     step: async () => {
       await world.work();
       const news: DeviceNews[] = [];
@@ -167,13 +181,14 @@ export async function createHands(options: Parameters<typeof createWorld>[0] = {
           if (seen.has(uuid)) continue;
           told.set(enrollmentId, seen.add(uuid));
           const said = answer(enrollmentId, request);
-          if (said) news.push({ enrollmentId, type: 'DEVICE', kind: 'ANSWERED', commandUuid: uuid, ...said });
+          if (!said) held.push({ enrollmentId, uuid });
+          else news.push({ enrollmentId, type: 'DEVICE', kind: 'ANSWERED', commandUuid: uuid, ...said });
         }
-      if (news.length > 0)
-        await intake.receive(
-          { organizationId, connectionId },
-          news.map((one) => ({ news: one })),
-        );
+      if (news.length === 0) return;
+      await intake.receive(
+        { organizationId, connectionId },
+        news.map((one) => ({ news: one })),
+      );
       await world.work();
     },
     until: async (done, seconds = 5, steps = 400) => {

@@ -246,18 +246,22 @@ describe('S28 seats of installs that come to nothing', () => {
 
   test('S28 cancelled while a device has its command: it is said, the command runs its course and is not tried again', async () => {
     const one = await app();
-    const deviceIds = await hands.devices(2);
-    const held = (await hands.world.database.prisma.device.findFirstOrThrow({ where: { id: deviceIds[0]! } }))
-      .serialNumber;
-    hands.act = (serialNumber) => (serialNumber === held ? 'HOLD' : 'UNSEEN');
+    const deviceIds = await hands.devices(3);
+    const rows = await hands.world.database.prisma.device.findMany({
+      where: { id: { in: deviceIds } },
+      orderBy: { id: 'asc' },
+    });
+    const [held, late] = rows.map((row) => row.serialNumber);
+    hands.act = (serialNumber) => (serialNumber === held || serialNumber === late ? 'HOLD' : 'UNSEEN');
     const [taskId, licensesId] = await install(one, deviceIds);
-    await hands.until(async () => hands.installs.length >= 2);
+    await hands.until(async () => hands.installs.length >= 3);
     await hands.until(async () => (await states(one)).includes('PROPAGATING'));
-    expect(await cancelTask(hands.world.admin, { taskId: taskId! })).toMatchObject({ underWay: 1 });
+    expect(await cancelTask(hands.world.admin, { taskId: taskId! })).toMatchObject({ underWay: 2 });
+    await hands.answerHeld(late!);
     const told = hands.installs.length;
     await hands.world.clock.advance(8 * 86_400_000);
     await hands.ended(taskId!, licensesId!);
-    expect(await states(one)).toEqual(['TIMED_OUT', 'CANCELLED']);
+    expect(await states(one)).toEqual(['TIMED_OUT', 'CANCELLED', 'CANCELLED']);
     expect(hands.installs).toHaveLength(told);
     expect(await atApple(one)).toBe(0);
   });
