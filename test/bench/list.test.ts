@@ -22,6 +22,7 @@ test('§4.7: every bench can be loaded and is listed, so that a change of what i
     'reserve',
     'associate',
     'deploy',
+    'updates',
     'inventory',
     'fanout',
     'idle',

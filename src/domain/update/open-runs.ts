@@ -66,6 +66,9 @@ async function runOf(
   const taskId = await startTask(context, tx, { kind: 'UPDATE', requested: 0, tokenIds: [] });
   await tx.$executeRaw(sql`
     INSERT INTO update_run (organization_id, task_id, policy_id, zone, opens_at, closes_at, hard_stop)
-    VALUES (${organizationId}, ${taskId}, ${policy.id}, ${zone}, ${moment(opensAt)}, ${moment(closesAt)}, ${hardStop})`);
+    SELECT ${organizationId}, ${taskId}, ${policy.id}, ${zone},
+      -- A clock that was set back comes by the same moment twice.
+      coalesce(max(o.opens_at) + interval '1 millisecond', ${moment(opensAt)}), ${moment(closesAt)}, ${hardStop}
+    FROM update_run o WHERE o.organization_id = ${organizationId} AND o.policy_id = ${policy.id} AND o.zone = ${zone} AND o.opens_at >= ${moment(opensAt)}`);
   return [{ taskId, policyId: policy.id, zone, opensAt, fresh, isNew: true }];
 }

@@ -191,6 +191,17 @@ test('F10 devices that can not be asked take no place from those that can', asyn
   expect((await itemsOf(app)).find(({ deviceId }) => deviceId === devices[103])).toMatchObject({ state: 'ASKED' });
 });
 
+test('F10 a clock that stands still opens another run of the same policy', async () => {
+  const { devices } = await give(1, { mode: 'IMMEDIATELY' });
+  await fleet.step();
+  await prisma().task.updateMany({ where: { finishedAt: null }, data: { cancelRequestedAt: fleet.clock.now() } });
+  await fleet.step();
+  const app = await fleet.app('2');
+  await fleet.install(app, devices, '1');
+  await fleet.step();
+  expect(await statesOf(app)).toEqual(['WAITING']);
+});
+
 test('S60 retryStuckUpdates takes as many devices as any other mutation, and no more', async () => {
   const app = await fleet.app('2');
   const deviceIds = Array.from({ length: 10_001 }, (_, n) => BigInt(n + 1));
