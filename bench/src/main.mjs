@@ -16,6 +16,7 @@ const names = [
   'reserve',
   'associate',
   'deploy',
+  'updates',
   'inventory',
   'fanout',
   'idle',
