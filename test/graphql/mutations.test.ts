@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { globalId } from '../../src/graphql/ids.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
-import { addApp, addDevice, addPool, addToken } from './rows.ts';
+import { addApp, addDevice, addEnrollment, addPool, addToken } from './rows.ts';
 
 let api: TestApi;
 let key: string;
@@ -352,4 +352,65 @@ describe('F5 plan, then apply', () => {
     await addPool(prisma, { organizationId, tokenId: token.id, appId: free.id }, { total: 5n });
     return free;
   }
+});
+
+describe('S28 installApps', () => {
+  const install = `mutation($input: InstallAppsInput!) {
+    installApps(input: $input) {
+      __typename
+      ... on InstallAppsPayload {
+        task { id kind requested failed failures(first: 5) { edges { node { code deviceId } } } operations(first: 5) { totalCount edges { node { id kind state attempts nextTryAt history { state } license { state } app { name } device { serialNumber } } } } }
+        licenses { kind requested }
+      }
+      ... on UserError { code path }
+    }
+  }`;
+  const devices = async (...serialNumbers: string[]) => {
+    const rows = await Promise.all(serialNumbers.map((one) => addDevice(api.services.prisma, organizationId, one)));
+    return rows.map((row) => globalId('Device', row.id));
+  };
+
+  test('S28 without an MDM server it is refused as a whole; with one each item answers for itself, and what is under way is read', async () => {
+    const { prisma } = api.services;
+    const { id } = await addApp(prisma, organizationId, { name: 'Compass', adamId: '9001' });
+    await addPool(prisma, { organizationId, tokenId: token.id, appId: id }, { total: 5n });
+    const deviceIds = await devices('INST0', 'INST1', 'INST2');
+    await prisma.device.updateMany({ where: { organizationId, serialNumber: 'INST2' }, data: { family: 'MAC' } });
+    const input = { appIds: [globalId('App', id)], target: { deviceIds } };
+    const refused = await api.ask(key, install, { input });
+    expect(refused.data.installApps).toMatchObject({ __typename: 'MdmNotConnectedError', code: 'MDM_NOT_CONNECTED' });
+    const [first] = await prisma.device.findMany({ where: { organizationId, serialNumber: 'INST0' } });
+    await addEnrollment(prisma, first!);
+    const { data } = await api.ask(key, install, { input });
+    const { task, licenses } = data.installApps;
+    expect(licenses).toEqual({ kind: 'ASSOCIATE', requested: 1 });
+    expect(task).toMatchObject({ kind: 'INSTALL', requested: 3, failed: 2, operations: { totalCount: 1 } });
+    const codes = task.failures.edges.map(({ node }: { node: { code: string } }) => node.code);
+    expect(codes.sort()).toEqual(['DEVICE_NOT_ENROLLED', 'INSTALL_NOT_SUPPORTED']);
+    expect(task.operations.edges[0].node).toMatchObject({
+      kind: 'INSTALL',
+      state: 'WAITING_FOR_LICENSE',
+      attempts: 0,
+      nextTryAt: null,
+      history: [],
+      license: { state: 'REQUESTED' },
+      app: { name: 'Compass' },
+      device: { serialNumber: 'INST0' },
+    });
+    const atomic = await api.ask(key, install, { input: { ...input, onError: 'ATOMIC' } });
+    expect(atomic.data.installApps.__typename).toMatch(
+      /^(OperationInProgress|DeviceNotEnrolled|InstallNotSupported)Error$/,
+    );
+    const cancelled = await api.ask(
+      key,
+      'mutation($input: CancelTaskInput!) { cancelTask(input: $input) { ... on CancelTaskPayload { underWay task { cancelRequestedAt } } } }',
+      { input: { taskId: task.id } },
+    );
+    expect(cancelled.data.cancelTask).toMatchObject({ underWay: 0, task: { cancelRequestedAt: expect.any(String) } });
+    const again = await api.ask(
+      key,
+      `{ node(id: "${task.operations.edges[0].node.id}") { ... on AppOperation { state cause { code } endedAt } } }`,
+    );
+    expect(again.data.node).toMatchObject({ state: 'CANCELLED', cause: { code: 'CANCELLED' } });
+  });
 });
