@@ -43,10 +43,11 @@ describe('F3 an answer that was just given', () => {
   test('F3 is given again without a statement, word for word', async () => {
     const first = await ask();
     expect(first.errors).toBeUndefined();
-    expect(await settle()).toBe(true);
-    const { result, statements } = await statementsOf(() => ask());
-    expect(statements).toEqual([]);
-    expect(result).toEqual(first);
+    // News of the setup may still be on their way.
+    const asked = () => statementsOf(() => ask());
+    let again = await asked();
+    expect(await eventually(async () => (again = await asked()).statements.length === 0)).toBe(true);
+    expect(again.result).toEqual(first);
   });
 
   const changes: [table: string, statement: string][] = [
@@ -64,8 +65,8 @@ describe('F3 an answer that was just given', () => {
     await api.services.pool.query(`${statement} WHERE organization_id = $1`, [String(organizationId)]);
     const began = performance.now();
     expect(await eventually(() => isRead())).toBe(true);
-    // By news: without them it would hold for a second.
-    expect(performance.now() - began).toBeLessThan(900);
+    // By news: without them it would hold for ten seconds.
+    expect(performance.now() - began).toBeLessThan(9_000);
   });
 
   test('F3 is not touched by what another organization does, nor by who holds the library', async () => {

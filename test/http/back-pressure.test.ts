@@ -132,6 +132,7 @@ test('G10 WebSocket: a paused reader that goes away ends the source', async () =
 });
 
 test('G17 a socket on which too much waits to be sent is cut off', async () => {
+  pulled = 0;
   const tight = await startApi({ streams: { licenseCounts: many }, limits: { maxBufferedBytes: 10_000 } });
   const tightKey = await tight.key(await tight.organization());
   const socket = new WebSocket(tight.socketUrl, 'graphql-transport-ws');
@@ -141,9 +142,12 @@ test('G17 a socket on which too much waits to be sent is cut off', async () => {
     for (let id = 0; id < 50; id += 1) {
       socket.send(JSON.stringify({ id: String(id), type: 'subscribe', payload: { query } }));
     }
+    // A reader that keeps up would let nothing wait.
+    socket.pause();
   });
   socket.send(JSON.stringify({ type: 'connection_init', payload: { apiKey: tightKey } }));
+  await expect.poll(() => pulled > 0 && open === 0, { timeout: 20_000 }).toBe(true);
+  socket.resume();
   expect(await closed).toBe(1006);
-  await expect.poll(() => open).toBe(0);
   await tight.close();
 });

@@ -100,17 +100,17 @@ test.each([
 );
 
 test('G14 an API that is told to stop says so first: not ready for DRAIN_SECONDS, and still serving', async () => {
-  const api = await start(built('api'), 'the API listens', { DRAIN_SECONDS: '1' });
+  const api = await start(built('api'), 'the API listens', { DRAIN_SECONDS: '2' });
   const url = urlIn(api.output());
   expect((await ready(url)).status).toBe(200);
   const stopped = api.stop();
   const isDraining = async () => (await ready(url)).status === 503;
-  expect(await eventually(isDraining, 900)).toBe(true);
+  expect(await eventually(isDraining, 1_900)).toBe(true);
   expect((await fetch(url, { method: 'POST' })).status).toBe(401);
   expect((await fetch(new URL('/health/live', url))).status).toBe(200);
   const { code, took } = await stopped;
   expect(code).toBe(0);
-  expect(took).toBeGreaterThanOrEqual(950);
+  expect(took).toBeGreaterThanOrEqual(1_950);
   await expect(ready(url)).rejects.toThrow();
 }, 60_000);
 
@@ -137,7 +137,7 @@ test('G14 an API is not ready while its listening connection is lost; a worker t
       seen.push(status);
       return status === 'live news do not arrive';
     };
-    expect(await eventually(lost, 3_000), seen.join()).toBe(true);
+    expect(await eventually(lost), seen.join()).toBe(true);
   } finally {
     await client.query(`ALTER DATABASE ${client.escapeIdentifier(client.database!)} CONNECTION LIMIT -1`);
     await client.end();

@@ -3,8 +3,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Where files take long for their size, which is what vitest goes by; the longest first. */
 const long = [
-  'test/chaos/kills',
+  'test/chaos/kills.test',
   'test/chaos/checker',
+  // Not beside the other one: each of them is four workers and two APIs.
+  'test/chaos/kills-refused',
   'test/chaos/scenarios',
   'test/chaos/misfortunes',
   'test/flows/processes/',

@@ -37,7 +37,10 @@ export interface CrewOptions {
 /** Deaths so far: by named point, and `random`. */
 export type Deaths = Record<Failpoint | 'random', number>;
 
-/** A worker that did not come to its point within this many milliseconds makes room; its death is planned anew. */
+/**
+ * A worker that did not come to its point within this many milliseconds makes room; its death is planned anew. They count
+ * from when it works: on a busy machine a start alone takes as long, and nobody would ever die.
+ */
 const patience = (point: Failpoint) => (point === 'reserved' ? 30_000 : 10_000);
 
 /** Lets workers die until the plan is fulfilled; none runs afterwards. */
@@ -83,6 +86,8 @@ async function killLater(worker: Child, after: number): Promise<void> {
 }
 
 async function diesWithin(worker: Child, milliseconds: number): Promise<boolean> {
+  // One that dies before it is ready has died all the same.
+  await worker.ready.catch(() => {});
   const over = new AbortController();
   const late = systemClock.sleep(milliseconds, over.signal).then(
     () => false,

@@ -153,7 +153,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     services,
     streams,
     version: '0.0.0-test',
-    ...(realtime ? { keyNews: realtime.keys, answerMemory: { news: realtime.library, rememberFor: 1_000 } } : {}),
+    ...(realtime ? { keyNews: realtime.keys, answerMemory: { news: realtime.library, rememberFor: 10_000 } } : {}),
     ...(options.graphiql === undefined ? {} : { graphiql: options.graphiql }),
     ...(options.limits ? { limits: options.limits } : {}),
     ...(options.metricsToken

@@ -1,0 +1,3 @@
+import { killThemAllTheTime } from './support/kills.ts';
+
+killThemAllTheTime('failure');
