@@ -46,7 +46,11 @@ describe('F3 an answer that was just given', () => {
     // News of the setup may still be on their way.
     const asked = () => statementsOf(() => ask());
     let again = await asked();
-    expect(await eventually(async () => (again = await asked()).statements.length === 0)).toBe(true);
+    const remembered = async () => {
+      again = await asked();
+      return again.statements.length === 0;
+    };
+    expect(await eventually(remembered)).toBe(true);
     expect(again.result).toEqual(first);
   });
 

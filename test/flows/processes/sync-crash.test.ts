@@ -54,4 +54,4 @@ test('F12 S65 a worker is killed in the middle of a sync of 50 pages, another on
   expect(again).toEqual(Array.from({ length: pages - 20 }, (_, index) => 20 + index));
   await expectSynced(processes);
   await expectWholeHistory(processes, taskId);
-}, 60_000);
+}, 90_000);
