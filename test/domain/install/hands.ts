@@ -8,16 +8,19 @@ import { createDeviceIntake } from '../../../src/domain/device-news/receive.ts';
 import { mdmSecretRow } from '../../../src/domain/mdm/secrets.ts';
 import type { DeviceNews, DeviceRequest, DeviceResult } from '../../../src/domain/mdm-ports.ts';
 import { createWorld, type World } from '../../support/world.ts';
-import { createFakeMdm } from '../command/fake-mdm.ts';
+import { createFakeMdm, type FakeMdm } from '../command/fake-mdm.ts';
 import { makeDevices, uIdOf } from '../license/support.ts';
 
-/** What a device does with an install; HOLD leaves it unanswered. */
-export type Act = 'INSTALL' | 'REJECT' | 'UNSEEN' | 'BROKEN' | 'HOLD';
+/** What a device does with an install; HOLD leaves it unanswered, LOSE accepts it and never has the app. */
+export type Act = 'INSTALL' | 'REJECT' | 'UNSEEN' | 'BROKEN' | 'HOLD' | 'LOSE';
 
 /** A world with devices. */
 export interface Hands {
   world: World;
   tokenId: bigint;
+  mdm: FakeMdm;
+  /** Serial numbers of devices that say nothing at all. */
+  silent: Set<string>;
   /** Every install that a device was told, in order, with what it did. */
   installs: { at: Date; serialNumber: string; adamId: string; act: Act }[];
   /** Decides about each install; INSTALL unless set. A device without a license at Apple never installs. */
@@ -31,6 +34,8 @@ export interface Hands {
   ended(...taskIds: bigint[]): Promise<void>;
   /** Devices that held their installs back answer now that they see no license. */
   answerHeld(serialNumber: string): Promise<void>;
+  /** Devices tell something by themselves. */
+  tell(news: readonly DeviceNews[]): Promise<void>;
   /** One round: whatever is due, and the answers. */
   step(): Promise<void>;
   close(): Promise<void>;
@@ -83,6 +88,7 @@ export async function createHands(options: Parameters<typeof createWorld>[0] = {
     hands.installs.push({ at: world.clock.now(), serialNumber, adamId, act });
     const app = { bundleId: bundleOf(adamId), state: 'Installing', rejectionReason: null };
     if (act === 'HOLD') return null;
+    if (act === 'LOSE') return { status: 'ACKNOWLEDGED', result: { errors: [], app } };
     if (act === 'INSTALL') {
       apps.set(serialNumber, (apps.get(serialNumber) ?? new Set()).add(adamId));
       return { status: 'ACKNOWLEDGED', result: { errors: [], app } };
@@ -100,6 +106,7 @@ export async function createHands(options: Parameters<typeof createWorld>[0] = {
     request: DeviceRequest,
   ): { status: 'ACKNOWLEDGED' | 'FAILED'; result: DeviceResult } | null {
     const serialNumber = enrollmentId.slice('udid-'.length);
+    if (hands.silent.has(serialNumber)) return null;
     const own = [...(apps.get(serialNumber) ?? [])];
     switch (request.kind) {
       case 'INSTALL_APP':
@@ -142,6 +149,8 @@ export async function createHands(options: Parameters<typeof createWorld>[0] = {
   const hands: Hands = {
     world,
     tokenId,
+    mdm,
+    silent: new Set(),
     installs: [],
     act: () => 'INSTALL',
     devices: async (count, like) => {
@@ -185,11 +194,14 @@ export async function createHands(options: Parameters<typeof createWorld>[0] = {
           else news.push({ enrollmentId, type: 'DEVICE', kind: 'ANSWERED', commandUuid: uuid, ...said });
         }
       if (news.length === 0) return;
+      await hands.tell(news);
+      await world.work();
+    },
+    tell: async (news) => {
       await intake.receive(
         { organizationId, connectionId },
         news.map((one) => ({ news: one })),
       );
-      await world.work();
     },
     until: async (done, seconds = 5, steps = 400) => {
       for (let round = 0; round < steps; round++) {
