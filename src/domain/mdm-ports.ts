@@ -12,8 +12,11 @@ export type DeviceRequest =
   | { kind: 'LIST_MANAGED_APPS'; bundleIds: string[] | null }
   /** What the device is (MDM sheet §1.6). */
   | { kind: 'DEVICE_INFORMATION' }
-  /** Shows the person at the device the invitation of Apps and Books (Apple sheet §18). */
-  | { kind: 'INVITE_TO_PROGRAM'; invitationUrl: string };
+  /**
+   * Shows the person at the device the invitation of Apps and Books (Apple sheet §18). The address is a secret: what is kept
+   * names the person, and the address is there on the way to the device only.
+   */
+  | { kind: 'INVITE_TO_PROGRAM'; vppUserId: string; invitationUrl?: string };
 
 /** One kind of request. */
 export type DeviceRequestKind = DeviceRequest['kind'];

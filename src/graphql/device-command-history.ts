@@ -84,6 +84,11 @@ export const DeviceCommandRef = builder.objectRef<CommandRow>('DeviceCommand').i
       description: "Of an install: Apple's RejectionReason, where the device gave one.",
       resolve: ({ answer }) => answer?.app?.rejectionReason ?? null,
     }),
+    invitationResult: t.string({
+      nullable: true,
+      description: 'Of an invitation: Apple’s InvitationResult, e.g. `Acknowledged`. It does not say who accepted.',
+      resolve: ({ answer }) => answer?.invitation ?? null,
+    }),
     refusal: t.string({
       nullable: true,
       description: 'Of a REFUSED one: why it was not taken, as the MDM server says it.',

@@ -82,7 +82,10 @@ const InviteRef = builder.objectRef<Of<'INVITE_TO_PROGRAM'>>('InviteToProgramReq
   description: 'Apple: InviteToProgram with the ProgramID com.apple.cloudvpp.',
   fields: (t) => ({
     kind: t.expose('kind', { type: DeviceCommandKindEnum, description: kindField }),
-    invitationUrl: t.exposeString('invitationUrl', { description: 'Where the invitation leads.' }),
+    invitationUrl: t.string({
+      description: 'Where the invitation leads. Whoever has it can link an Apple Account: treat it as a secret.',
+      resolve: ({ invitationUrl }) => invitationUrl!,
+    }),
   }),
 });
 

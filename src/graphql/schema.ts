@@ -42,6 +42,7 @@ import './waiting.ts';
 import './vpp-user.ts';
 import './vpp-user-mutations.ts';
 import './device-person.ts';
+import './vpp-user-invitations.ts';
 import './seat-subscription.ts';
 import './seat-assignment.ts';
 import './seat-mutations.ts';

@@ -236,7 +236,7 @@ describe('§5.1 NanoMDM: commands', () => {
     ],
     [{ kind: 'LIST_MANAGED_APPS', bundleIds: null }, { RequestType: 'ManagedApplicationList' }],
     [
-      { kind: 'INVITE_TO_PROGRAM', invitationUrl: 'https://x.example/?a=1&b=<2>' },
+      { kind: 'INVITE_TO_PROGRAM', vppUserId: '1', invitationUrl: 'https://x.example/?a=1&b=<2>' },
       {
         RequestType: 'InviteToProgram',
         ProgramID: 'com.apple.cloudvpp',

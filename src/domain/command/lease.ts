@@ -10,6 +10,8 @@ import { NotFoundError } from '../errors.ts';
 import type { DeviceRequest } from '../mdm-ports.ts';
 import { parseInput } from '../parse.ts';
 import { pickReady, writeDown } from './pick.ts';
+import { revealRequest } from './reveal.ts';
+import { endCommands } from './settle.ts';
 
 const inputSchema = z.object({
   first: z.number().int().min(1).max(1_000),
@@ -40,6 +42,23 @@ export interface LeasedCommand {
 export async function leaseCommands(context: Context, rawInput: LeaseInput): Promise<LeasedCommand[]> {
   requireRight(context, 'commands:write');
   const input = parseInput(inputSchema, rawInput);
+  return reveal(context, await lease(context, input));
+}
+
+/** Puts in what does not stand in the rows. What can't be handed on now comes with the next lease; what is over is ended. */
+async function reveal(context: Context, leased: readonly LeasedCommand[]): Promise<LeasedCommand[]> {
+  const revealed = await Promise.all(
+    leased.map(async (command) => ({ command, request: await revealRequest(context, command.request) })),
+  );
+  const at = context.clock.now();
+  const closed = revealed.flatMap(({ command, request }) =>
+    request === 'CLOSED' ? [{ commandId: command.id, state: 'CANCELLED' as const, at }] : [],
+  );
+  if (closed.length > 0) await transaction(context, (tx) => endCommands(context, tx, closed));
+  return revealed.flatMap(({ command, request }) => (typeof request === 'string' ? [] : [{ ...command, request }]));
+}
+
+async function lease(context: Context, input: z.output<typeof inputSchema>): Promise<LeasedCommand[]> {
   const now = context.clock.now();
   return transaction(context, async (tx) => {
     const connectionId = await lockGraphqlConnection(context, tx);

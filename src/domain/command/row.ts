@@ -28,6 +28,8 @@ export interface CommandRow {
 export interface CommandAnswer {
   errors?: DeviceError[];
   app?: { state: string | null; rejectionReason: string | null };
+  /** Of an invitation: what became of showing it. */
+  invitation?: string;
   /** Why the MDM server did not take it. */
   refusal?: string;
 }

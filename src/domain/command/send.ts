@@ -11,6 +11,7 @@ import { type ConnectionClaim, underConnectionClaim } from './claim.ts';
 import type { OnEnded } from './ended.ts';
 import { type Batch, pickReady, type Ready, writeDown } from './pick.ts';
 import { pushAgain } from './push.ts';
+import { revealRequest } from './reveal.ts';
 import { endCommands } from './settle.ts';
 
 /** Most commands that are written down at once. */
@@ -120,7 +121,9 @@ async function send(
 ): Promise<void> {
   context.failpoint('before-call');
   const names = [...new Set(batch.commands.map((command) => command.enrollmentId))];
-  const { uuid, request } = batch;
+  const { uuid } = batch;
+  const request = await revealRequest(context, batch.request);
+  if (request === 'CLOSED' || request === 'LATER') return leave(context, claim, batch, request, onEnded);
   try {
     const outcome = await context.mdm.enqueue(access, { uuid, request, push: claim.push }, names);
     context.failpoint('after-call');
@@ -136,6 +139,22 @@ async function send(
     if (error.kind !== 'UNKNOWN_OUTCOME' && !batch.repeated) await takeBack(context, claim, batch.commands);
     throw error;
   }
+}
+
+/** What can't leave: for good, or until what is missing can be read. */
+function leave(
+  context: Context,
+  claim: ConnectionClaim,
+  { commands }: Batch,
+  why: 'CLOSED' | 'LATER',
+  onEnded: OnEnded,
+): Promise<void> {
+  return underConnectionClaim(context, claim, async (tx) => {
+    if (why === 'LATER') return putOff(context, tx, claim, commands);
+    const at = context.clock.now();
+    const ended = commands.map(({ id }) => ({ commandId: id, state: 'CANCELLED' as const, at }));
+    await onEnded(tx, await endCommands(context, tx, ended));
+  });
 }
 
 /** The server did not get them: they wait as before, and it counts as no send. */

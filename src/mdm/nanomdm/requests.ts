@@ -55,6 +55,7 @@ function commandOf(request: DeviceRequest): PlistDict {
     case 'DEVICE_INFORMATION':
       return { RequestType: 'DeviceInformation', Queries: deviceQueries };
     case 'INVITE_TO_PROGRAM':
+      if (request.invitationUrl === undefined) throw new Error('an invitation without its address');
       return {
         RequestType: 'InviteToProgram',
         ProgramID: 'com.apple.cloudvpp',

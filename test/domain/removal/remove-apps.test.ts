@@ -177,6 +177,12 @@ describe('removeApps', () => {
     const taskId = await remove(app, devices, { keepLicenses: false });
     await world.work();
     await fleet.leave(leaver);
+    // What the device tells is forgotten, what was on its way is lost; the device itself and its state stay to be seen.
+    const { prisma } = world.database;
+    expect(await prisma.installedApp.count({ where: { deviceId: devices[0]! } })).toBe(0);
+    expect(await prisma.enrollment.findMany({ where: { deviceId: devices[0]! } })).toMatchObject([{ state: 'GONE' }]);
+    const sent = await prisma.deviceCommand.findMany({ where: { deviceId: devices[0]!, kind: 'REMOVE_APP' } });
+    expect(sent).toMatchObject([{ state: 'LOST' }]);
     expect(await operations(taskId)).toMatchObject([{ state: 'FAILED', cause: { code: 'DEVICE_UNENROLLED' } }, {}]);
     await world.settle(500, 20).catch(() => {});
     expect((await liveOf(world, app)).map((license) => license.deviceId)).toEqual([devices[1]]);
