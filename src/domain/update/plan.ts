@@ -56,16 +56,20 @@ export async function fillRuns(
     WITH run AS (
       SELECT * FROM unnest(${ids(runs.map((run) => run.taskId))}, ${ids(runs.map((run) => run.policyId))}, ${texts(runs.map((run) => run.zone))},
         ${texts(runs.map((run) => run.opensAt.toISOString()))}::timestamptz[]) AS k(task_id, policy_id, zone, opens_at)
+    ), tried AS MATERIALIZED (
+      -- First what is behind its store, by hash joins; only of that the rest is looked up, row by row.
+      SELECT a.organization_id, a.device_id, a.app_id, a.target_version, a.installed_version FROM app_availability a
+      WHERE a.organization_id = ${organizationId} AND ${isTried} AND ${news}
     ), pair AS MATERIALIZED (
       SELECT a.device_id, a.app_id, a.target_version, a.installed_version, q.id AS policy_id, q.rings, q.jitter_minutes, k.task_id, k.opens_at
-      FROM app_availability a
+      FROM tried a
       JOIN device d ON d.organization_id = a.organization_id AND d.id = a.device_id AND d.family <> 'MAC'
       JOIN enrollment e ON e.organization_id = a.organization_id AND e.device_id = a.device_id AND e.state = 'ENROLLED' AND e.type = 'DEVICE'
       LEFT JOIN update_attempt t ON t.organization_id = a.organization_id AND t.device_id = a.device_id AND t.app_id = a.app_id
         AND t.target_version = a.target_version
       CROSS JOIN LATERAL (SELECT p.id, p.rings, p.zone, p.jitter_minutes FROM ${policiesFor(sql`a.app_id`)} ORDER BY ${byPrecedence} LIMIT 1) q
       JOIN run k ON k.policy_id = q.id AND k.zone = ${zoneOf(sql`q.zone::text`, zones)}
-      WHERE a.organization_id = ${organizationId} AND ${isTried} AND ${news} AND t.stuck_at IS NULL
+      WHERE t.stuck_at IS NULL
         AND (t.next_at IS NULL OR t.next_at <= ${moment(now)}) AND ${isFree} AND ${isLicensed}
     ), version AS (
       SELECT DISTINCT policy_id, app_id, target_version FROM pair

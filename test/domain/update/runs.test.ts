@@ -241,3 +241,59 @@ test('S51 what is not from the store, or not licensed by Russet, is never touche
   await fleet.step();
   expect([await items(house), await items(own)]).toEqual([[], []]);
 });
+
+test('S58 S56 a run without an end goes on behind its start: its task moves one by one, and never more than the cap is under way', async () => {
+  await onlyPolicy({ mode: 'SCHEDULED', windows: [{ day: 'WEDNESDAY', startsAt: '20:00' }], maxInFlight: 1 });
+  const { app } = await give(4);
+  await fleet.step();
+  await fleet.toNext();
+  const began = fleet.clock.now();
+  const progress = new Set<bigint>();
+  for (let round = 0; round < 30; round++) {
+    await fleet.step();
+    const [task] = await fleet.database.prisma.task.findMany({
+      where: { kind: 'UPDATE' },
+      orderBy: { id: 'desc' },
+      take: 1,
+    });
+    progress.add(task!.completed);
+    if (task!.finishedAt) break;
+    const sent = await fleet.database.prisma.updateItem.count({ where: { appId: app, state: 'SENT' } });
+    expect(sent).toBeLessThanOrEqual(1);
+    await fleet.answer(() => (round % 3 === 2 ? 'DONE' : null));
+    await fleet.clock.advance(9 * 60_000);
+  }
+  expect([...progress]).toEqual([0n, 1n, 2n, 3n, 4n]);
+  expect(fleet.clock.now().getTime() - began.getTime()).toBeGreaterThan(3_600_000);
+  const run = await fleet.database.prisma.updateRun.findFirstOrThrow({ orderBy: { taskId: 'desc' } });
+  expect([run.opensAt, run.hardStop, run.closesAt.getTime() - run.opensAt.getTime()]).toEqual([
+    began,
+    false,
+    86_400_000,
+  ]);
+});
+
+test('S54 S52 two windows a week open twice in a virtual week, each at its time, whoever is on or off', async () => {
+  const windows = [
+    { day: 'MONDAY' as const, startsAt: '20:00', endsAt: '22:00' },
+    { day: 'THURSDAY' as const, startsAt: '23:30', endsAt: '00:30' },
+  ];
+  const policyId = await onlyPolicy({ mode: 'SCHEDULED', windows });
+  expect(await fleet.database.prisma.updatePolicy.findFirst({ where: { id: policyId } })).toMatchObject({
+    mode: 'SCHEDULED',
+    windows,
+  });
+  await give(1);
+  const from = fleet.clock.now();
+  while (fleet.clock.now().getTime() < from.getTime() + 7 * 86_400_000) {
+    await fleet.step();
+    const open = await fleet.database.prisma.updateItem.count({ where: { endedAt: null } });
+    if (open === 0) await fleet.toNext();
+    else await fleet.clock.advance(29 * 60_000);
+  }
+  const opened = await fleet.database.prisma.updateRun.findMany({ where: { policyId }, orderBy: { opensAt: 'asc' } });
+  const times = opened.map(({ opensAt }) => `${opensAt.getUTCDay()} ${opensAt.toISOString().slice(11, 16)}`);
+  expect(times.sort()).toEqual(['1 20:00', '4 23:30']);
+  await setUpdatePolicy(fleet.admin, { mode: 'NEVER' });
+  await fleet.step();
+});
