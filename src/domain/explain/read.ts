@@ -1,7 +1,7 @@
-import { sql, type Tx, transaction } from '../../db/transaction.ts';
+import { moment, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import type { Context } from '../context.ts';
-import { wantedPairs } from '../deployment/wanted.ts';
+import { refusalHolds, wantedPairs } from '../deployment/wanted.ts';
 import { type Family, storePlatformOf } from '../device/eligibility.ts';
 import { NotFoundError } from '../errors.ts';
 import { judgeDevice } from '../license/judge.ts';
@@ -39,14 +39,16 @@ async function readFacts(context: Context, tx: Tx, { deviceId, appId }: ExplainI
   const { error } = judged;
   const pair = sql`organization_id = ${organizationId} AND device_id = ${deviceId} AND app_id = ${appId}`;
   const one = async <Row>(rows: Promise<Row[]>): Promise<Row | null> => (await rows)[0] ?? null;
+  const wanted = wantedPairs(organizationId, [appId], { after: deviceId - 1n, to: deviceId });
   const deployment = await one(
     tx.$queryRaw<{ mode: string }[]>(sql`
-      SELECT w.mode::text AS mode FROM (${wantedPairs(organizationId, [appId], { after: deviceId - 1n, to: deviceId })}) w WHERE w.device_id = ${deviceId}`),
+      SELECT w.mode::text AS mode FROM (${wanted}) w`),
   );
   const refusal = await one(
-    tx.$queryRaw<{ code: string; message: string; retryAt: Date }[]>(
-      sql`SELECT code, message, retry_at AS "retryAt" FROM deployment_refusal WHERE ${pair}`,
-    ),
+    tx.$queryRaw<{ code: string; message: string; retryAt: Date }[]>(sql`
+      SELECT r.code, r.message, r.retry_at AS "retryAt" FROM (${wanted}) w
+      JOIN deployment_refusal r ON r.organization_id = ${organizationId} AND r.app_id = w.app_id AND r.device_id = w.device_id
+      WHERE ${refusalHolds(moment(context.clock.now()))}`),
   );
   return {
     now: context.clock.now(),
