@@ -24,7 +24,12 @@ export interface Moments {
 export interface Known extends Moments {
   type: EnrollmentType;
   facts: DeviceFacts;
+  /** When the newest word of each fact was told. */
+  toldAt: FactTimes;
 }
+
+/** Milliseconds by fact. */
+export type FactTimes = { [Fact in keyof DeviceFacts]?: number };
 
 /** One message and when it happened. */
 export interface DatedNews {
@@ -42,6 +47,7 @@ export const unknown = (type: EnrollmentType): Known => ({
   seenAt: null,
   informedAt: null,
   facts: {},
+  toldAt: {},
 });
 
 const later = (a: number | null, b: number) => (a === null ? b : Math.max(a, b));
@@ -81,18 +87,19 @@ export function factsOf(news: DeviceNews): DeviceFacts | null {
   return null;
 }
 
-/** Newer facts win; older ones only say what is not known yet. */
+/** Of each fact the newest word counts. */
 function withFacts(known: Known, { at, news }: DatedNews): Known {
   const facts = factsOf(news);
   if (!facts) return known;
-  const present = Object.fromEntries(
-    Object.entries(facts).filter(([, value]) => value !== undefined && value !== null),
+  const newer = Object.entries(facts).filter(
+    ([fact, value]) =>
+      value !== undefined && value !== null && at >= (known.toldAt[fact as keyof DeviceFacts] ?? -Infinity),
   );
-  const newer = known.informedAt === null || at >= known.informedAt;
   return {
     ...known,
     informedAt: later(known.informedAt, at),
-    facts: newer ? { ...known.facts, ...present } : { ...present, ...known.facts },
+    facts: { ...known.facts, ...Object.fromEntries(newer) },
+    toldAt: { ...known.toldAt, ...Object.fromEntries(newer.map(([fact]) => [fact, at])) },
   };
 }
 

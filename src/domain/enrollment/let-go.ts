@@ -27,3 +27,15 @@ export async function letGo(tx: Tx, organizationId: bigint, deviceIds: readonly 
       ORDER BY k.device_id, k.bundle_id FOR UPDATE
     ) o WHERE i.organization_id = ${organizationId} AND i.device_id = o.device_id AND i.bundle_id = o.bundle_id`);
 }
+
+/** Of these enrollments, what was told of apps before their goodbye is known no more; what was told since stays. */
+export async function forgetApps(tx: Tx, organizationId: bigint, enrollmentIds: readonly bigint[]): Promise<void> {
+  if (enrollmentIds.length === 0) return;
+  await tx.$executeRaw(sql`
+    DELETE FROM installed_app i USING (
+      SELECT k.device_id, k.bundle_id FROM enrollment e JOIN installed_app k ON k.organization_id = e.organization_id AND k.device_id = e.device_id
+      WHERE e.organization_id = ${organizationId} AND e.id = ANY (${ids(enrollmentIds)}) AND (e.listed_at IS NULL OR e.listed_at <= e.checked_out_at)
+        AND coalesce((e.some_listed_at ->> k.bundle_id)::float8, 0) <= extract(epoch FROM e.checked_out_at) * 1000
+      ORDER BY k.device_id, k.bundle_id FOR UPDATE OF k
+    ) o WHERE i.organization_id = ${organizationId} AND i.device_id = o.device_id AND i.bundle_id = o.bundle_id`);
+}

@@ -9,26 +9,49 @@ export interface DatedList {
   covers: 'ALL' | readonly string[];
 }
 
-/** The last whole list that is newer than `listedAt`, and what newer ones of single apps say; null when nothing is newer. */
-export function joinLists(
-  deviceId: bigint,
-  lists: readonly DatedList[],
-  listedAt: number | null,
-): (ToldApps & { listedAt: number | null }) | null {
-  const sorted = [...lists].sort((a, b) => a.at - b.at).filter((list) => listedAt === null || list.at >= listedAt);
-  if (sorted.length === 0) return null;
-  const whole = sorted.findLastIndex((list) => list.covers === 'ALL');
-  const apps = new Map<string, DeviceApp>();
+/** When a device told of its apps, in milliseconds. */
+export interface ListedAt {
+  /** Its whole list. */
+  whole: number | null;
+  /** Of single apps, since then, by bundle id. */
+  some: Readonly<Record<string, number>>;
+}
+
+/** What lists of a device come to, and when it has told what then. */
+export type Joined = ToldApps & { listedAt: ListedAt };
+
+/** Nothing was told yet. */
+export const neverListed: ListedAt = { whole: null, some: {} };
+
+/**
+ * The newest whole list, and what newer ones of single apps say. An app counts by the newest list that covers it: one that
+ * comes late leaves alone what is known better. Null when nothing is newer.
+ */
+export function joinLists(deviceId: bigint, lists: readonly DatedList[], known: ListedAt): Joined | null {
+  const sorted = [...lists]
+    .sort((a, b) => a.at - b.at)
+    .filter((list) => known.whole === null || list.at >= known.whole);
+  const whole = sorted.findLast((list) => list.covers === 'ALL');
+  const since = whole?.at ?? known.whole ?? -Infinity;
+  const some = new Map(Object.entries(known.some).filter(([, at]) => at > since));
+  const kept = new Set(some.keys());
+  const apps = new Map((whole?.apps ?? []).map((app) => [app.bundleId, app]));
   const covered = new Set<string>();
-  for (const list of sorted.slice(Math.max(0, whole))) {
-    const names = list.covers === 'ALL' ? [] : list.covers;
-    for (const name of names) {
+  for (const { at, apps: told, covers } of sorted) {
+    if (covers === 'ALL' || at < since) continue;
+    for (const name of covers) {
+      if (at < (some.get(name) ?? -Infinity)) continue;
+      some.set(name, at);
+      kept.delete(name);
       covered.add(name);
       apps.delete(name);
+      const app = told.find((one) => one.bundleId === name);
+      if (app) apps.set(name, app);
     }
-    for (const app of list.apps) apps.set(app.bundleId, app);
   }
-  const told = [...apps.values()];
-  if (whole < 0) return { deviceId, apps: told, covers: [...covered], listedAt: null };
-  return { deviceId, apps: told, covers: 'ALL', listedAt: sorted[whole]!.at };
+  if (!whole && covered.size === 0) return null;
+  for (const name of kept) apps.delete(name);
+  const listedAt = { whole: whole?.at ?? known.whole, some: Object.fromEntries(some) };
+  const joined = { deviceId, apps: [...apps.values()], listedAt };
+  return whole ? { ...joined, covers: 'ALL', except: [...kept] } : { ...joined, covers: [...covered] };
 }

@@ -8,6 +8,8 @@ export interface ToldApps {
   apps: readonly DeviceApp[];
   /** The whole list: what it does not name is gone. Else only these were asked for, or just what is named is known. */
   covers: 'ALL' | readonly string[];
+  /** Of these more is known than the whole list says: they stay as they are. */
+  except?: readonly string[];
 }
 
 /** What one device said of its managed apps. */
@@ -80,7 +82,9 @@ async function removeGone(tx: Tx, organizationId: bigint, told: readonly ToldApp
       ? []
       : covers.filter((bundleId) => !present.has(bundleId)).map((bundleId) => ({ deviceId, bundleId }));
   });
-  const present = whole.flatMap(({ deviceId, apps }) => apps.map(({ bundleId }) => ({ deviceId, bundleId })));
+  const present = whole.flatMap(({ deviceId, apps, except = [] }) =>
+    [...apps.map(({ bundleId }) => bundleId), ...except].map((bundleId) => ({ deviceId, bundleId })),
+  );
   let removed = 0;
   if (whole.length > 0)
     removed += await tx.$executeRaw(sql`
