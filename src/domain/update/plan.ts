@@ -59,7 +59,8 @@ export async function fillRuns(
     ), tried AS MATERIALIZED (
       -- First what is behind its store, by hash joins; only of that the rest is looked up, row by row.
       SELECT a.organization_id, a.device_id, a.app_id, a.target_version, a.installed_version FROM app_availability a
-      WHERE a.organization_id = ${organizationId} AND ${isTried} AND ${news}
+      -- The second says nothing new and is the cheaper question.
+      WHERE a.organization_id = ${organizationId} AND ${isTried} AND a.installed_version IS DISTINCT FROM a.store_version AND ${news}
     ), pair AS MATERIALIZED (
       SELECT a.device_id, a.app_id, a.target_version, a.installed_version, q.id AS policy_id, q.rings, q.jitter_minutes, k.task_id, k.opens_at
       FROM tried a
