@@ -189,7 +189,7 @@ builder.queryField('updateDecision', (t) =>
     type: UpdateDecisionRef,
     nullable: true,
     description:
-      'Why an app is or is not updated on a device, now; null when the organization has no such device or app.',
+      'Why an app is or is not updated on a device, now. NOT_FOUND when the organization has no such device or app.',
     ...needs('updates:read'),
     args: {
       deviceId: t.arg.id({ required: true, description: 'Global id of the device.' }),

@@ -19,6 +19,8 @@ export interface ExplainFacts {
   enrollment: { state: string; lastSeenAt: Date | null; listedAt: Date | null; goneAt: Date | null } | null;
   installed: { installing: boolean; managedStatus: string | null; shortVersion: string | null } | null;
   availability: AvailabilityRow | null;
+  /** Russet's own removal, when nothing was begun with the app since; what was before it says nothing any more. */
+  removal: { endedAt: Date; taskKind: string } | null;
   /** The newest install or update. */
   operation: {
     state: string;
@@ -26,7 +28,9 @@ export interface ExplainFacts {
     changedAt: Date;
     dueAt: Date | null;
     endedAt: Date | null;
-    cause: { code?: string; message?: string; domain?: string; number?: number } | null;
+    cause: { code?: string; message?: string; domain?: string; number?: number; waits?: string } | null;
+    /** It took the license for itself, and gave it back when it came to nothing. */
+    gaveBack: boolean;
   } | null;
   /** The newest command that concerns the app. */
   command: {

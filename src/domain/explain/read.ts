@@ -1,4 +1,4 @@
-import { moment, sql, type Tx, transaction } from '../../db/transaction.ts';
+import { moment, nothing, type Sql, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import type { Context } from '../context.ts';
 import { refusalHolds, wantedPairs } from '../deployment/wanted.ts';
@@ -91,19 +91,37 @@ async function readDeviceSide(
   pair: ReturnType<typeof sql>,
   organizationId: bigint,
   { deviceId, appId }: ExplainInput,
-): Promise<Pick<ExplainFacts, 'installed' | 'availability' | 'operation' | 'command'>> {
+): Promise<Pick<ExplainFacts, 'installed' | 'availability' | 'removal' | 'operation' | 'command'>> {
   const [installed = null] = await tx.$queryRaw<NonNullable<ExplainFacts['installed']>[]>(sql`
     SELECT installing, managed_status AS "managedStatus", short_version AS "shortVersion" FROM installed_app WHERE ${pair} ORDER BY installing LIMIT 1`);
   const [availability = null] = await tx.$queryRaw<AvailabilityRow[]>(sql`
     SELECT ${availabilityColumns} FROM app_availability a WHERE a.organization_id = ${organizationId} AND a.device_id = ${deviceId} AND a.app_id = ${appId} LIMIT 1`);
   const [operation = null] = await tx.$queryRaw<NonNullable<ExplainFacts['operation']>[]>(sql`
-    SELECT state::text AS state, attempts::int AS attempts, changed_at AS "changedAt", due_at AS "dueAt", ended_at AS "endedAt", cause
-    FROM app_operation WHERE ${pair} AND kind <> 'REMOVE' ORDER BY id DESC LIMIT 1`);
+    SELECT state::text AS state, attempts::int AS attempts, changed_at AS "changedAt", due_at AS "dueAt", ended_at AS "endedAt", cause,
+      release_license AND state IN ('FAILED', 'TIMED_OUT', 'CANCELLED') AND EXISTS (
+        SELECT 1 FROM license l WHERE l.organization_id = o.organization_id AND l.id = o.license_id AND l.ended_at IS NOT NULL) AS "gaveBack"
+    FROM app_operation o WHERE ${pair} AND kind <> 'REMOVE' AND NOT ${removedSince(sql`o`)} ORDER BY id DESC LIMIT 1`);
+  const [removal = null] = await tx.$queryRaw<NonNullable<ExplainFacts['removal']>[]>(sql`
+    SELECT o.ended_at AS "endedAt", t.kind::text AS "taskKind" FROM app_operation o
+    JOIN task t ON t.organization_id = o.organization_id AND t.id = o.task_id
+    WHERE o.organization_id = ${organizationId} AND o.device_id = ${deviceId} AND o.app_id = ${appId} AND ${isRemoval(sql`o`)}
+      AND NOT EXISTS (SELECT 1 FROM app_operation n WHERE n.organization_id = o.organization_id AND n.device_id = o.device_id
+        AND n.app_id = o.app_id AND n.kind <> 'REMOVE' AND n.id > o.id)
+    ORDER BY o.id DESC LIMIT 1`);
   const [command = null] = await tx.$queryRaw<NonNullable<ExplainFacts['command']>[]>(sql`
     SELECT state::text AS state, not_nows::int AS "notNows", not_now_at AS "notNowAt", sent_at AS "sentAt", ended_at AS "endedAt", answer
-    FROM device_command WHERE ${pair} AND kind = 'INSTALL_APP' ORDER BY id DESC LIMIT 1`);
-  return { installed, availability, operation, command };
+    FROM device_command WHERE ${pair} AND kind = 'INSTALL_APP' ${removal ? sql`AND created_at > ${moment(removal.endedAt)}` : nothing}
+    ORDER BY id DESC LIMIT 1`);
+  return { installed, availability, removal, operation, command };
 }
+
+/** A removal that a device was sent, and that its list showed done; others found nothing to remove. */
+const isRemoval = (o: Sql): Sql => sql`${o}.kind = 'REMOVE' AND ${o}.state = 'DONE' AND ${o}.attempts > 0`;
+
+const removedSince = (
+  o: Sql,
+): Sql => sql`EXISTS (SELECT 1 FROM app_operation r WHERE r.organization_id = ${o}.organization_id
+  AND r.device_id = ${o}.device_id AND r.app_id = ${o}.app_id AND r.id > ${o}.id AND ${isRemoval(sql`r`)})`;
 
 /** What the storefronts of the tokens say for such a device. The version that asks least of the system counts. */
 async function readStore(

@@ -36,8 +36,34 @@ const deviceError = ({ operation, command }: ExplainFacts) => {
   return words ? { code: words, message: words } : null;
 };
 
+/** As people write a moment. */
+const said = (at: Date) => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
+/** The license went back because of what the install came to: that is the reason, and the license follows from it. */
+const wentBack = ({ operation, license }: ExplainFacts) => operation?.gaveBack === true && license?.endedAt != null;
+
+const rejected = ({ operation }: ExplainFacts) =>
+  operation?.cause?.code === 'USER_REJECTED' || operation?.cause?.number === 12063;
+
+/** What an install that has not ended is at. */
+function progress({ state, attempts, cause, dueAt }: NonNullable<ExplainFacts['operation']>): string {
+  if (!cause?.message || attempts === 0 || cause.waits || state !== 'READY') return 'The install is under way.';
+  const times = attempts === 1 ? 'once' : `${attempts} times`;
+  const next = dueAt ? `It is tried again at ${said(dueAt)}.` : 'It is tried again by itself.';
+  return `The install was tried ${times} and failed. Last: ${cause.message} ${next}`;
+}
+
 /** Every reason but INSTALLED, INSTALLING, STAGED_ROLLOUT and UNKNOWN, in order. */
 export const rules: Record<string, Rule> = {
+  REMOVED: ({ removal }) =>
+    removal
+      ? reason(
+          'REMOVED',
+          'FACT',
+          `Russet removed the app on ${said(removal.endedAt)}, as was asked (task ${removal.taskKind}). To have it again, install it.`,
+          { removedAt: removal.endedAt, task: removal.taskKind },
+        )
+      : null,
   APP_NOT_RELEASED: refusedFor('APP_NOT_RELEASED'),
   NOT_DEVICE_ASSIGNABLE: refusedFor('NOT_DEVICE_ASSIGNABLE'),
   PLATFORM_NOT_SUPPORTED: refusedFor('PLATFORM_NOT_SUPPORTED'),
@@ -98,14 +124,20 @@ export const rules: Record<string, Rule> = {
           { endedAt: license.endedAt, endReason: license.endReason },
         )
       : null,
-  LICENSE_ENDED: ({ license }) =>
-    license?.endedAt && license.state !== 'FAILED'
-      ? reason('LICENSE_ENDED', 'FACT', 'The device had a license, and it has ended. Give it another one.', {
-          state: license.state,
-          endedAt: license.endedAt,
-          endReason: license.endReason,
-        })
-      : null,
+  LICENSE_ENDED: (facts) => {
+    const { license, removal } = facts;
+    if (!license?.endedAt || license.state === 'FAILED') return null;
+    const advice = wentBack(facts)
+      ? 'The license of the install went back when it came to nothing; another install takes one anew.'
+      : removal
+        ? 'The device had a license, and it has ended; another install takes one anew.'
+        : 'The device had a license, and it has ended. Give it another one.';
+    return reason('LICENSE_ENDED', 'FACT', advice, {
+      state: license.state,
+      endedAt: license.endedAt,
+      endReason: license.endReason,
+    });
+  },
   DEPLOYMENT_REFUSED: (facts) => {
     const refused = facts.deployment?.refusal;
     if (live(facts) || !refused) return null;
@@ -172,7 +204,8 @@ export const rules: Record<string, Rule> = {
           { attempts: operation.attempts, nextAt: operation.dueAt, number: operation.cause?.number },
         )
       : null,
-  REMOVED_BY_USER: ({ installed, operation, enrollment }) => {
+  REMOVED_BY_USER: ({ installed, operation, enrollment, removal }) => {
+    if (removal) return null;
     if (installed?.managedStatus === 'ManagedButUninstalled')
       return reason('REMOVED_BY_USER', 'FACT', 'The person at the device deleted the app. Install it again.', {
         managedStatus: installed.managedStatus,
@@ -191,16 +224,16 @@ export const rules: Record<string, Rule> = {
         )
       : null;
   },
-  USER_REJECTED: ({ operation }) =>
-    operation?.cause?.code === 'USER_REJECTED' || operation?.cause?.number === 12063
+  USER_REJECTED: (facts) =>
+    rejected(facts)
       ? reason('USER_REJECTED', 'FACT', 'The person at the device declined. Talk to them, then try again.', {
-          at: operation.changedAt,
+          at: facts.operation!.changedAt,
         })
       : null,
   DEVICE_REFUSED: (facts) => {
     const error = deviceError(facts);
     const { operation } = facts;
-    if (!error || (operation && !['FAILED', 'READY'].includes(operation.state))) return null;
+    if (rejected(facts) || !error || (operation && !['FAILED', 'READY'].includes(operation.state))) return null;
     return reason('DEVICE_REFUSED', 'FACT', `The device refused: ${error.message ?? error.domain}`, {
       domain: error.domain,
       number: error.number,
@@ -230,8 +263,12 @@ export const rules: Record<string, Rule> = {
           { endedAt: operation.endedAt, code: operation.cause?.code },
         )
       : null,
+  // An answer with a number is told as USER_REJECTED or DEVICE_REFUSED already.
   INSTALL_FAILED: ({ operation }) =>
-    operation?.state === 'FAILED' && operation.cause?.code && operation.cause.code !== 'UNKNOWN_ANSWER'
+    operation?.state === 'FAILED' &&
+    operation.cause?.code &&
+    operation.cause.number === undefined &&
+    !['UNKNOWN_ANSWER', 'USER_REJECTED'].includes(operation.cause.code)
       ? reason('INSTALL_FAILED', 'FACT', operation.cause.message ?? 'The install failed.', {
           code: operation.cause.code,
           endedAt: operation.endedAt,
@@ -239,8 +276,10 @@ export const rules: Record<string, Rule> = {
       : null,
   IN_PROGRESS: (facts) =>
     open(facts)
-      ? reason('IN_PROGRESS', 'FACT', 'The install is under way.', {
+      ? reason('IN_PROGRESS', 'FACT', progress(facts.operation!), {
           state: facts.operation!.state,
+          attempts: facts.operation!.attempts,
+          cause: facts.operation!.cause?.code,
           since: facts.operation!.changedAt,
           nextAt: facts.operation!.dueAt,
         })
@@ -268,15 +307,19 @@ export function explainFacts(facts: ExplainFacts): Explained {
   if (there && installed.installing)
     return { reasons: [reason('INSTALLING', 'FACT', 'The device is loading the app.')], ruledOut: [] };
   if (there) {
-    const rest = reason('INSTALLED', 'FACT', 'The app is installed. Nothing is wrong.', {
+    const listedAt = facts.enrollment?.listedAt;
+    const list = listedAt ? `, by its list of ${said(listedAt)}` : '';
+    const rest = reason('INSTALLED', 'FACT', `The app is installed${list}. Nothing is wrong.`, {
       version: installed.shortVersion,
-      listedAt: facts.enrollment?.listedAt,
+      listedAt,
     });
     const staged = stagedRollout(availability, now);
     return { reasons: staged ? [staged, rest] : [rest], ruledOut: [] };
   }
   const found = Object.entries(rules).map(([code, rule]) => ({ code, found: rule(facts) }));
-  const reasons = found.flatMap((one) => (one.found ? [one.found] : []));
+  const late = ({ code }: { code: string }) => Number(code === 'LICENSE_ENDED' && wentBack(facts));
+  const ordered = [...found].sort((a, b) => late(a) - late(b));
+  const reasons = ordered.flatMap((one) => (one.found ? [one.found] : []));
   const ruledOut = found.filter((one) => !one.found).map(({ code }) => code);
   if (reasons.length > 0) return { reasons, ruledOut };
   const unknown = reason(

@@ -4,6 +4,7 @@ import { endOpen } from '../command/settle.ts';
 import type { Context } from '../context.ts';
 import { advanceOperations } from './advance.ts';
 import { causes } from './cause.ts';
+import { wasTold } from './row.ts';
 import { moveOperations } from './transition.ts';
 import { wakeDriver } from './wake.ts';
 
@@ -23,10 +24,14 @@ export async function cancelOperations(context: Context, tx: Tx, taskId: bigint)
     AND o.task_id = ${taskId} AND o.ended_at IS NULL)`;
   const ended = await endOpen(context, tx, sql`c.state = 'PLANNED' AND ${mine}`, () => 'CANCELLED');
   await advanceOperations(context, tx, ended);
-  const waiting = await tx.$queryRaw<{ id: bigint }[]>(sql`
-    SELECT id FROM app_operation WHERE ${open}
+  const waiting = await tx.$queryRaw<{ id: bigint; told: boolean }[]>(sql`
+    SELECT o.id, ${wasTold} AS told FROM app_operation o WHERE ${open}
       AND state IN ('WAITING_FOR_LICENSE', 'READY', 'PROPAGATING')`);
-  const moves = waiting.map(({ id }) => ({ id, step: 'CANCEL' as const, cause: causes.cancelled }));
+  const moves = waiting.map(({ id, told }) => ({
+    id,
+    step: 'CANCEL' as const,
+    cause: told ? causes.cancelledAgain : causes.cancelled,
+  }));
   await moveOperations(tx, organizationId, moves, context.clock.now());
   await wakeDriver(tx, organizationId);
 }

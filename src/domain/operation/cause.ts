@@ -83,4 +83,5 @@ export const causes = {
   ),
   windowClosed: cause('WINDOW_CLOSED', 'The window of the update closed before it was sent to the device.'),
   cancelled: cause('CANCELLED', 'Cancelled before it was sent to the device.'),
+  cancelledAgain: cause('CANCELLED', 'Cancelled before it was sent to the device once more.'),
 } as const satisfies Record<string, OperationCause | ((words: string | null) => OperationCause)>;

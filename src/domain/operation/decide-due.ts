@@ -21,6 +21,8 @@ export interface DueOperation {
   notAfter: Date | null;
   /** Its task was cancelled. */
   cancelled: boolean;
+  /** A command of it left for the device before. */
+  told: boolean;
   /** Why it was taken back before it was sent; null where only its window closes. */
   recalled: OperationCause | null;
   /** Null when it needs none. */
@@ -64,7 +66,9 @@ function decideUnsent(operation: DueOperation, now: Date): Deed {
   const { id, enrollmentId, notAfter } = operation;
   const rule = kinds[operation.kind];
   if (operation.recalled !== null) return { move: { id, step: 'CANCEL', cause: operation.recalled } };
-  if (operation.cancelled) return { move: { id, step: 'CANCEL', cause: causes.cancelled } };
+  if (operation.cancelled) {
+    return { move: { id, step: 'CANCEL', cause: operation.told ? causes.cancelledAgain : causes.cancelled } };
+  }
   if (notAfter !== null && notAfter <= now) return { move: { id, step: 'CANCEL', cause: causes.windowClosed } };
   if (rule.needsLicense && operation.licenseState !== null && operation.licenseState !== 'CONFIRMED') {
     return { move: withoutLicense(operation) };

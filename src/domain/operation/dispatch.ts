@@ -8,6 +8,7 @@ import { causes, type OperationCause } from './cause.ts';
 import { type Deed, type DueOperation, decideDue } from './decide-due.ts';
 import { endIdleInstalls } from './idle.ts';
 import { lockConnection } from './lock-connection.ts';
+import { wasTold } from './row.ts';
 import { settleOperations } from './settle.ts';
 import { commandPatience, lookAgain, readyPatience } from './times.ts';
 import { moveOperations } from './transition.ts';
@@ -102,7 +103,7 @@ function readDue(tx: Tx, organizationId: bigint, now: Date): Promise<DueOperatio
   return tx.$queryRaw<DueOperation[]>(sql`
     SELECT o.id, o.kind::text AS kind, o.state::text AS state, o.device_id AS "deviceId", o.app_id AS "appId", a.adam_id AS "adamId",
       a.bundle_id AS "bundleId", o.take_over AS "takeOver", o.created_at AS "createdAt", o.changed_at AS "changedAt", o.not_after AS "notAfter",
-      EXISTS (SELECT 1 FROM task t WHERE t.organization_id = o.organization_id AND t.id = o.task_id AND t.cancel_requested_at IS NOT NULL) AS cancelled, o.recalled,
+      EXISTS (SELECT 1 FROM task t WHERE t.organization_id = o.organization_id AND t.id = o.task_id AND t.cancel_requested_at IS NOT NULL) AS cancelled, ${wasTold} AS told, o.recalled,
       l.state::text AS "licenseState", l.revoke_task_id IS NOT NULL AS revoking, e.id AS "enrollmentId", e.enrolled_at AS "enrolledAt",
       (SELECT max(g.gone_at) FROM enrollment g WHERE g.organization_id = o.organization_id AND g.device_id = o.device_id AND g.state = 'GONE') AS "goneAt"
     FROM app_operation o

@@ -38,6 +38,10 @@ const columns = sql`p.id, p.kind::text AS kind, p.state::text AS state, p.task_i
   p.version_before AS "versionBefore", p.due_at AS "dueAt", p.deadline_at AS "deadlineAt", p.not_after AS "notAfter", p.cause,
   p.created_at AS "createdAt", p.changed_at AS "changedAt", p.ended_at AS "endedAt"`;
 
+/** A command of operation `o` left for its device: an attempt that was taken back before was none. */
+export const wasTold: Sql = sql`EXISTS (SELECT 1 FROM device_command c
+  WHERE c.organization_id = o.organization_id AND c.operation_id = o.id AND c.sent_at IS NOT NULL)`;
+
 const owners: Record<OperationOwner, Sql> = {
   device: sql`n.device_id`,
   app: sql`n.app_id`,

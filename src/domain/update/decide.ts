@@ -22,6 +22,8 @@ export interface UpdateFacts {
   /** Null when the device does not have the app. */
   availability: AvailabilityRow | null;
   licensed: boolean;
+  /** When the storefront was last read; versions that it has since are not known. */
+  storeReadAt: Date | null;
   family: string;
   osVersion: string | null;
   enrollment: { state: 'ENROLLING' | 'ENROLLED' | 'GONE'; lastSeenAt: Date | null; listedAt: Date | null } | null;
@@ -110,11 +112,25 @@ function standingOf(facts: UpdateFacts, row: AvailabilityRow): Reason<DecisionCo
   const { confidence, message } = availabilityReasons[row.reason];
   const { installedVersion, storeVersion, storefront, hasUpdate, minimumOsVersion, versionSeenAt } = row;
   const told = { installedVersion, storeVersion, storefront, hasUpdate, minimumOsVersion, versionSeenAt };
-  const device = { osVersion: facts.osVersion, family: facts.family, listedAt: facts.enrollment?.listedAt };
-  const reasons: Reason<DecisionCode>[] = [reason(row.reason, confidence, message, { ...told, ...device })];
+  const { storeReadAt } = facts;
+  const device = {
+    storeReadAt,
+    osVersion: facts.osVersion,
+    family: facts.family,
+    listedAt: facts.enrollment?.listedAt,
+  };
+  const reasons: Reason<DecisionCode>[] = [
+    reason(row.reason, confidence, dated(message, row, storeReadAt), { ...told, ...device }),
+  ];
   const staged = stagedRollout(row, facts.now);
   return staged ? [...reasons, staged] : reasons;
 }
+
+/** What is current is so by what was read of the store, which is no longer now. */
+const dated = (message: string, { reason }: AvailabilityRow, at: Date | null): string =>
+  reason === 'CURRENT' && at
+    ? `The device has the version that its store had when it was last read, ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC.`
+    : message;
 
 /** What does not go away by itself. */
 function lastingReasons(facts: UpdateFacts): Reason<DecisionCode>[] {

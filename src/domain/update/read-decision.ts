@@ -1,5 +1,6 @@
 import type { Rows } from '../../db/rows.ts';
 import { type Sql, sql } from '../../db/transaction.ts';
+import { NotFoundError } from '../errors.ts';
 import { isTimeZone } from '../organization/settings.ts';
 import { type AvailabilityRow, availabilityColumns } from './availability.ts';
 import { type Decision, decide, type UpdateFacts } from './decide.ts';
@@ -32,14 +33,15 @@ interface Known {
   item: UpdateFacts['item'];
   operation: UpdateFacts['operation'];
   rollout: UpdateFacts['rollout'];
+  storeReadAt: Date | null;
 }
 
-/** Why an app is or is not updated on a device, as of `now`; null when the organization has no such device or app. */
+/** Why an app is or is not updated on a device, as of `now`. Throws NOT_FOUND, as `explain` does. */
 export async function readUpdateDecision(
   reader: Rows,
   organizationId: bigint,
   { deviceId, appId, now }: { deviceId: bigint; appId: bigint; now: Date },
-): Promise<UpdateDecision | null> {
+): Promise<UpdateDecision> {
   const policies = await readPoliciesFor(reader, organizationId, deviceId, appId);
   const policy = policies[0] ?? null;
   const [availability = null] = await reader.rows<AvailabilityRow>(sql`
@@ -49,11 +51,12 @@ export async function readUpdateDecision(
       organizationId,
       deviceId,
       appId,
+      storefront: availability?.storefront ?? null,
       target: availability?.targetVersion ?? null,
       policyId: policy?.id ?? null,
     }),
   );
-  if (!known) return null;
+  if (!known) throw await missing(reader, organizationId, { deviceId, appId });
   const zone =
     policy?.zone === 'DEVICE' && known.deviceZone && isTimeZone(known.deviceZone) ? known.deviceZone : known.ownZone;
   const open = policy?.mode === 'SCHEDULED' ? openAt(policy.windows, zone, now) : null;
@@ -73,21 +76,31 @@ export async function readUpdateDecision(
   };
 }
 
+async function missing(reader: Rows, organizationId: bigint, pair: { deviceId: bigint; appId: bigint }) {
+  const [device] = await reader.rows(sql`
+    SELECT 1 AS one FROM device WHERE organization_id = ${organizationId} AND id = ${pair.deviceId}`);
+  return device
+    ? new NotFoundError('app', [String(pair.appId)], ['appId'])
+    : new NotFoundError('device', [String(pair.deviceId)], ['deviceId']);
+}
+
 interface Asked {
   organizationId: bigint;
   deviceId: bigint;
   appId: bigint;
+  storefront: string | null;
   target: string | null;
   policyId: bigint | null;
 }
 
-function knownOf({ organizationId, deviceId, appId, target, policyId }: Asked): Sql {
+function knownOf({ organizationId, deviceId, appId, storefront, target, policyId }: Asked): Sql {
   const pair = (t: Sql) =>
     sql`${t}.organization_id = ${organizationId} AND ${t}.device_id = ${deviceId} AND ${t}.app_id = ${appId}`;
   return sql`
     SELECT d.family::text AS family, d.os_version AS "osVersion", o.time_zone AS "ownZone", e.time_zone AS "deviceZone",
       CASE WHEN e.id IS NOT NULL THEN json_build_object('state', e.state, 'lastSeenAt', e.last_seen_at, 'listedAt', e.listed_at) END AS enrollment,
       (SELECT ${isLicensed} FROM (SELECT d.organization_id, d.id AS device_id, p.id AS app_id) a) AS licensed,
+      (SELECT min(m.fetched_at) FROM app_metadata m WHERE m.organization_id = ${organizationId} AND m.app_id = ${appId} AND m.storefront = ${storefront}) AS "storeReadAt",
       (SELECT json_build_object('attempts', t.attempts, 'outcome', t.outcome, 'cause', t.cause, 'lastAt', t.last_at, 'nextAt', t.next_at, 'stuckAt', t.stuck_at)
         FROM update_attempt t WHERE ${pair(sql`t`)} AND t.target_version = ${target}) AS attempt,
       (SELECT json_build_object('state', i.state, 'ring', i.ring, 'dueAt', i.due_at, 'askedAt', i.asked_at, 'answeredAt', i.answered_at)

@@ -254,6 +254,11 @@ const fixtures: Fixture[] = [
   fixture('PROPAGATING', 'FACT', true, (one) =>
     one.operation('PROPAGATING', cause('LICENSE_NOT_VISIBLE', { domain: 'ASDServerErrorDomain', number: 9610 })),
   ),
+  fixture('REMOVED', 'FACT', true, async (one) => {
+    await one.operation('DONE');
+    await one.operation('DONE', { kind: 'REMOVE', endedAt: ago(1.5) });
+    await changeLicense(one, { state: 'REVOKED', endedAt: ago(1) });
+  }),
   fixture('REMOVED_BY_USER', 'FACT', true, (one) => one.installed({ managedStatus: 'ManagedButUninstalled' })),
   fixture('REMOVED_BY_USER', 'LIKELY', true, (one) => one.operation('DONE')),
   fixture('USER_REJECTED', 'FACT', true, (one) =>
@@ -315,4 +320,60 @@ test('F4 several reasons come in order; what is unknown is not found', async () 
   await expect(explain(context, { deviceId: one.device.id, appId: 999_999n })).rejects.toMatchObject({
     code: 'NOT_FOUND',
   });
+});
+
+const codesOf = async (one: Case) => (await one.why()).reasons.map(({ code }) => code);
+
+test('F4 what Russet removed is told so; an install or a license since then counts', async () => {
+  const one = await Case.make();
+  await one.operation('DONE');
+  await one.command('ACKNOWLEDGED', { endedAt: ago(2) });
+  await one.operation('DONE', { kind: 'REMOVE', endedAt: ago(0.5) });
+  const [removed] = (await one.why()).reasons;
+  expect(removed!.message).toContain('Russet removed the app on 2026-03-01 11:30 UTC, as was asked');
+  expect(await codesOf(one)).toEqual(['REMOVED', 'INSTALL_NOT_REQUESTED']);
+  await changeLicense(one, { state: 'REVOKED', endedAt: ago(0.4) });
+  expect(await codesOf(one)).toEqual(['REMOVED', 'LICENSE_ENDED']);
+  await one.operation('FAILED', cause('USER_REJECTED'));
+  expect(await codesOf(one)).toEqual(['LICENSE_ENDED', 'USER_REJECTED']);
+  const found = await Case.make();
+  await found.operation('DONE');
+  await found.operation('DONE', { kind: 'REMOVE', attempts: 0 });
+  expect(await codesOf(found)).toEqual(['REMOVED_BY_USER']);
+});
+
+test('F4 a license that went back with its install stands behind why the install failed, which is told once', async () => {
+  for (const [code, number, told] of [
+    ['USER_REJECTED', 12063, 'USER_REJECTED'],
+    ['USER_REJECTED', undefined, 'USER_REJECTED'],
+    ['INSTALLATION_RESTRICTED', 12031, 'DEVICE_REFUSED'],
+    ['INSTALLATION_RESTRICTED', undefined, 'INSTALL_FAILED'],
+  ] as const) {
+    const one = await Case.make();
+    const words = cause(code, number ? { domain: 'MCMDMErrorDomain', number } : {});
+    await one.operation('FAILED', { ...words, licenseId: one.license!.id, releaseLicense: true });
+    await changeLicense(one, { state: 'REVOKED', endedAt: ago(1) });
+    const { reasons } = await one.why();
+    expect(reasons.map((reason) => reason.code)).toEqual([told, 'LICENSE_ENDED']);
+    expect(reasons[1]!.message).not.toContain('Give it another one');
+  }
+});
+
+test('F4 an install between two tries says how often it failed, why, and when it goes on', async () => {
+  const one = await Case.make();
+  const failed = { cause: { code: 'INSTALL_FAILED', message: 'The device began and failed.' } };
+  await one.operation('READY', { ...failed, attempts: 2, dueAt: new Date('2026-03-01T12:10:00Z') });
+  const [first] = (await one.why()).reasons;
+  expect(first).toMatchObject({ code: 'IN_PROGRESS', confidence: 'FACT' });
+  expect(first!.message).toBe(
+    'The install was tried 2 times and failed. Last: The device began and failed. It is tried again at 2026-03-01 12:10 UTC.',
+  );
+});
+
+test('F4 what is installed is so by a list, and the list has a date', async () => {
+  const one = await Case.make();
+  await one.installed();
+  expect((await one.why()).reasons[0]!.message).toBe(
+    'The app is installed, by its list of 2026-03-01 11:00 UTC. Nothing is wrong.',
+  );
 });

@@ -3,6 +3,7 @@ import { transaction } from '../../../src/db/transaction.ts';
 import type { EndedCommand } from '../../../src/domain/command/ended.ts';
 import type { DeviceResult } from '../../../src/domain/mdm-ports.ts';
 import { advanceOperations } from '../../../src/domain/operation/advance.ts';
+import { cancelOperations } from '../../../src/domain/operation/cancel.ts';
 import { confirmOperations } from '../../../src/domain/operation/confirm.ts';
 import { driveOperations } from '../../../src/domain/operation/dispatch.ts';
 import { startOperations } from '../../../src/domain/operation/start.ts';
@@ -199,5 +200,21 @@ describe('operations on apps', () => {
     await list(kept, true);
     expect(await operation(gone)).toMatchObject({ state: 'DONE' });
     expect(await operation(kept)).toMatchObject({ state: 'FAILED', cause: { code: 'APP_NOT_MANAGED' } });
+  });
+
+  it('S28 what is cancelled between two tries was sent before, and says so', async () => {
+    const [fresh, tried] = [await pair('INSTALL', false), await pair()];
+    await drive();
+    const sent = (await commands(tried)).at(-1)!;
+    await world.database.prisma.deviceCommand.updateMany({
+      where: { id: sent.id },
+      data: { sentAt: world.clock.now() },
+    });
+    await answer(tried, 'FAILED', unseen);
+    for (const { taskId } of [fresh, tried])
+      await transaction(world.services, (tx) => cancelOperations(organization.context, tx, taskId));
+    const message = async (of: Pair) => ((await operation(of)).cause as { message: string }).message;
+    expect(await message(fresh)).toBe('Cancelled before it was sent to the device.');
+    expect(await message(tried)).toBe('Cancelled before it was sent to the device once more.');
   });
 });

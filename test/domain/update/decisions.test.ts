@@ -405,3 +405,18 @@ describe('why, and why not', () => {
     await prisma().updatePolicy.deleteMany({ where: { id: { in: [ofAll, ofGroup] } } });
   });
 });
+
+test('S59 what is current is so by what the store had when it was last read', async () => {
+  const one = await pair({ version: '2' });
+  const at = new Date('2026-01-02T03:04:00Z');
+  await prisma().appMetadata.updateMany({ where: { appId: one.appId }, data: { fetchedAt: at } });
+  const [current] = (await why(one)).reasons;
+  expect(current!.message).toContain('2026-01-02 03:04 UTC');
+  expect(current!.evidence).toContainEqual({ name: 'storeReadAt', value: at.toISOString() });
+});
+
+test('S64 a device or an app that is not there is not found', async () => {
+  const one = await pair();
+  await expect(why({ ...one, deviceId: 999_999n })).rejects.toMatchObject({ code: 'NOT_FOUND', kind: 'device' });
+  await expect(why({ ...one, appId: 999_999n })).rejects.toMatchObject({ code: 'NOT_FOUND', kind: 'app' });
+});
