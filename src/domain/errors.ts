@@ -439,7 +439,7 @@ export class UnknownDeviceError extends DomainError {
   readonly count: number;
   constructor(devices: string[], path: string[] = ['target']) {
     super(
-      `Unknown: ${devices.slice(0, 5).join(', ')}${devices.length > 5 ? ` and ${devices.length - 5} more` : ''}. Nothing was sent to Apple, which would take any serial number and a seat. Add devices with upsertDevices first.`,
+      `Unknown: ${devices.slice(0, 5).join(', ')}${devices.length > 5 ? ` and ${devices.length - 5} more` : ''}. Nothing was done. Check the serial number, or add it with upsertDevices.`,
       path,
     );
     this.devices = devices.slice(0, 100);

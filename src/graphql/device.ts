@@ -99,6 +99,9 @@ builder.queryField('devices', (t) =>
           type: [DeviceOriginEnum],
           description: 'Only these; LIST and MDM when absent, which hides devices that only a license names.',
         }),
+        enrolled: t.arg.boolean({
+          description: 'Only those that the MDM server reaches now, or with false only the others; all when absent.',
+        }),
         removed: t.arg.boolean({ defaultValue: false, description: 'The removed ones in place of the present ones.' }),
       },
       resolve: async (_root, args, { rows, actor }) => {
@@ -117,14 +120,17 @@ interface DeviceArguments {
   families?: readonly string[] | null | undefined;
   origins?: readonly string[] | null | undefined;
   removed?: boolean | null | undefined;
+  enrolled?: boolean | null | undefined;
 }
 
-function filterOf({ search, families, origins, removed }: DeviceArguments, organizationId: bigint): DeviceFilter {
+function filterOf(args: DeviceArguments, organizationId: bigint): DeviceFilter {
+  const { search, families, origins, removed, enrolled } = args;
   return {
     organizationId,
     search: search?.trim() || null,
     families: families ?? null,
     origins: origins ?? ['LIST', 'MDM'],
     removed: removed ?? false,
+    enrolled: enrolled ?? null,
   };
 }

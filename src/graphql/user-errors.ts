@@ -285,7 +285,7 @@ builder.objectType(failures.RevokeInProgressError, {
 
 builder.objectType(failures.UnknownDeviceError, {
   name: 'UnknownDeviceError',
-  description: 'Devices that the organization does not have. Nothing was sent to Apple.',
+  description: 'Devices that the organization does not have. Nothing was done.',
   ...plain,
   fields: (t) => ({
     devices: t.exposeStringList('devices', { description: 'Up to 100 of them, as they were given.' }),

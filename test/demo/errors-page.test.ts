@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { buildSchema, type GraphQLEnumType } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { causes } from '../../src/domain/operation/cause.ts';
+import { answerRows, classify } from '../../src/domain/operation/classify.ts';
+import { stopTexts } from '../../src/domain/update/stop.ts';
 import { errorCodes } from '../../src/graphql/error-codes.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const page = read('docs/errors.md');
-const [refusals = '', topLevel = ''] = page.split('## Codes at the top level');
+const [refusals = '', ofItems = '', topLevel = ''] = page.split(/^## Codes (?:of installs|at the top level).*$/m);
 const schema = buildSchema(read('schema/schema.graphql'));
 
 /** Rows of the tables by their code. */
@@ -35,6 +38,17 @@ describe('docs/errors.md', () => {
       for (const field of Object.keys(type.getFields()).filter((name) => !common.includes(name)))
         expect(row).toMatch(new RegExp(`\`${field}\\b`));
     }
+  });
+
+  it('lists every code that only installs, removals and updates have, and no other', () => {
+    const unknown = classify('INSTALL_APP', { failed: true, errors: [] }).code;
+    // What an update that stayed without a cause is called (domain/update/collect.ts).
+    const given = new Set<string>([...Object.keys(stopTexts), unknown, 'UPDATE_UNCHANGED']);
+    for (const { code } of answerRows) given.add(code);
+    for (const cause of Object.values(causes)) given.add((typeof cause === 'function' ? cause(null) : cause).code);
+    const only = [...given].filter((code) => !(code in errorCodes));
+    expect(only.length).toBeGreaterThan(30);
+    expect(sorted(rowsOf(ofItems).keys())).toEqual(sorted(only));
   });
 
   it('lists every code that the edge gives out by itself', () => {

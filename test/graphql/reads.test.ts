@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { globalId } from '../../src/graphql/ids.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
-import { addApp, addDevice, addLicense, addPool, addTask, addToken } from './rows.ts';
+import { addApp, addDevice, addEnrollment, addLicense, addPool, addTask, addToken } from './rows.ts';
 import { statementsOf } from './statements.ts';
 
 let api: TestApi;
@@ -316,6 +316,26 @@ describe('S22 holders', () => {
     ]);
     expect(device).toEqual({ serialNumber: 'DMPA2' });
     expect(hidden).toEqual({ totalCount: 1 });
+  });
+
+  test('S65 by whether the MDM server reaches them, wherever they were met', async () => {
+    const { prisma } = api.services;
+    const there = await addDevice(prisma, organizationId, 'ENROLL1');
+    const gone = await addDevice(prisma, organizationId, 'ENROLL2');
+    await addDevice(prisma, organizationId, 'ENROLL3');
+    for (const device of [there, gone]) await addEnrollment(prisma, device);
+    const left = { organizationId, deviceId: gone.id };
+    await prisma.enrollment.updateMany({ where: left, data: { state: 'GONE', goneAt: new Date() } });
+    const list = '(first: 10, search: "ENROLL", enrolled: $enrolled) { totalCount edges { node { serialNumber } } }';
+    for (const [enrolled, serials] of [
+      [true, ['ENROLL1']],
+      [false, ['ENROLL2', 'ENROLL3']],
+      [null, ['ENROLL1', 'ENROLL2', 'ENROLL3']],
+    ] as const) {
+      const { devices } = await ask(`query ($enrolled: Boolean) { devices${list} }`, { enrolled });
+      expect(devices.totalCount).toBe(serials.length);
+      expect(devices.edges.map((edge: { node: { serialNumber: string } }) => edge.node.serialNumber)).toEqual(serials);
+    }
   });
 });
 

@@ -19,6 +19,7 @@ export function summarize({ report, screen, options }: Run): void {
     screen.line(`  ${pad(name, 10)} ${pad(time, 9, 'right')}   ${screen.paint('dim', what)}`);
   screen.line();
   screen.line(screen.paint('dim', `Go on in a browser: ${options.url}`));
+  screen.line(screen.paint('dim', 'Next: README.md, "Install an app on a simulated device"'));
   screen.line();
 }
 

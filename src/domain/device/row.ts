@@ -50,6 +50,8 @@ export interface DeviceFilter {
   families: readonly string[] | null;
   origins: readonly string[];
   removed: boolean;
+  /** Whether the MDM server reaches them now; all when null. */
+  enrolled: boolean | null;
 }
 
 /** The devices with these ids, in no order. */
@@ -85,10 +87,16 @@ export async function countDevices(reader: Rows, filter: DeviceFilter): Promise<
 }
 
 /** Without the devices that only a license names, the list is a small part of the table and has an index of its own. */
-function matches({ organizationId, search, families, origins, removed }: DeviceFilter): Sql {
+function matches({ organizationId, search, families, origins, removed, enrolled }: DeviceFilter): Sql {
   const pattern = search === null ? '' : `%${search.replace(/[\\%_]/g, '\\$&')}%`;
   return sql`d.organization_id = ${organizationId} AND d.removed_at IS ${removed ? sql`NOT NULL` : sql`NULL`}
     ${origins.includes('LICENSE') ? nothing : sql`AND d.origin <> 'LICENSE'`} AND d.origin = ANY (${texts(origins)}::"DeviceOrigin"[])
     ${families === null ? nothing : sql`AND d.family = ANY (${texts(families)}::"DeviceFamily"[])`}
-    ${search === null ? nothing : sql`AND (d.serial_number LIKE ${pattern.toUpperCase()} OR d.name ILIKE ${pattern})`}`;
+    ${search === null ? nothing : sql`AND (d.serial_number LIKE ${pattern.toUpperCase()} OR d.name ILIKE ${pattern})`}
+    ${
+      enrolled === null
+        ? nothing
+        : sql`AND ${enrolled ? sql`EXISTS` : sql`NOT EXISTS`} (
+      SELECT 1 FROM enrollment e WHERE e.organization_id = d.organization_id AND e.device_id = d.id AND e.state = 'ENROLLED')`
+    }`;
 }
