@@ -7,6 +7,7 @@ import { lockTasks } from '../task/settle.ts';
 import { findVppUsers } from '../vpp-user/find.ts';
 import { maxPairs } from './limits.ts';
 import { lockGates } from './lock-gates.ts';
+import { neverSent } from './never-sent.ts';
 import { unknownDeviceFailures } from './refusals.ts';
 import { lockPools } from './transition.ts';
 import { readApps, resolveDevices } from './world.ts';
@@ -182,7 +183,7 @@ async function readLive(context: Context, tx: Tx, which: Sql): Promise<Live[]> {
   const rows = await tx.$queryRaw<LiveRow[]>(sql`
     SELECT l.id, l.pool_id AS "poolId", l.app_id AS "appId", coalesce(a.name, a.adam_id) AS "appName", l.device_id AS "deviceId",
       l.serial_number AS "serialNumber", l.vpp_user_id AS "vppUserId", l.client_user_id AS "clientUserId", l.token_id AS "tokenId", l.task_id AS "taskId", p.revocable,
-      l.state = 'REQUESTED' AND l.call_id IS NULL AS unsent,
+      l.state = 'REQUESTED' AND ${neverSent} AS unsent,
       l.state IN ('REVOKE_REQUESTED', 'REVOKE_PENDING') OR (l.state IN ('REQUESTED', 'PENDING_AT_APPLE') AND l.revoke_task_id IS NOT NULL) AS revoking,
       jsonb_build_object('id', t.id::text, 'label', t.label, 'email', t.email, 'condition', t.condition, 'expiresAt', t.expires_at) AS token
     FROM license l

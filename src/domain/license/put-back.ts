@@ -9,20 +9,23 @@ export interface UndoneCall {
   organizationId: bigint;
   callId: bigint;
   kind: LicenseCallKind;
+  /** Lists did not show it, and Apple did not say that it was refused: it may still come. */
+  unsure?: boolean | undefined;
 }
 
 /**
  * Puts back what a call carried and Apple did not do, to be sent again. What nobody wants any more, because its task was
- * cancelled or a revoke waits behind it, is stopped here. The tasks and pools are locked already.
+ * cancelled or a revoke waits behind it, is stopped here, unless Apple may still be at it: then its next answer ends it, lest the
+ * seat is given away while the license comes. The tasks and pools are locked already.
  */
 export async function putBack(context: Context, tx: Tx, call: UndoneCall, now: Date): Promise<void> {
-  const { organizationId, callId } = call;
+  const { organizationId, callId, unsure = false } = call;
   const carried = sql`l.call_id = ${callId}`;
   const common = { organizationId, now, actor: context.actor };
   if (call.kind === 'ASSOCIATE') {
     const stopped = await transition(tx, 'FAIL', {
       ...common,
-      where: sql`${carried} AND (l.revoke_task_id IS NOT NULL OR ${isCancelled('task_id')})`,
+      where: sql`${carried} AND NOT ${unsure} AND (l.revoke_task_id IS NOT NULL OR ${isCancelled('task_id')})`,
       reason: 'CANCELLED',
       failure: { code: 'CANCELLED', message: 'Cancelled or revoked before Apple had done it.', of: 'taskId' },
     });
@@ -32,7 +35,7 @@ export async function putBack(context: Context, tx: Tx, call: UndoneCall, now: D
   } else {
     const kept = await transition(tx, 'KEEP', {
       ...common,
-      where: sql`${carried} AND ${isCancelled('revoke_task_id')}`,
+      where: sql`${carried} AND NOT ${unsure} AND ${isCancelled('revoke_task_id')}`,
       reason: 'CANCELLED',
       failure: { code: 'CANCELLED', message: 'Cancelled before Apple had taken it back.', of: 'revokeTaskId' },
     });

@@ -57,7 +57,7 @@ async function compare(
     // What Apple asked to try later was not taken: it does not wear out.
     const isWorn = (item: Carried) => !isDone(item) && call.errorNumber === null && item.sends >= maxSends;
     const failed = items.filter(isWorn).map((item) => ({ item, failure: neverApplied }));
-    return { done: items.filter(isDone), failed };
+    return { done: items.filter(isDone), failed, unsure: call.errorNumber === null };
   } catch (error) {
     const number = error instanceof AppleFailure && error.kind === 'REJECTED' ? error.appleErrorNumber : undefined;
     if (number === undefined) throw error;

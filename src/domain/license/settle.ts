@@ -26,6 +26,8 @@ export interface Verdict {
   failed: readonly { item: Carried; failure: ItemFailure }[];
   /** Those in no list are not sent again before this moment: Apple asked for it with that number. */
   later?: { at: Date; errorNumber: number } | undefined;
+  /** Nobody said what became of the write: what is not shown may still come, so it is sent again even if nobody wants it any more. */
+  unsure?: boolean | undefined;
 }
 
 /** Settles a call: confirmed and failed items, what goes back to be sent again, the tasks' counts and ends. */
@@ -40,7 +42,7 @@ export async function settleCall(
     const taskIds = await lockCall(tx, claim.organizationId, call);
     const settling = { context, tx, call, now, organizationId: claim.organizationId };
     await settleItems(settling, verdict);
-    await leaveRest(settling, verdict.later);
+    await leaveRest(settling, verdict);
     await sumReported(tx, claim.organizationId, call.taskId);
     await noteProgress(tx, claim);
     await doubtSeats(settling, verdict.failed);
@@ -55,10 +57,13 @@ export async function settleCall(
 }
 
 /** What is in no list goes back to be sent again, now or later. */
-async function leaveRest({ context, tx, call, now, organizationId }: Settling, later: Verdict['later']): Promise<void> {
+async function leaveRest(
+  { context, tx, call, now, organizationId }: Settling,
+  { later, unsure }: Verdict,
+): Promise<void> {
   const { callId, kind } = call;
   if (later) return putOffRest(tx, organizationId, callId, later);
-  await putBack(context, tx, { organizationId, callId, kind }, now);
+  await putBack(context, tx, { organizationId, callId, kind, unsure }, now);
   await closeCall(tx, organizationId, callId, 'SETTLED', now);
 }
 

@@ -2,6 +2,7 @@ import { ids, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { addProgress } from '../task/change.ts';
 import { countFor } from '../task/count-for.ts';
+import { neverSent } from './never-sent.ts';
 import { transition } from './transition.ts';
 
 /** What has to follow when licenses are taken back. */
@@ -32,7 +33,7 @@ export async function takeBackLicenses(
 
   const cancelled = await transition(tx, 'CANCEL', {
     ...common,
-    where: sql`${mine} AND l.call_id IS NULL`,
+    where: sql`${mine} AND ${neverSent}`,
     reason: 'CANCELLED',
     set: mark,
     failure: { code: 'CANCELLED', message: 'Revoked before it was sent to Apple.', of: 'taskId' },

@@ -5,6 +5,7 @@ import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { TaskFinishedError } from '../errors.ts';
 import { endInstallWaits, endsLicenses, licensesOf } from '../install/stop.ts';
+import { neverSent } from '../license/never-sent.ts';
 import { releaseBehind } from '../license/release-behind.ts';
 import { lockPools, transition } from '../license/transition.ts';
 import { endWaits } from '../license/wait.ts';
@@ -102,12 +103,12 @@ async function stopUnsent(context: Context, tx: Tx, key: TaskKey, left: number, 
   await lockPools(tx, organizationId, concerned);
   const stopped = await transition(tx, 'CANCEL', {
     ...common,
-    where: sql`l.task_id = ${taskId} AND l.call_id IS NULL`,
+    where: sql`l.task_id = ${taskId} AND ${neverSent}`,
     failure: { ...cancelled, of: 'taskId' },
   });
   const kept = await transition(tx, 'KEEP', {
     ...common,
-    where: sql`l.revoke_task_id = ${taskId} AND l.state = 'REVOKE_REQUESTED' AND l.call_id IS NULL`,
+    where: sql`l.revoke_task_id = ${taskId} AND l.state = 'REVOKE_REQUESTED' AND ${neverSent}`,
     failure: { ...cancelled, of: 'revokeTaskId' },
   });
   await releaseBehind(tx, organizationId, sql`l.revoke_task_id = ${taskId}`, cancelled);

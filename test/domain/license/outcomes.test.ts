@@ -1,5 +1,6 @@
 /** What Apple can answer to a write, and what becomes of the licenses, the seats and the task. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import {
   associate,
@@ -223,6 +224,19 @@ test('an event that stays PENDING is compared after ten minutes, and what is mis
   await world.settle(30_000);
   expect(await taskOf(world, taskId)).toMatchObject({ outcome: 'ALL', completed: 6n });
   expect(callsOf(world, 'associateAssets').map((call) => call.body!.serialNumbers)).toEqual([6, 4]);
+});
+
+test('F12 what Apple may still be at is not given back by a cancel: it is sent again, and the next answer ends it', async () => {
+  const app = await giveApp(world, token);
+  const devices = await makeDevices(world, 6);
+  faultOnce(world, eventFault({ stuckAfter: 2 }));
+  const taskId = await associate(world, app, devices);
+  await world.work();
+  await cancelTask(world.admin, { taskId });
+  await world.settle(30_000);
+  expect(callsOf(world, 'associateAssets').map((call) => call.body!.serialNumbers)).toEqual([6, 4]);
+  expect(await taskOf(world, taskId)).toMatchObject({ state: 'CANCELLED', completed: 6n });
+  expect(await holdersAtApple(world, token, app)).toHaveLength(6);
 });
 
 test('an event that stays PENDING for ever ends as failed after five sends', async () => {

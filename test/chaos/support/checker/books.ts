@@ -69,12 +69,16 @@ export async function reservedWithinTotal({ rows }: Evidence): Promise<string[]>
   );
 }
 
-/** Nobody holds two live licenses of one asset, unless somebody outside gave one of them. */
+/** Nobody holds two live licenses of one asset, unless somebody outside gave one of them. Says how each came to be. */
 export async function nothingDoubled({ rows, told }: Evidence): Promise<string[]> {
   const doubled = await rows<{ adam_id: string; serial_number: string; licenses: string }>(
-    `SELECT adam_id, serial_number, string_agg(format('%s (%s, pool %s)', id, source, pool_id), ', ') AS licenses FROM license
-     WHERE ended_at IS NULL AND serial_number IS NOT NULL
-     GROUP BY organization_id, adam_id, pricing_param, serial_number HAVING count(*) > 1`,
+    `SELECT l.adam_id, l.serial_number, string_agg(format('%s (%s, pool %s: %s)', l.id, l.source, l.pool_id, h.lines), '; ' ORDER BY l.id) AS licenses
+     FROM license l CROSS JOIN LATERAL (
+       SELECT string_agg(format('%s %s %s %s', to_char(g.at, 'HH24:MI:SS.MS'), g.kind, g.actor, coalesce(g.reason, '')), ', ' ORDER BY g.id) AS lines
+       FROM ledger g WHERE g.organization_id = l.organization_id AND g.license_id = l.id
+     ) h
+     WHERE l.serial_number IS NOT NULL
+     GROUP BY l.organization_id, l.adam_id, l.pricing_param, l.serial_number HAVING count(*) FILTER (WHERE l.ended_at IS NULL) > 1`,
   );
   return doubled
     .filter((row) => !told.movedOutside.has(`${row.adam_id} ${row.serial_number}`))
