@@ -77,7 +77,7 @@ test('cancel while Apple works on it: nothing that Apple confirms is undone', as
   expect(await liveOf(world, app)).toHaveLength(3);
 });
 
-test('cancel while the outcome is unknown: what Apple has counts, what it has not is not sent again', async () => {
+test('cancel while the outcome is unknown: what Apple has counts, what it may still be at is sent again, and its answer ends it', async () => {
   const app = await giveApp(world, token);
   const devices = await makeDevices(world, 4);
   faultOnce(world, eventFault({ stuckAfter: 1 }));
@@ -86,8 +86,8 @@ test('cancel while the outcome is unknown: what Apple has counts, what it has no
   await world.work();
   await cancelTask(world.admin, { taskId });
   await world.settle();
-  expect(await taskOf(world, taskId)).toMatchObject({ state: 'CANCELLED', outcome: 'SOME', completed: 1n, failed: 3n });
-  expect(callsOf(world, 'associateAssets')).toHaveLength(1);
+  expect(await taskOf(world, taskId)).toMatchObject({ state: 'CANCELLED', outcome: 'ALL', completed: 4n });
+  expect(callsOf(world, 'associateAssets').map((call) => call.body!.serialNumbers)).toEqual([4, 3]);
 });
 
 test('cancel while a write is on its way that Apple then refuses to take: it is not sent again', async () => {
