@@ -30,10 +30,10 @@ export interface Cancelled {
 }
 
 /**
- * Stops what was not sent and gives it back. What was sent settles first, sent again where nobody knows what became of it, then the
- * task is CANCELLED; nothing that
- * Apple confirmed is undone, except that a license goes back that was taken for an install which is cancelled. Requests for
- * licenses that only these installs needed are cancelled with them. Throws TASK_FINISHED, NOT_FOUND.
+ * Stops what was not sent and gives it back. What was sent settles first, sent again where nobody knows what became of it;
+ * then the task is CANCELLED. Nothing that Apple confirmed is undone, except that a license goes back that was taken for an
+ * install which is cancelled. Requests for licenses that only these installs needed are cancelled with them. Throws
+ * TASK_FINISHED, NOT_FOUND.
  */
 export async function cancelTask(context: Context, input: { taskId: bigint }): Promise<Cancelled> {
   requireRight(context, 'tasks:write');
