@@ -170,8 +170,10 @@ describe('what is available', () => {
     expect((await why(one)).availability).toMatchObject({ reason });
   });
 
-  test('S59 S64 every word of availability has its case', () => {
+  test('S59 S61 S62 S63 every reason of availability has its case: system and family, storefront, what is not offered yet', () => {
     const tested = new Set(availabilities.map(([, reason]) => reason));
+    for (const reason of ['OS_TOO_OLD', 'DEVICE_FAMILY', 'STOREFRONT', 'NOT_OFFERED'] as const)
+      expect(tested).toContain(reason);
     expect(Object.keys(availabilityReasons).filter((reason) => !tested.has(reason as never))).toEqual([]);
   });
 
