@@ -149,7 +149,10 @@ const SetAsideActionEnum = builder.enumType('SetAsideAction', {
   description: 'What becomes of news that were set aside.',
   values: {
     RETRY: { description: 'They are tried again at once, e.g. after an update of Russet.' },
-    DROP: { description: 'They are never applied; what they told is asked of the devices again by itself.' },
+    DROP: {
+      description:
+        'They are never applied. Facts and app lists are asked for again in time; a command whose answer is dropped runs into its deadline, and a goodbye that is dropped is not heard again.',
+    },
   } as const,
 });
 

@@ -16,7 +16,10 @@ export interface CommandStreamParts {
 /** Milliseconds after which it is looked again without a ring: leases run out, and times come, silently. */
 const lookAgain = 10_000;
 
-/** Makes `deviceCommands`: a number whenever there is something to lease and it is not the one that was told last. */
+/**
+ * Makes `deviceCommands`: a number whenever something that waits is rung for, and again every ten seconds while some wait. The
+ * same number twice can mean other commands, since nothing rings when they are leased.
+ */
 export function createCommandStream({
   reader,
   doorbell,
@@ -26,11 +29,9 @@ export function createCommandStream({
   async function* produce(organizationId: bigint, signal: AbortSignal): AsyncGenerator<{ waiting: number }, void> {
     const watcher = doorbell.watch(`commands:${organizationId}`);
     try {
-      let told = 0;
       while (!signal.aborted) {
         const waiting = await countLeasable(reader, organizationId, clock.now());
-        if (waiting > 0 && waiting !== told) yield { waiting };
-        told = waiting;
+        if (waiting > 0) yield { waiting };
         const pause = new AbortController();
         const over = AbortSignal.any([signal, pause.signal]);
         // Whichever comes first ends the other.

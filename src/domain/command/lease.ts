@@ -106,7 +106,11 @@ async function releaseOverdue(
 
 const overdue = (organizationId: bigint, connectionId: bigint, now: ReturnType<typeof moment>) => sql`
   c.organization_id = ${organizationId} AND c.connection_id = ${connectionId} AND c.ended_at IS NULL AND c.state = 'QUEUED'
-  AND c.leased_until <= ${now} AND c.deadline_at > ${now}`;
+  AND c.leased_until <= ${now} AND c.deadline_at > ${now} AND NOT ${reported}`;
+
+/** Its report is stored and not applied yet. */
+const reported = sql`EXISTS (SELECT 1 FROM device_news n WHERE n.organization_id = c.organization_id AND n.connection_id = c.connection_id
+  AND n.applied_at IS NULL AND lower(n.news ->> 'commandUuid') = c.uuid::text)`;
 
 function readLeased(context: Context, tx: Tx, commandIds: readonly bigint[]): Promise<LeasedCommand[]> {
   return tx.$queryRaw<LeasedCommand[]>(sql`
@@ -123,6 +127,6 @@ export async function countLeasable(reader: Rows, organizationId: bigint, at: Da
     SELECT count(*)::int AS count FROM mdm_connection m
     JOIN device_command c ON c.organization_id = m.organization_id AND c.connection_id = m.id AND c.ended_at IS NULL
     WHERE m.organization_id = ${organizationId} AND m.removed_at IS NULL AND m.kind = 'GRAPHQL'
-      AND ((c.state = 'PLANNED' AND c.due_at <= ${now}) OR (c.state = 'QUEUED' AND c.leased_until <= ${now}))`);
+      AND ((c.state = 'PLANNED' AND c.due_at <= ${now}) OR (c.state = 'QUEUED' AND c.leased_until <= ${now} AND NOT ${reported}))`);
   return row!.count;
 }

@@ -31,8 +31,30 @@ export async function pickReady(
   limit: number,
   only: Sql = nothing,
 ): Promise<Ready[]> {
+  const claim = { organizationId, connectionId };
+  for (;;) {
+    const rows = await lockDue(context, tx, claim, limit, only);
+    const parked = rows.filter((row) => !row.free);
+    await park(
+      tx,
+      organizationId,
+      parked.map((row) => row.id),
+    );
+    // Behind what can't go there may be some that can.
+    if (rows.length === 0 || parked.length < rows.length) return rows.filter((row) => row.free);
+  }
+}
+
+/** The oldest that are due, under their locks, and whether each can go. */
+function lockDue(
+  context: Context,
+  tx: Tx,
+  { organizationId, connectionId }: Pick<ConnectionClaim, 'organizationId' | 'connectionId'>,
+  limit: number,
+  only: Sql,
+): Promise<Candidate[]> {
   const now = moment(context.clock.now());
-  const rows = await tx.$queryRaw<Candidate[]>(sql`
+  return tx.$queryRaw<Candidate[]>(sql`
     WITH due AS MATERIALIZED (
       SELECT c.id, c.enrollment_id, c.request, c.sends, c.at_once, c.due_at, c.kind IN ${appKinds} AS is_app FROM device_command c
       WHERE c.organization_id = ${organizationId} AND c.connection_id = ${connectionId} AND c.ended_at IS NULL AND c.state = 'PLANNED'
@@ -48,12 +70,6 @@ export async function pickReady(
         + row_number() OVER (PARTITION BY d.enrollment_id, d.is_app ORDER BY d.due_at, d.id) <= d.at_once) AS free
     FROM due d JOIN enrollment e ON e.organization_id = ${organizationId} AND e.id = d.enrollment_id
     LEFT JOIN open o ON o.enrollment_id = d.enrollment_id ORDER BY d.due_at, d.id`);
-  await park(
-    tx,
-    organizationId,
-    rows.filter((row) => !row.free).map((row) => row.id),
-  );
-  return rows.filter((row) => row.free);
 }
 
 async function park(tx: Tx, organizationId: bigint, commandIds: readonly bigint[]): Promise<void> {

@@ -1,6 +1,7 @@
 /** What an MDM server that Russet does not call brings back: answers, app lists, and who is enrolled. @module */
 import { z } from 'zod';
 import { type Tx, transaction } from '../../db/transaction.ts';
+import { cleanText } from '../../lib/clean-text.ts';
 import { requireRight } from '../access/rights.ts';
 import { type AuditAction, recordAudit } from '../audit/record.ts';
 import { lockGraphqlConnection } from '../command/lease.ts';
@@ -10,10 +11,19 @@ import { parseInput } from '../parse.ts';
 import { hashOf } from './receive.ts';
 import { insertNews } from './store.ts';
 
-const name = z.string().trim().min(1).max(255);
-const text = z
+/** What a device told, as the database can keep it. */
+const told = (longest: number) =>
+  z
+    .string()
+    .max(longest)
+    .transform((value) => cleanText(value, longest));
+const name = z
   .string()
-  .max(1_000)
+  .trim()
+  .min(1)
+  .max(255)
+  .transform((value) => cleanText(value, 255));
+const text = told(1_000)
   .nullish()
   .transform((value) => value ?? null);
 const at = z.date().nullish();
@@ -52,14 +62,14 @@ const factsSchema = z.object({
       .trim()
       .regex(/^[\x21-\x7e]{1,64}$/, 'must be a serial number'),
   ),
-  name: optional(z.string().max(255)),
-  osVersion: optional(z.string().max(64)),
-  productName: optional(z.string().max(64)),
-  modelName: optional(z.string().max(64)),
+  name: optional(told(255)),
+  osVersion: optional(told(64)),
+  productName: optional(told(64)),
+  modelName: optional(told(64)),
   supervised: optional(z.boolean()),
   awaitingConfiguration: optional(z.boolean()),
-  timeZone: optional(z.string().max(64)),
-  storeAccountHash: optional(z.string().max(255)),
+  timeZone: optional(told(64)),
+  storeAccountHash: optional(told(255)),
   storeAccountActive: optional(z.boolean()),
 });
 const apps = z.array(appSchema).max(5_000).nullish();
@@ -72,7 +82,7 @@ const reportSchema = z.object({
   status: z.enum(['DELIVERED', 'REFUSED', 'NOT_NOW', 'ACKNOWLEDGED', 'FAILED', 'MALFORMED']),
   reason: text,
   errors: z
-    .array(z.object({ domain: z.string().max(255), number: z.number().int(), message: z.string().max(2_000) }))
+    .array(z.object({ domain: told(255), number: z.number().int(), message: told(2_000) }))
     .max(50)
     .nullish(),
   apps,

@@ -1,10 +1,6 @@
 /** Values of property lists as devices write them: any key may be missing or of another type than promised. @module */
+import { cleanText } from '../../lib/clean-text.ts';
 import { isPlistDict, type PlistDict, type PlistValue } from '../../lib/plist.ts';
-
-/** A text that the database can keep: no NUL, no half of a character, and not without end. */
-export function cleanText(text: string, longest: number): string {
-  return Buffer.from(text.slice(0, longest).replaceAll('\0', ''), 'utf8').toString('utf8');
-}
 
 /** A text, or null. */
 export function textAt(dict: PlistDict, key: string, longest = 500): string | null {

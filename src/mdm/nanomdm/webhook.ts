@@ -1,10 +1,11 @@
 /** Reads what NanoMDM and NanoHUB post (MDM sheet §4.1). The signature was looked at before. @module */
 import { z } from 'zod';
 import type { Addressee, DeviceNews } from '../../domain/mdm-ports.ts';
+import { cleanText } from '../../lib/clean-text.ts';
 import { type PlistDict, readPlist } from '../../lib/plist.ts';
 import { factsOf, resultOf } from './device-answer.ts';
 import { isEnrollmentId } from './enrollment-id.ts';
-import { cleanText, flagAt } from './fields.ts';
+import { flagAt } from './fields.ts';
 
 /** Number of an answer's error when Russet could not read the answer. */
 export const unreadableAnswer = { domain: 'Russet', number: 1, message: 'The answer of the device could not be read.' };
