@@ -7,6 +7,7 @@ import { ids, nothing, type Sql, sql, type Tx, transaction } from '../../db/tran
 import { Prisma } from '../../generated/prisma/client.ts';
 import type { Context } from '../context.ts';
 import { lockGates } from '../license/lock-gates.ts';
+import { neverSent } from '../license/never-sent.ts';
 import { takeBackLicenses } from '../license/take-back.ts';
 import { lockPools } from '../license/transition.ts';
 import { ringQueues } from '../license/wake-queue.ts';
@@ -43,7 +44,7 @@ const sibling = sql`x.organization_id = o.organization_id AND x.license_id = o.l
 
 /** Installs that did not come to their app, and removals that did, give the seat back; never one that was given elsewhere. */
 const givesBack = sql`o.release_license AND l.ended_at IS NULL AND (l.source = 'RUSSET' OR o.kind = 'REMOVE')
-  AND (l.state = 'REQUESTED' AND l.call_id IS NULL OR p.revocable)
+  AND (l.state = 'REQUESTED' AND ${neverSent} OR p.revocable)
   AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'CONFIRMED') AND l.revoke_task_id IS NULL
   AND CASE o.kind WHEN 'REMOVE' THEN ${isOff('o')} AND NOT EXISTS (SELECT 1 FROM app_operation x WHERE ${sibling} AND NOT (x.ended_at IS NOT NULL AND ${isOff('x')})) ELSE o.state IN ('FAILED', 'TIMED_OUT', 'CANCELLED') END`;
 

@@ -1,5 +1,6 @@
 import { sql, type Tx } from '../../db/transaction.ts';
 import type { Task } from '../../generated/prisma/client.ts';
+import { requireRight } from '../access/rights.ts';
 import type { Context } from '../context.ts';
 import { TaskNotRetryableError } from '../errors.ts';
 import type { Pair } from '../install/facts.ts';
@@ -14,6 +15,7 @@ export async function retryRemovals(
   task: Pick<Task, 'id' | 'request'>,
   { keepLicenses }: { keepLicenses?: boolean } = {},
 ): Promise<bigint> {
+  requireRight(context, 'devices:write');
   const pairs = await tx.$queryRaw<Pair[]>(sql`
     SELECT DISTINCT app_id AS "appId", device_id AS "deviceId" FROM task_failure
     WHERE organization_id = ${context.actor.organizationId} AND task_id = ${task.id} AND app_id IS NOT NULL AND device_id IS NOT NULL
