@@ -145,6 +145,33 @@ test('F7 what Apple does not take back keeps the token: the task says so and the
   await expectRightBooks(world, tokenId);
 });
 
+test('F7 §1.7 an irrevocable license that Apple may have been given is waited for and stays there; it stops no removal', async () => {
+  const adamId = '9399999999';
+  const tenant = await newTenant(world);
+  world.simulator.admin.addAsset({ uId, adamId, total: 5, revocable: false });
+  const tokenId = await tenant.library();
+  const { organizationId } = tenant;
+  const app = await world.database.prisma.app.findFirstOrThrow({ where: { organizationId, adamId } });
+  const [serial] = await listedDevices(tenant, 1);
+  const { taskIds } = await associateLicenses(tenant.context, {
+    appIds: [app.id],
+    target: { serialNumbers: [serial!] },
+  });
+  const where = { taskId: taskIds[0]! };
+  // It was sent, and put back when a list did not show it.
+  await world.database.prisma.license.updateMany({ where, data: { sends: 1 } });
+  const removal = await removeToken(tenant.context, { tokenId, releaseLicenses: true });
+  const release = (await dueWork(world.services)).find((work) => work.name === 'remove-token')!;
+  await jobs[release.name](world.services, release.payload, 'test');
+  expect(await world.database.prisma.license.findMany({ where })).toMatchObject([
+    { state: 'REQUESTED', revokeTaskId: null },
+  ]);
+  expect(await tenant.finish(removal.taskId!)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', failed: 0n });
+  expect(await readTask(world, taskIds[0]!)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL' });
+  expect(await stateOf(tokenId)).toBe('REMOVED');
+  expect(atApple().filter((one) => one.adamId === adamId)).toHaveLength(1);
+});
+
 test('F7 a token that can not write gives nothing back; it can be removed as it is', async () => {
   const tenant = await newTenant(world);
   const tokenId = await tenant.library('read-only');

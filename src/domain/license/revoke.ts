@@ -12,7 +12,7 @@ import {
   UnknownDeviceError,
 } from '../errors.ts';
 import { type KeyedResult, once } from '../idempotency.ts';
-import { pairKey } from '../install/facts.ts';
+import { type Pair, pairKey } from '../install/facts.ts';
 import { requireConnection } from '../mdm/require-connection.ts';
 import { parseInput } from '../parse.ts';
 import { type RemovalsOfLicenses, removalsOfLicenses } from '../removal/of-licenses.ts';
@@ -87,6 +87,8 @@ export async function revokeLicenses(context: Context, rawInput: RevokeInput): P
 export interface RevokeOptions {
   /** The task whose failed items are tried again. */
   retryOf?: bigint;
+  /** Apps that go, too, though their licenses have ended already; with `removeApps` only. */
+  pairs?: readonly Pair[];
   /** The rest of a larger write, done before writers are woken and the task is told: those locks come last. */
   alongside?: () => Promise<void>;
 }
@@ -104,7 +106,7 @@ export async function startRevoke(
   const found = await lockLive(context, tx, request);
   const { takeable, refused } = judgeLive(context, found.licenses);
   if (request.onError === 'ATOMIC') throwFirst(refused, found);
-  const apps = await appsToRemove(context, tx, request, takeable);
+  const apps = await appsToRemove(context, tx, request, takeable, options.pairs);
   const failures = [...refused.map(asFailure), ...found.missing, ...apps.failures];
 
   const taskId = await startTask(context, tx, {
@@ -147,11 +149,12 @@ async function appsToRemove(
   tx: Tx,
   { removeApps }: Pick<RevokeRequest, 'removeApps'>,
   licenses: readonly Live[],
+  more: readonly Pair[] = [],
 ): Promise<RemovalsOfLicenses> {
   if (!removeApps) return noApps;
   requireRight(context, 'devices:write');
   await requireConnection(context, tx);
-  return removalsOfLicenses(context, tx, licenses);
+  return removalsOfLicenses(context, tx, licenses, more);
 }
 
 /** Starts the removals; gives the licenses that wait for one. An app with which something else began meanwhile stays. */

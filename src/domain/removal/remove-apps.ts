@@ -83,6 +83,8 @@ export interface RemovalOptions {
   /** The task whose failed items are tried again, and which pairs those are. */
   retryOf?: bigint;
   pairs?: readonly Pair[];
+  /** Kept for another try: then, an app that another license allows stays. */
+  unlessLicensed?: boolean;
 }
 
 /** Starts the task inside a transaction. */
@@ -90,7 +92,7 @@ export async function startRemoval(
   context: Context,
   tx: Tx,
   request: RemovalRequest,
-  { retryOf, pairs: some }: RemovalOptions = {},
+  { retryOf, pairs: some, unlessLicensed = false }: RemovalOptions = {},
 ): Promise<bigint> {
   if (!request.keepLicenses) requireRight(context, 'licenses:write');
   await requireConnection(context, tx);
@@ -108,7 +110,7 @@ export async function startRemoval(
     kind: 'REMOVE_APPS',
     requested: items.length + unknownFailures.length,
     tokenIds: [...new Set(goBack.map((license) => license.tokenId))],
-    request: { keepLicenses, order },
+    request: { keepLicenses, order, ...(unlessLicensed ? { unlessLicensed } : {}) },
     ...(retryOf === undefined ? {} : { retryOf }),
   });
   const { doing, failures } = await begin(context, tx, taskId, request, items);

@@ -5,30 +5,49 @@ import type { Context } from '../context.ts';
 import { TaskNotRetryableError } from '../errors.ts';
 import type { Pair } from '../install/facts.ts';
 import { blockSize } from '../license/limits.ts';
+import { withoutLicense } from './of-licenses.ts';
 import type { RemovalOrder } from './order.ts';
 import { startRemoval } from './remove-apps.ts';
 
-/** Removes the apps that a task could not remove. `keepLicenses`: nothing but the app is left to do. */
+/** What a task that removed apps was asked for. */
+export interface StoredRemovals {
+  keepLicenses?: boolean;
+  order?: RemovalOrder | null;
+  /** The apps were to go because their licenses did: one that another license allows by now stays. */
+  unlessLicensed?: boolean;
+}
+
+/** Pairs that the task could not remove, at most 10,000. */
+export function failedPairs(context: Context, tx: Tx, taskId: bigint): Promise<Pair[]> {
+  return tx.$queryRaw<Pair[]>(sql`
+    SELECT DISTINCT app_id AS "appId", device_id AS "deviceId" FROM task_failure
+    WHERE organization_id = ${context.actor.organizationId} AND task_id = ${taskId} AND app_id IS NOT NULL AND device_id IS NOT NULL
+      AND code NOT IN ('APP_NOT_INSTALLED', 'OPERATION_IN_PROGRESS') ORDER BY 2, 1 LIMIT ${blockSize}`);
+}
+
+/** Removes the apps that a task could not remove. */
 export async function retryRemovals(
   context: Context,
   tx: Tx,
   task: Pick<Task, 'id' | 'request'>,
-  { keepLicenses }: { keepLicenses?: boolean } = {},
+  asked: StoredRemovals = (task.request ?? {}) as StoredRemovals,
 ): Promise<bigint> {
   requireRight(context, 'devices:write');
-  const pairs = await tx.$queryRaw<Pair[]>(sql`
-    SELECT DISTINCT app_id AS "appId", device_id AS "deviceId" FROM task_failure
-    WHERE organization_id = ${context.actor.organizationId} AND task_id = ${task.id} AND app_id IS NOT NULL AND device_id IS NOT NULL
-      AND code NOT IN ('APP_NOT_INSTALLED', 'OPERATION_IN_PROGRESS') ORDER BY 2, 1 LIMIT ${blockSize}`);
+  const { keepLicenses = false, order, unlessLicensed = false } = asked;
+  const failed = await failedPairs(context, tx, task.id);
+  const pairs = unlessLicensed ? await withoutLicense(context, tx, failed) : failed;
   if (pairs.length === 0)
     throw new TaskNotRetryableError('No app of the task is left to be removed. Nothing was started.');
-  const asked = (task.request ?? {}) as { keepLicenses?: boolean; order?: RemovalOrder | null };
   const request = {
     appIds: [...new Set(pairs.map((pair) => pair.appId))],
     target: { deviceIds: [...new Set(pairs.map((pair) => pair.deviceId))] },
-    keepLicenses: keepLicenses ?? asked.keepLicenses ?? false,
-    order: asked.order ?? 'APP_FIRST',
+    keepLicenses,
+    order: order ?? 'APP_FIRST',
     onError: 'SKIP_FAILED' as const,
   };
-  return startRemoval(context, tx, request, { retryOf: task.id, pairs });
+  return startRemoval(context, tx, request, { retryOf: task.id, pairs, unlessLicensed });
 }
+
+/** Removes the apps that could not be removed with their licenses, which have gone back: nothing but the app is left to do. */
+export const retryAppsOfLicenses = (context: Context, tx: Tx, task: Pick<Task, 'id' | 'request'>): Promise<bigint> =>
+  retryRemovals(context, tx, task, { keepLicenses: true, unlessLicensed: true });

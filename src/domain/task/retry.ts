@@ -10,7 +10,7 @@ import { blockSize } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
 import { readStoredRequest } from '../license/stored-request.ts';
 import type { RemovalOrder } from '../removal/order.ts';
-import { retryRemovals } from '../removal/retry.ts';
+import { failedPairs, retryAppsOfLicenses, retryRemovals } from '../removal/retry.ts';
 import { retrySeats } from '../seat/retry.ts';
 import { startSync } from '../sync/start.ts';
 import { retryUsers } from '../vpp-user/retry.ts';
@@ -35,10 +35,7 @@ export async function retryTask(context: Context, input: { taskId: bigint }): Pr
     if (task.kind === 'REMOVE_TOKEN')
       throw new TaskNotRetryableError('Nothing was started. Call removeToken again: it gives back what is left.');
     if (task.kind === 'ASSIGN_SEATS' || task.kind === 'REMOVE_SEATS') return retrySeats(context, tx, task);
-    if (task.kind === 'REMOVE_APPS') {
-      requireRight(context, 'devices:write');
-      return retryRemovals(context, tx, task);
-    }
+    if (task.kind === 'REMOVE_APPS') return retryRemovals(context, tx, task);
     if (task.kind !== 'ASSOCIATE' && task.kind !== 'REVOKE') return retryUsers(context, tx, task);
     return task.kind === 'ASSOCIATE' ? retryAssociation(context, tx, task) : retryRevoke(context, tx, task);
   });
@@ -86,17 +83,21 @@ async function retryAssociation(context: Context, tx: Tx, task: Task): Promise<b
   return startAssociation(context, tx, again, { retryOf: task.id, only, install });
 }
 
-/** Tries the failed licenses again, with their apps where those were to go. Where only apps are left, only those. */
+/**
+ * Tries the failed licenses again, with their apps where those were to go. An app whose license went back already is removed
+ * alone.
+ */
 async function retryRevoke(context: Context, tx: Tx, task: Task): Promise<bigint> {
   requireRight(context, 'licenses:write');
   const failed = await tx.$queryRaw<{ id: bigint; live: boolean }[]>(sql`
-    SELECT DISTINCT f.license_id AS id, l.ended_at IS NULL AS live FROM task_failure f
+    SELECT DISTINCT f.license_id AS id, l.id IS NOT NULL AND l.ended_at IS NULL AS live FROM task_failure f
     LEFT JOIN license l ON l.organization_id = f.organization_id AND l.id = f.license_id
     WHERE f.organization_id = ${context.actor.organizationId} AND f.task_id = ${task.id} AND f.license_id IS NOT NULL LIMIT 10000`);
   const { removeApps, order } = (task.request ?? {}) as { removeApps?: boolean; order?: RemovalOrder };
-  if (removeApps && !failed.some((license) => license.live))
-    return retryRemovals(context, tx, task, { keepLicenses: true });
+  const live = failed.filter((license) => license.live);
+  if (removeApps && live.length === 0) return retryAppsOfLicenses(context, tx, task);
   if (failed.length === 0) throw new TaskNotRetryableError(none);
-  const target = { licenseIds: failed.map((row) => row.id) };
-  return startRevoke(context, tx, { target, removeApps, order, onError: 'SKIP_FAILED' }, { retryOf: task.id });
+  const target = { licenseIds: (removeApps ? live : failed).map((row) => row.id) };
+  const pairs = removeApps ? await failedPairs(context, tx, task.id) : [];
+  return startRevoke(context, tx, { target, removeApps, order, onError: 'SKIP_FAILED' }, { retryOf: task.id, pairs });
 }

@@ -2,6 +2,7 @@
 import { ids, moment, type Sql, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { lockGates } from '../license/lock-gates.ts';
+import { neverSent } from '../license/never-sent.ts';
 import { takeBackLicenses } from '../license/take-back.ts';
 import { lockPools } from '../license/transition.ts';
 import { ringQueues, wakeQueuesOfToken } from '../license/wake-queue.ts';
@@ -42,7 +43,7 @@ export async function releaseToken(
 const releasable = ({ organizationId, tokenId, taskId }: Removal): Sql => sql`
   l.organization_id = ${organizationId} AND l.token_id = ${tokenId} AND l.ended_at IS NULL AND l.revoke_task_id IS NULL
     AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'CONFIRMED')
-    AND (p.revocable OR (l.state = 'REQUESTED' AND l.call_id IS NULL))
+    AND (p.revocable OR (l.state = 'REQUESTED' AND ${neverSent}))
     AND NOT EXISTS (SELECT 1 FROM task_failure f WHERE f.organization_id = l.organization_id AND f.task_id = ${taskId} AND f.license_id = l.id)`;
 
 interface Candidate {

@@ -4,6 +4,7 @@ import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { type KeyedResult, once } from '../idempotency.ts';
+import type { Pair } from '../install/facts.ts';
 import { type Live, lockLive } from '../license/find-live.ts';
 import { lockGates } from '../license/lock-gates.ts';
 import { takeBackLicenses } from '../license/take-back.ts';
@@ -55,13 +56,15 @@ export interface Retirement {
   vppUserIds: readonly bigint[];
   /** Their apps go from their devices, too. */
   removeApps?: boolean | null | undefined;
+  /** Apps of licenses that went back before, which go, too. */
+  pairs?: readonly Pair[];
 }
 
 /** Starts the task inside a transaction. */
 export async function startRetirement(
   context: Context,
   tx: Tx,
-  { vppUserIds, removeApps }: Retirement,
+  { vppUserIds, removeApps, pairs = [] }: Retirement,
   retryOf?: bigint,
 ): Promise<bigint> {
   const { organizationId } = context.actor;
@@ -88,7 +91,7 @@ export async function startRetirement(
     ({ vppUserId, unsent, revocable }) => vppUserId !== null && leavers.has(vppUserId) && (unsent || revocable),
   );
   const takeable = ending.filter(({ unsent, revoking }) => unsent || !revoking);
-  const apps = removeApps ? await appsOfLeavers(context, tx, ending) : null;
+  const apps = removeApps ? await appsOfLeavers(context, tx, ending, pairs) : null;
   const removable = seats.filter((seat) => leavers.has(seat.vppUserId) && comesBack(seat));
   await tx.$executeRaw(sql`
     UPDATE vpp_user SET retiring = true, updated_at = ${moment(context.clock.now())}
@@ -141,10 +144,15 @@ export async function startRetirement(
  * What the people have on their devices. Their licenses don't wait for it: who leaves may be out of reach for weeks, and
  * Apple lets the apps run on for 30 days at most.
  */
-async function appsOfLeavers(context: Context, tx: Tx, ending: readonly Live[]): Promise<RemovalsOfLicenses> {
+async function appsOfLeavers(
+  context: Context,
+  tx: Tx,
+  ending: readonly Live[],
+  more: readonly Pair[],
+): Promise<RemovalsOfLicenses> {
   requireRight(context, 'devices:write');
   await requireConnection(context, tx);
-  const { removals, failures } = await removalsOfLicenses(context, tx, ending);
+  const { removals, failures } = await removalsOfLicenses(context, tx, ending, more);
   return { removals: removals.map((one) => ({ ...one, licenseId: null })), failures };
 }
 

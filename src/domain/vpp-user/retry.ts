@@ -3,6 +3,7 @@ import type { Task } from '../../generated/prisma/client.ts';
 import { requireRight } from '../access/rights.ts';
 import type { Context } from '../context.ts';
 import { TaskNotRetryableError } from '../errors.ts';
+import { failedPairs, retryAppsOfLicenses } from '../removal/retry.ts';
 import { requireUsableToken } from '../token/require-usable.ts';
 import { requestAgain, startCreation } from './create.ts';
 import { lockVppUsers } from './find.ts';
@@ -16,7 +17,10 @@ interface FailedWrite {
   managedAppleId: string | null;
 }
 
-/** Makes a new task of the people whom the old one could not create, change or retire. */
+/**
+ * Makes a new task of the people whom the old one could not create, change or retire, and of the apps of leavers that it could
+ * not remove. Where only apps are left, it is one that removes apps.
+ */
 export async function retryUsers(
   context: Context,
   tx: Tx,
@@ -26,15 +30,17 @@ export async function retryUsers(
   const failed = await tx.$queryRaw<FailedWrite[]>(sql`
     SELECT user_id AS "userId", token_id AS "tokenId", email, managed_apple_id AS "managedAppleId" FROM vpp_user_write
     WHERE organization_id = ${context.actor.organizationId} AND task_id = ${task.id} AND state = 'FAILED' ORDER BY id`);
+  const { removeApps = false } = (task.request ?? {}) as { removeApps?: boolean };
   if (failed.length === 0) {
+    if (removeApps) return retryAppsOfLicenses(context, tx, task);
     throw new TaskNotRetryableError(
       'Nobody in the task failed, so there is nothing to try again. Nothing was started.',
     );
   }
   const userIds = failed.map((write) => write.userId);
   if (task.kind === 'RETIRE_USERS') {
-    const { removeApps } = (task.request ?? {}) as { removeApps?: boolean };
-    return startRetirement(context, tx, { vppUserIds: userIds, removeApps }, task.id);
+    const pairs = removeApps ? await failedPairs(context, tx, task.id) : [];
+    return startRetirement(context, tx, { vppUserIds: userIds, removeApps, pairs }, task.id);
   }
   if (task.kind === 'UPDATE_USERS') {
     return startUpdate(context, tx, await lockVppUsers(context, tx, userIds, 'TO_CHANGE', []), failed, task.id);

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { revokeLicenses } from '../../../src/domain/license/revoke.ts';
 import { applyPlan } from '../../../src/domain/plan/apply.ts';
 import { makePlan } from '../../../src/domain/plan/make.ts';
+import { retryTask } from '../../../src/domain/task/retry.ts';
 import { assignDevices, unassignDevices } from '../../../src/domain/vpp-user/assign-devices.ts';
 import { readOwners } from '../../../src/domain/vpp-user/devices.ts';
 import { retireVppUsers } from '../../../src/domain/vpp-user/retire.ts';
@@ -12,6 +13,7 @@ import {
   associate,
   expectSound,
   failuresOf,
+  faultOnce,
   giveApp,
   holdersAtApple,
   liveOf,
@@ -145,6 +147,35 @@ describe('people who leave', () => {
     await world.clock.advance(8 * 86_400_000);
     await world.settle();
     expect(await taskOf(world, taskIds[0]!)).toMatchObject({ state: 'SUCCEEDED', completed: 2n, failed: 1n });
+    // The device comes back: the retry removes what is left. Not while somebody else's license allows it.
+    const [next] = (await registered(world, token, 1)) as [bigint];
+    await associateUsers(world, app, [next]);
+    await assignDevices(world.admin, { vppUserId: next, target: { deviceIds: [device] } });
+    await fleet.enroll(device, { [bundleId]: true });
+    await expect(retryTask(world.admin, { taskId: taskIds[0]! })).rejects.toMatchObject({ code: 'TASK_NOT_RETRYABLE' });
+    await unassignDevices(world.admin, { target: { deviceIds: [device] } });
+    const again = await retryTask(world.admin, { taskId: taskIds[0]! });
+    await fleet.run();
+    expect(await taskOf(world, again)).toMatchObject({ kind: 'REMOVE_APPS', outcome: 'ALL', completed: 1n });
+    const some = world.as('ADMINISTRATOR', { scopes: ['tasks:write', 'users:write'] });
+    await expect(retryTask(some, { taskId: taskIds[0]! })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  test('S49 a person whom Apple did not retire is tried again, with the apps that were out of reach', async () => {
+    const { user, app, bundleId } = await person('again@icloud.example');
+    const [away] = (await makeDevices(world, 1)) as [bigint];
+    await assignDevices(world.admin, { vppUserId: user, target: { deviceIds: [away] } });
+    faultOnce(world, { kind: 'event', plan: { failAfter: 0, errorNumber: 9610 } }, 'retireUsers');
+    const { taskIds } = await retireVppUsers(world.admin, { vppUserIds: [user], removeApps: true });
+    await world.settle();
+    expect(await taskOf(world, taskIds[0]!)).toMatchObject({ completed: 1n, failed: 2n });
+    await fleet.enroll(away, { [bundleId]: true });
+    const again = await retryTask(world.admin, { taskId: taskIds[0]! });
+    await fleet.run();
+    expect(await taskOf(world, again)).toMatchObject({ kind: 'RETIRE_USERS', outcome: 'ALL', completed: 2n });
+    expect(await removals(again)).toMatchObject([{ deviceId: away, state: 'DONE' }]);
+    expect((await userOf(world, user)).status).toBe('RETIRED');
+    expect(await liveOf(world, app)).toEqual([]);
   });
 });
 

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { revokeLicenses } from '../../../src/domain/license/revoke.ts';
 import { type RemoveAppsInput, removeApps } from '../../../src/domain/removal/remove-apps.ts';
 import { retryTask } from '../../../src/domain/task/retry.ts';
+import { assignDevices } from '../../../src/domain/vpp-user/assign-devices.ts';
 import { createFleet, type Fleet } from '../../support/fleet.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import {
@@ -18,7 +19,9 @@ import {
   poolOf,
   type TestApp,
   taskOf,
+  uIdOf,
 } from '../license/support.ts';
+import { associateUsers, registered } from '../vpp-user/support.ts';
 
 let world: World;
 let token: bigint;
@@ -243,6 +246,58 @@ describe('revokeLicenses with removeApps', () => {
     await fleet.run();
     expect(await taskOf(world, again)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 2n });
     expect(await liveOf(world, app)).toEqual([]);
+  });
+
+  test('S49 an app that a license of another library or of the device’s person still allows stays; with the last of them it goes', async () => {
+    const { app, devices, bundleId } = await licensed(2);
+    const [both, personal] = devices as [bigint, bigint];
+    const district = await world.library('district');
+    await giveApp(world, district, { adamId: app.adamId });
+    const { serialNumber } = await world.database.prisma.device.findFirstOrThrow({ where: { id: both } });
+    world.simulator.admin.assign({ uId: await uIdOf(world, district), adamId: app.adamId, serialNumber });
+    await world.library('district');
+    const [user] = (await registered(world, token, 1)) as [bigint];
+    await associateUsers(world, app, [user]);
+    await world.settle();
+    await assignDevices(world.admin, { vppUserId: user, target: { deviceIds: [personal] } });
+    const { id: external } = await world.database.prisma.license.findFirstOrThrow({
+      where: { appId: app.id, tokenId: district, endedAt: null },
+    });
+    const ours = (await liveOf(world, app)).filter((license) => license.deviceId !== null && license.id !== external);
+    const target = { licenseIds: ours.map((license) => license.id) };
+    const { taskIds } = await revokeLicenses(world.admin, { target, removeApps: true });
+    expect(await operations(taskIds[0]!)).toEqual([]);
+    await fleet.run();
+    expect(await taskOf(world, taskIds[0]!)).toMatchObject({ requested: 2n, completed: 2n, outcome: 'ALL' });
+    const last = await revokeLicenses(world.admin, { target: { licenseIds: [external] }, removeApps: true });
+    await fleet.run();
+    expect(await operations(last.taskIds[0]!)).toMatchObject([{ deviceId: both, state: 'DONE' }]);
+    expect(await world.database.prisma.installedApp.findMany({ where: { bundleId } })).toMatchObject([
+      { deviceId: personal },
+    ]);
+  });
+
+  test('S49 the retry of licenses that stayed removes the apps whose licenses went back, too; not from who has another by now', async () => {
+    const { app, devices, bundleId } = await licensed(1);
+    const [kept, away, again] = [devices[0]!, ...(await makeDevices(world, 2))] as [bigint, bigint, bigint];
+    await associate(world, app, [away, again]);
+    await world.settle();
+    (await fleet.enroll(kept, { [bundleId]: true })).apps.set(bundleId, false);
+    const taskId = await revoke(app, [kept, away, again]);
+    await fleet.run();
+    expect(await taskOf(world, taskId)).toMatchObject({ completed: 2n, failed: 4n });
+    expect(await liveOf(world, app)).toMatchObject([{ deviceId: kept }]);
+    for (const id of [kept, away, again]) await fleet.enroll(id, { [bundleId]: true });
+    await associate(world, app, [again]);
+    await world.settle();
+    const retried = await retryTask(world.admin, { taskId });
+    await fleet.run();
+    expect((await operations(retried)).map((one) => [one.deviceId, one.state])).toEqual([
+      [kept, 'DONE'],
+      [away, 'DONE'],
+    ]);
+    expect(await taskOf(world, retried)).toMatchObject({ kind: 'REVOKE', outcome: 'ALL', completed: 3n });
+    expect(await liveOf(world, app)).toMatchObject([{ deviceId: again }]);
   });
 
   test('S49 the license first, and Apple keeps it: the app stays too', async () => {
