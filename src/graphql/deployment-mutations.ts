@@ -70,7 +70,8 @@ const UpdateDeploymentInput = builder.inputType('UpdateDeploymentInput', {
 const deploymentKey = (id: string) => rowId('Deployment', id, ['deploymentId']);
 
 mutation('updateDeployment', {
-  description: 'Changes a deployment. Licenses that were given stay, unless its mode is NONE.',
+  description:
+    'Changes a deployment. Licenses that were given stay, unless its mode is NONE; installs that are not wanted any more are taken back where no device was told of them.',
   right: 'licenses:write',
   input: UpdateDeploymentInput,
   payload: payload('UpdateDeploymentPayload', 'The changed deployment.'),
@@ -101,7 +102,8 @@ const DeleteDeploymentPayload = builder.objectRef<{ deploymentId: bigint }>('Del
 });
 
 mutation('deleteDeployment', {
-  description: 'Ends a deployment. What it gave stays with the devices; those that still waited no longer wait.',
+  description:
+    'Ends a deployment. What it gave stays with the devices; those that still waited no longer wait, and installs that no device was told of are taken back with their licenses.',
   right: 'licenses:write',
   input: DeleteDeploymentInput,
   payload: DeleteDeploymentPayload,

@@ -111,7 +111,8 @@ rowNode(DeploymentRef, 'deployments', {
     }),
     refusals: t.connection({
       type: RefusalRef,
-      description: 'The devices that could not be given the app, each with its reason.',
+      description:
+        'The devices that could not be given the app, each with its reason. INSTALL_NOT_SUPPORTED is about the install only: the device gets its license.',
       resolve: async (deployment, args, { rows, domain }) => {
         const window = idWindowOf(args);
         const at = { organizationId: domain.actor.organizationId, now: domain.clock.now() };

@@ -11,6 +11,7 @@ import { giveLacking } from './give.ts';
 import { installLacking } from './install.ts';
 import { noteFailedInstalls } from './install-refusals.ts';
 import { openSources } from './problem.ts';
+import { stopInstalling } from './stop-installing.ts';
 import { stopWaiting } from './stop-waiting.ts';
 import { takeUnwanted } from './take-back.ts';
 
@@ -34,6 +35,7 @@ export async function compareDeployments(
 ): Promise<Compared> {
   const context = systemContext(services, organizationId, 'deployment', correlationId);
   await takeLines(context);
+  await stopInstalling(context);
   await stopWaiting(context);
   const { isOpen, connected } = await openSources(context);
   await noteFailedInstalls(context);

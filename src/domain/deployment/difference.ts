@@ -35,7 +35,7 @@ const rangeSize = 20_000;
 /** Finds all differences of the organization. */
 export async function findDifferences(context: Context): Promise<Differences> {
   const { apps, withNone, withInstall } = await countDeployed(context);
-  const size = Math.max(100, Math.min(rangeSize, Math.floor(pairsAtOnce / Math.max(apps, 1))));
+  const size = sizeFor(apps);
   const lacking = collect<Source>(size);
   const uninstalled = collect<Source>(size);
   const unwanted = collect<{ appId: bigint }>(size);
@@ -68,6 +68,13 @@ interface Deployed {
   withInstall: number;
 }
 
+/** Devices of a part, so that a statement compares no more pairs than it may. */
+const sizeFor = (apps: number): number =>
+  Math.max(100, Math.min(rangeSize, Math.floor(pairsAtOnce / Math.max(apps, 1))));
+
+/** How large a part of the devices may be for one statement about all deployed apps. */
+export const partSize = async (context: Context): Promise<number> => sizeFor((await countDeployed(context)).apps);
+
 async function countDeployed({ prisma, actor }: Context): Promise<Deployed> {
   const [row] = await prisma.$queryRaw<Deployed[]>(sql`
     SELECT count(DISTINCT app_id)::int AS apps, (count(*) FILTER (WHERE mode = 'NONE'))::int AS "withNone",
@@ -77,7 +84,7 @@ async function countDeployed({ prisma, actor }: Context): Promise<Deployed> {
 }
 
 /** All devices of the organization, in parts. The last has no end, so that new ones are in it. */
-async function* deviceRanges({ prisma, actor }: Context, size: number): AsyncGenerator<DeviceRange> {
+export async function* deviceRanges({ prisma, actor }: Context, size: number): AsyncGenerator<DeviceRange> {
   for (let after: bigint | null = 0n; after !== null; ) {
     const rows: { id: bigint }[] = await prisma.$queryRaw(sql`
       SELECT id FROM device WHERE organization_id = ${actor.organizationId} AND id > ${after} ORDER BY id OFFSET ${size - 1} LIMIT 1`);

@@ -1,4 +1,5 @@
-import { ids, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
+import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
+import { inGroup } from '../device-group/rule.ts';
 import { wakeDeployments } from './wake.ts';
 
 /** Who may get apps that are not released has changed: devices `r` that were refused because of it are tried again now. */
@@ -8,14 +9,25 @@ export async function forgetUnreleased(tx: Tx, organizationId: bigint, now: Date
   if (gone > 0) await wakeDeployments(tx, organizationId, now);
 }
 
-/** What was refused of an app is tried again at the next comparison, on the given devices or on all. */
+/** A deployment is new or has changed: what was refused to the devices of its group is tried again at the next comparison. */
+export async function forgetOfGroup(
+  tx: Tx,
+  organizationId: bigint,
+  { appId, groupId }: { appId: bigint; groupId: bigint },
+): Promise<void> {
+  await tx.$executeRaw(sql`
+    DELETE FROM deployment_refusal r USING device_group g, device d
+    WHERE r.organization_id = ${organizationId} AND r.app_id = ${appId} AND g.organization_id = r.organization_id AND g.id = ${groupId}
+      AND d.organization_id = r.organization_id AND d.id = r.device_id AND ${inGroup}`);
+}
+
+/** What was refused of an app is tried again at the next comparison, on the given devices. */
 export async function forgetRefusals(
   tx: Tx,
   organizationId: bigint,
   appId: bigint,
-  deviceIds: readonly bigint[] | null = null,
+  deviceIds: readonly bigint[],
 ): Promise<void> {
   await tx.$executeRaw(sql`
-    DELETE FROM deployment_refusal WHERE organization_id = ${organizationId} AND app_id = ${appId}
-      ${deviceIds === null ? nothing : sql`AND device_id = ANY (${ids(deviceIds)})`}`);
+    DELETE FROM deployment_refusal WHERE organization_id = ${organizationId} AND app_id = ${appId} AND device_id = ANY (${ids(deviceIds)})`);
 }

@@ -5,7 +5,7 @@ import { blockSize } from '../license/limits.ts';
 import { inBulk } from './in-bulk.ts';
 import { keepInstallRefusals, noteFailedInstalls } from './install-refusals.ts';
 import { keepRefusals } from './problem.ts';
-import { type DeviceRange, hasFailed, isHeld, isRefused, isWaiting, wantedPairs } from './wanted.ts';
+import { type DeviceRange, hasFailed, isHeld, isRefusedLicense, isWaiting, wantedPairs } from './wanted.ts';
 
 /** Where an app is to come from, and how urgently: each kind is asked for by tasks of its own. */
 export interface Source {
@@ -26,7 +26,7 @@ export function lackingPairs(context: Context, appIds: readonly bigint[] | null,
   const since = moment(new Date(now.getTime() - retryAfter));
   return sql`
     SELECT w.* FROM (${wantedPairs(organizationId, appIds, range, sql`NOT ${isHeld(organizationId, range)}`)}) w
-    WHERE w.mode <> 'NONE' AND NOT ${isWaiting(organizationId)} AND NOT ${isRefused(organizationId, moment(now))}
+    WHERE w.mode <> 'NONE' AND NOT ${isWaiting(organizationId)} AND NOT ${isRefusedLicense(organizationId, moment(now))}
       AND NOT ${hasFailed(organizationId, since)}`;
 }
 
@@ -72,8 +72,9 @@ async function giveBlock(
     const options = install ? { install: { unenrolled: 'WAIT' as const } } : {};
     const { taskId, installsTaskId } = await startLicensing(context, tx, terms, options);
     const retryAt = new Date(context.clock.now().getTime() + retryAfter);
-    const refused = await keepRefusals(context, tx, taskId, retryAt);
+    // A license that is refused says more than an install that is.
     if (installsTaskId !== null) await keepInstallRefusals(context, tx, installsTaskId);
+    const refused = await keepRefusals(context, tx, taskId, retryAt);
     const last = rows.length < blockSize ? null : deviceIds.at(-1)!;
     return { granted: deviceIds.length - refused, refused, last };
   });

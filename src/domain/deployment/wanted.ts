@@ -73,8 +73,14 @@ export const isWaiting = (organizationId: bigint): Sql => sql`EXISTS (SELECT 1 F
   WHERE q.organization_id = ${organizationId} AND q.app_id = w.app_id AND q.device_id = w.device_id OFFSET 0)`;
 
 /** Whether pair `w` was refused and it is too early to try again. */
-export const isRefused = (organizationId: bigint, now: Sql): Sql => sql`EXISTS (SELECT 1 FROM deployment_refusal r
-  WHERE r.organization_id = ${organizationId} AND r.app_id = w.app_id AND r.device_id = w.device_id AND ${refusalHolds(now)} OFFSET 0)`;
+export const isRefused = (organizationId: bigint, now: Sql): Sql => refused(organizationId, refusalHolds(now));
+
+/** What is refused to a device is its license: one that nothing can be installed on is given it all the same. */
+export const isRefusedLicense = (organizationId: bigint, now: Sql): Sql =>
+  refused(organizationId, sql`${refusalHolds(now)} AND r.code <> 'INSTALL_NOT_SUPPORTED'`);
+
+const refused = (organizationId: bigint, holds: Sql): Sql => sql`EXISTS (SELECT 1 FROM deployment_refusal r
+  WHERE r.organization_id = ${organizationId} AND r.app_id = w.app_id AND r.device_id = w.device_id AND ${holds} OFFSET 0)`;
 
 /** Whether refusal `r` of pair `w` holds: its device has not changed since, and was not heard of where it waits for that. */
 export const refusalHolds = (now: Sql): Sql => sql`r.retry_at > ${now} AND r.refused_at >= w.device_updated_at

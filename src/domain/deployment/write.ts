@@ -6,7 +6,7 @@ import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { InvalidInputError, NotFoundError } from '../errors.ts';
 import { parseInput } from '../parse.ts';
-import { forgetRefusals } from './forget-refusals.ts';
+import { forgetOfGroup } from './forget-refusals.ts';
 import { deploymentSchema, requireParts } from './input.ts';
 import { wakeDeployments } from './wake.ts';
 
@@ -30,7 +30,7 @@ export async function createDeployment(context: Context, rawInput: z.input<typeo
       const message = 'has a deployment of this app already; change that one';
       throw new InvalidInputError([{ path: ['groupId'], message }]);
     }
-    await forgetRefusals(tx, organizationId, input.appId);
+    await forgetOfGroup(tx, organizationId, input);
     await recordAudit(context, tx, { action: 'deployment.create', subject: `deployment:${row.id}`, data: input });
     await wakeDeployments(tx, organizationId, now);
     return row.id;
@@ -50,13 +50,13 @@ export async function updateDeployment(context: Context, rawInput: z.input<typeo
   await transaction(context, async (tx) => {
     await requireParts(context, tx, { tokenId: change.tokenId });
     const now = context.clock.now();
-    const [changed] = await tx.$queryRaw<{ appId: bigint }[]>(sql`
+    const [changed] = await tx.$queryRaw<{ appId: bigint; groupId: bigint }[]>(sql`
       UPDATE deployment SET mode = coalesce(${change.mode ?? null}::"DeploymentMode", mode), rank = coalesce(${change.rank ?? null}::int, rank),
         priority = coalesce(${change.priority ?? null}::int, priority), problem = NULL, updated_at = ${moment(now)},
         token_id = CASE WHEN ${change.tokenId !== undefined} THEN ${change.tokenId ?? null}::bigint ELSE token_id END
-      WHERE organization_id = ${organizationId} AND id = ${deploymentId} RETURNING app_id AS "appId"`);
+      WHERE organization_id = ${organizationId} AND id = ${deploymentId} RETURNING app_id AS "appId", group_id AS "groupId"`);
     if (!changed) throw new NotFoundError('deployment', [String(deploymentId)], ['deploymentId']);
-    await forgetRefusals(tx, organizationId, changed.appId);
+    await forgetOfGroup(tx, organizationId, changed);
     await recordAudit(context, tx, {
       action: 'deployment.update',
       subject: `deployment:${deploymentId}`,

@@ -140,7 +140,8 @@ export const rules: Record<string, Rule> = {
   },
   DEPLOYMENT_REFUSED: (facts) => {
     const refused = facts.deployment?.refusal;
-    if (live(facts) || !refused) return null;
+    // Of a Mac only the install is refused; its license comes.
+    if (live(facts) || !refused || refused.code === 'INSTALL_NOT_SUPPORTED') return null;
     return reason('DEPLOYMENT_REFUSED', 'FACT', `A deployment tried and was refused: ${refused.message}`, {
       code: refused.code,
       retryAt: refused.retryAt,

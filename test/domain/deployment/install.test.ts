@@ -6,6 +6,8 @@ import { listRefusals, readCoverage, readDeployments } from '../../../src/domain
 import { createDeployment, deleteDeployment, updateDeployment } from '../../../src/domain/deployment/write.ts';
 import { setDeviceGroupMembers } from '../../../src/domain/device-group/members.ts';
 import { createDeviceGroup } from '../../../src/domain/device-group/write.ts';
+import { installApps } from '../../../src/domain/install/ask.ts';
+import { revokeLicenses } from '../../../src/domain/license/revoke.ts';
 import { createHands, type Hands } from '../install/hands.ts';
 import { expectSound, giveApp, liveOf, makeDevices, poolOf, type TestApp } from '../license/support.ts';
 
@@ -136,6 +138,102 @@ test('F15 a device that is not enrolled waits for it; a Mac gets its license, an
   expect(await hands.world.database.prisma.task.count()).toBe(tasks);
   await hands.enroll([tablet!]);
   await hands.until(async () => Number((await coverage(deploymentId)).installed) === 1, 300);
+  await settled();
+});
+
+test('F15 a Mac whose license ended gets another one at the next comparison, though nothing can be installed on it', async () => {
+  const app = await giveApp(hands.world, hands.tokenId, { supportedPlatforms: ['iOS', 'macOS'] });
+  const [mac] = await makeDevices(hands.world, 1, { family: 'MAC', osVersion: '14.0' });
+  const [old] = await makeDevices(hands.world, 1, { family: 'MAC', osVersion: '10.9' });
+  const { deploymentId } = await deploy(app, [mac!, old!], 'LICENSE_AND_INSTALL');
+  expect(await compare()).toEqual({ ...none, granted: 1, refused: 1 });
+  await settled();
+  const [license] = await liveOf(hands.world, app);
+  await revokeLicenses(hands.world.admin, { target: { licenseIds: [license!.id] } });
+  await settled();
+  expect(await compare()).toEqual({ ...none, granted: 1 });
+  await settled();
+  const codes = [
+    [mac, 'INSTALL_NOT_SUPPORTED'],
+    [old, 'OS_TOO_OLD'],
+  ];
+  expect(await refusals(deploymentId, app), 'what is said of the license is not covered by the install').toEqual(codes);
+  expect((await liveOf(hands.world, app)).map(({ deviceId }) => deviceId)).toEqual([mac]);
+  expect(await compare()).toEqual(none);
+  await deleteDeployment(hands.world.admin, { deploymentId });
+});
+
+test('F15 F16 installs that no deployment wants any more are taken back untold, with their license; they are no refusals', async () => {
+  const app = await giveApp(hands.world, hands.tokenId);
+  const devices = await makeDevices(hands.world, 3);
+  const [staying, leaving, told] = devices as [bigint, bigint, bigint];
+  await hands.enroll([told]);
+  hands.act = () => 'HOLD';
+  const { groupId, deploymentId } = await deploy(app, devices, 'LICENSE_AND_INSTALL');
+  await compare();
+  await hands.until(async () => hands.installs.length === 1);
+  await hands.until(async () => (await liveOf(hands.world, app)).every((license) => license.state === 'CONFIRMED'));
+  const [other] = await hands.devices(1);
+  await installApps(hands.world.admin, { appIds: [app.id], target: { deviceIds: [other!] } });
+  const { admin } = hands.world;
+  await setDeviceGroupMembers(admin, { groupId, target: { deviceIds: [leaving, told] }, change: 'REMOVE' });
+  expect(await compare()).toEqual(none);
+  const states = async () =>
+    new Map(
+      (await operations(app)).map(({ deviceId, state, cause }) => [
+        deviceId,
+        [state, (cause as { code?: string } | null)?.code],
+      ]),
+    );
+  expect((await states()).get(leaving)).toEqual(['CANCELLED', 'OUT_OF_SCOPE']);
+  expect((await states()).get(told)?.[0], 'what a device was told runs its course').toBe('SENT');
+  expect((await states()).get(staying)?.[0]).toBe('READY');
+  expect((await states()).get(other!)?.[0], 'a person asked for it').toBe('WAITING_FOR_LICENSE');
+  hands.act = () => 'INSTALL';
+  await hands.until(async () => (await liveOf(hands.world, app)).every(({ deviceId }) => deviceId !== leaving));
+  await setDeviceGroupMembers(admin, { groupId, target: { deviceIds: [leaving] }, change: 'ADD' });
+  expect(await compare(), 'no refusal was kept').toEqual({ ...none, granted: 1 });
+  await updateDeployment(admin, { deploymentId, mode: 'LICENSE_ONLY' });
+  expect(await compare()).toEqual(none);
+  expect((await states()).get(staying)).toEqual(['CANCELLED', 'OUT_OF_SCOPE']);
+  for (let round = 0; round < 4; round++) await hands.step();
+  const holders = (await liveOf(hands.world, app)).map(({ deviceId, state }) => [deviceId, state]);
+  expect(holders, 'it wants the license all the same').toContainEqual([staying, 'CONFIRMED']);
+  expect(await refusals(deploymentId, app)).toEqual([]);
+  const { serialNumber } = await hands.world.database.prisma.device.findFirstOrThrow({ where: { id: told } });
+  await hands.answerHeld(serialNumber);
+  await hands.world.work();
+  expect((await states()).get(told)?.[0]).toBe('PROPAGATING');
+  await compare();
+  expect((await states()).get(told), 'it is not tried again').toEqual(['CANCELLED', 'OUT_OF_SCOPE']);
+  await deleteDeployment(admin, { deploymentId });
+  await settled();
+  expect((await states()).get(other!)?.[0]).toBe('DONE');
+  const failed = await hands.world.database.prisma.taskFailure.findMany({
+    where: { appId: app.id, code: 'OUT_OF_SCOPE' },
+  });
+  expect(new Set(failed.map(({ deviceId }) => deviceId))).toEqual(new Set(devices));
+});
+
+test('F15 a change of one deployment tries again on its own devices; what failed on others, or before the change, is kept where it belongs', async () => {
+  const app = await giveApp(hands.world, hands.tokenId);
+  const [here, there] = await hands.devices(2);
+  hands.act = () => 'REJECT';
+  const first = await deploy(app, [here!], 'LICENSE_AND_INSTALL');
+  const second = await deploy(app, [there!], 'LICENSE_AND_INSTALL');
+  await compare();
+  await settled();
+  await updateDeployment(hands.world.admin, { deploymentId: first.deploymentId, priority: 1 });
+  const before = hands.installs.length;
+  expect(await compare(), 'failed before its deployment changed').toEqual({ ...none, granted: 1 });
+  expect(await refusals(second.deploymentId, app)).toEqual([[there, 'USER_REJECTED']]);
+  await settled();
+  await compare();
+  expect(hands.installs.length - before).toBe(1);
+  await updateDeployment(hands.world.admin, { deploymentId: first.deploymentId, priority: 2 });
+  expect(await refusals(first.deploymentId, app)).toEqual([]);
+  expect(await refusals(second.deploymentId, app), 'of other devices').toEqual([[there, 'USER_REJECTED']]);
+  expect(await compare()).toEqual({ ...none, granted: 1 });
   await settled();
 });
 
