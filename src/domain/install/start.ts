@@ -3,7 +3,6 @@ import type { Context } from '../context.ts';
 import { type DomainError, OperationInProgressError, UnknownDeviceError } from '../errors.ts';
 import { lockPools } from '../license/transition.ts';
 import { type NewOperation, startOperations } from '../operation/start.ts';
-import { wakeDriver } from '../operation/wake.ts';
 import { addProgress } from '../task/change.ts';
 import { recordFailures, type TaskFailure } from '../task/failures.ts';
 import { endSettledTasks } from '../task/settle.ts';
@@ -56,8 +55,6 @@ export async function openInstalls(
   },
 ): Promise<bigint> {
   const { requested, terms, licensesOf, needed, asked, retryOf } = given;
-  // Before any event: jobs are locked before the counter of events.
-  await wakeDriver(tx, context.actor.organizationId);
   return startTask(context, tx, {
     kind: 'INSTALL',
     requested,

@@ -22,7 +22,7 @@ export async function wakeQueues(tx: Tx, organizationId: bigint, which: Sql): Pr
   await tx.$executeRaw(queueLines(organizationId, which));
 }
 
-/** Asks workers to look after the lines that are due. Before other jobs are added: theirs are the first keys. */
+/** Asks workers to look after the lines that are due. */
 export async function ringQueues(tx: Tx, organizationId: bigint, now: Date): Promise<void> {
   const due = await tx.$queryRaw<{ appId: bigint }[]>(sql`
     SELECT DISTINCT app_id AS "appId" FROM license_wake WHERE organization_id = ${organizationId} AND due_at <= ${moment(now)}
