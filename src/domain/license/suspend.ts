@@ -150,7 +150,10 @@ async function giveBack(
   const counted: bigint[] = [];
   if (taskIds.length > 0) {
     counted.push(
-      ...(await releaseBehind(tx, organizationId, sql`${mine('task_id')} AND l.revoke_task_id IS NOT NULL`, failure)),
+      ...(await releaseBehind(tx, organizationId, sql`${mine('task_id')} AND l.revoke_task_id IS NOT NULL`, failure, {
+        now,
+        ending: true,
+      })),
     );
     const failed = await transition(tx, 'FAIL', {
       ...common,
@@ -164,7 +167,7 @@ async function giveBack(
       failure: { ...failure, of: 'revokeTaskId' },
     });
     counted.push(...(await countFor(tx, organizationId, kept, 'revokeTaskId', 'failed')));
-    counted.push(...(await releaseBehind(tx, organizationId, mine('revoke_task_id'), failure)));
+    counted.push(...(await releaseBehind(tx, organizationId, mine('revoke_task_id'), failure, { now })));
     counted.push(...(await giveSeatsBack(context, tx, claim, taskIds, failure)));
     const people = sql`w.token_id = ${tokenId} AND w.task_id = ANY (${ids(taskIds)})`;
     counted.push(...(await failWrites(tx, organizationId, people, failure, now)));

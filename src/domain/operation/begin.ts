@@ -1,16 +1,14 @@
 import { sql, transaction } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { devicePhases, deviceTasks } from '../task/at-devices.ts';
 import { setRunning } from '../task/change.ts';
 import { lockTasks } from '../task/settle.ts';
 
-/** What tasks of operations are at, in their own words. */
-const phases: Record<string, string> = { INSTALL: 'INSTALLING', REMOVE_APPS: 'REMOVING' };
-
 /** Tasks whose first command was made run from now on, and tell it. Apart from the commands: tasks are locked before those. */
 export async function noteBegun(context: Context, organizationId: bigint): Promise<void> {
-  const begun = await context.prisma.$queryRaw<{ id: bigint; kind: string }[]>(sql`
+  const begun = await context.prisma.$queryRaw<{ id: bigint; kind: keyof typeof devicePhases }[]>(sql`
     SELECT t.id, t.kind::text AS kind FROM task t
-    WHERE t.organization_id = ${organizationId} AND t.kind IN ('INSTALL', 'REMOVE_APPS') AND t.state = 'QUEUED' AND EXISTS (
+    WHERE t.organization_id = ${organizationId} AND t.kind::text = ANY (${deviceTasks}) AND t.state = 'QUEUED' AND EXISTS (
       SELECT 1 FROM app_operation o WHERE o.organization_id = t.organization_id AND o.task_id = t.id AND o.attempts > 0)
     ORDER BY t.id LIMIT 1000`);
   if (begun.length === 0) return;
@@ -21,6 +19,6 @@ export async function noteBegun(context: Context, organizationId: bigint): Promi
       begun.map((task) => task.id),
     );
     const now = context.clock.now();
-    for (const { id, kind } of begun) await setRunning(tx, { organizationId, taskId: id }, phases[kind]!, now);
+    for (const { id, kind } of begun) await setRunning(tx, { organizationId, taskId: id }, devicePhases[kind], now);
   });
 }

@@ -112,7 +112,7 @@ async function stopUnsent(context: Context, tx: Tx, key: TaskKey, left: number, 
     where: sql`l.revoke_task_id = ${taskId} AND l.state = 'REVOKE_REQUESTED' AND ${neverSent}`,
     failure: { ...cancelled, of: 'revokeTaskId' },
   });
-  await releaseBehind(tx, organizationId, sql`l.revoke_task_id = ${taskId}`, cancelled);
+  await releaseBehind(tx, organizationId, sql`l.revoke_task_id = ${taskId}`, cancelled, { now });
   await stopUnsentSeats(context, tx, taskId, cancelled);
   await failWrites(tx, organizationId, sql`w.task_id = ${taskId} AND w.call_id IS NULL`, cancelled, now);
   await addProgress(tx, key, { failed: stopped.count + kept.count + left });

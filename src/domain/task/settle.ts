@@ -1,6 +1,7 @@
 /** The end of tasks whose work lies in license rows. @module */
 import { ids, sql, type Tx } from '../../db/transaction.ts';
 import { wakeDriver } from '../operation/wake.ts';
+import { goBackToDevices } from './at-devices.ts';
 import { endTask, setWaiting, type TaskCause } from './change.ts';
 
 /** Locks tasks in the order of their ids, before any pool. */
@@ -11,7 +12,7 @@ export async function lockTasks(tx: Tx, organizationId: bigint, taskIds: readonl
 }
 
 /**
- * Ends each of the tasks that has no license under way and waits for none any more. One that only waits for seats says so;
+ * Ends each of the tasks that has no license under way and waits for none any more. One that only waits for seats or for devices says so;
  * the others stay as they are. The removal of a token ends by itself, unless it was cancelled.
  * A task that ends with nothing done because something stood in the way of all of it is FAILED with `cause`.
  */
@@ -57,12 +58,9 @@ export async function endSettledTasks(
     else await endTask(tx, key, { state: 'SUCCEEDED' }, now);
   }
   const ended = settled.map((task) => task.id);
-  await waitForSeats(
-    tx,
-    organizationId,
-    taskIds.filter((id) => !ended.includes(id)),
-    now,
-  );
+  const open = taskIds.filter((id) => !ended.includes(id));
+  await waitForSeats(tx, organizationId, open, now);
+  await goBackToDevices(tx, organizationId, open, now);
   return ended;
 }
 

@@ -300,6 +300,69 @@ describe('revokeLicenses with removeApps', () => {
     expect(await liveOf(world, app)).toMatchObject([{ deviceId: again }]);
   });
 
+  test('S49 §2.4 a task is at what it does: removing before and after a license went back, and not confirming', async () => {
+    const { app, devices, bundleId } = await licensed(2);
+    const slow = await fleet.enroll(devices[1]!, { [bundleId]: true }, { online: false });
+    const taskId = await revoke(app, devices);
+    await world.work();
+    expect(await taskOf(world, taskId)).toMatchObject({ state: 'RUNNING', phase: 'REMOVING', completed: 0n });
+    await fleet.run(async () => (await liveOf(world, app)).length === 1);
+    await world.work();
+    expect(await taskOf(world, taskId)).toMatchObject({ state: 'RUNNING', phase: 'REMOVING', completed: 2n });
+    const phases = await world.database.prisma.taskEvent.findMany({ where: { taskId }, orderBy: { seq: 'asc' } });
+    const told = phases.map(({ payload }) => (payload as { phase: string }).phase);
+    expect(told.filter((phase, at) => phase !== told[at - 1])).toEqual([
+      null,
+      'REMOVING',
+      'SENDING',
+      'CONFIRMING',
+      'REMOVING',
+    ]);
+    slow.online = true;
+    await fleet.run();
+    expect(await taskOf(world, taskId)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 4n });
+  });
+
+  test('§1.16 the license first, and its revoke is given up while the license is still on its way: the app stays, and the task ends', async () => {
+    const district = await world.library('district');
+    const apps: { app: TestApp; device: bigint; asker: bigint; removal: bigint }[] = [];
+    for (let count = 0; count < 2; count++) {
+      const app = await giveApp(world, district);
+      const bundleId = `com.example.${app.adamId}`;
+      await world.database.prisma.app.updateMany({ where: { id: app.id }, data: { bundleId } });
+      const [device] = (await makeDevices(world, 1)) as [bigint];
+      await fleet.enroll(device, { [bundleId]: true });
+      const asker = await associate(world, app, [device]);
+      // It was sent, and put back when a list did not show it.
+      await world.database.prisma.license.updateMany({ where: { taskId: asker }, data: { sends: 1 } });
+      apps.push({ app, device, asker, removal: await remove(app, [device], { order: 'LICENSE_FIRST' }) });
+    }
+    const [stays, ends] = apps as [(typeof apps)[0], (typeof apps)[0]];
+    const expiresAt = (await world.database.prisma.token.findFirstOrThrow({ where: { id: district } })).expiresAt;
+    const expire = (at: Date) =>
+      world.database.prisma.token.updateMany({ where: { id: district }, data: { expiresAt: at } });
+    await expire(new Date(world.clock.now().getTime() - 1));
+    await world.work();
+    const asking = await taskOf(world, stays.asker);
+    expect(asking).toMatchObject({ state: 'WAITING', waitsFor: 'TOKEN_RENEWAL' });
+    // Who asked began to wait later than who takes it back.
+    const waitsUntil = new Date(asking.waitsUntil!.getTime() + 86_400_000);
+    await world.database.prisma.task.updateMany({ where: { id: stays.asker }, data: { waitsUntil } });
+    await world.clock.advance(86_400_000);
+    await world.work();
+    expect(await operations(stays.removal)).toMatchObject([{ state: 'FAILED', cause: { code: 'LICENSE_KEPT' } }]);
+    expect(await taskOf(world, stays.removal)).toMatchObject({ state: 'SUCCEEDED', requested: 1n, failed: 1n });
+    expect((await failuresOf(world, stays.removal)).map((one) => one.code)).toEqual(['TOKEN_EXPIRED', 'LICENSE_KEPT']);
+    // The other license has ended with its request, so nothing keeps that app.
+    expect(await operations(ends.removal)).not.toMatchObject([{ state: 'WAITING_FOR_LICENSE' }]);
+    await expire(expiresAt);
+    await world.database.prisma.tokenGate.updateMany({ where: { tokenId: district }, data: { suspendedUntil: null } });
+    await fleet.run();
+    expect(await operations(ends.removal)).toMatchObject([{ state: 'DONE' }]);
+    expect(await liveOf(world, stays.app)).toMatchObject([{ state: 'CONFIRMED', revokeTaskId: null }]);
+    expect(await liveOf(world, ends.app)).toEqual([]);
+  });
+
   test('S49 the license first, and Apple keeps it: the app stays too', async () => {
     const { app, devices } = await licensed(1);
     faultOnce(world, eventFault({ failAfter: 0, errorNumber: 9603 }), 'disassociateAssets', 9);
