@@ -59,7 +59,8 @@ const RetryTaskInput = builder.inputType('RetryTaskInput', {
 });
 
 mutation('retryTask', {
-  description: 'Makes a new task of the items that failed, were refused or were cancelled.',
+  description:
+    'Makes a new task of the items that failed, were refused or were cancelled. A run of updates needs none, for it is tried again by itself; `retryStuckUpdates` is for devices that are STUCK.',
   right: 'tasks:write',
   input: RetryTaskInput,
   payload: taskPayload('RetryTaskPayload', 'The new task; `retryOf` leads back.'),
@@ -70,6 +71,8 @@ mutation('retryTask', {
     failures.TokenNotUsableError,
     failures.InstallationNotConfirmedError,
     failures.NotLicensedError,
+    failures.UserNotActiveError,
+    failures.SeatsNotEnabledError,
     failures.UnknownDeviceError,
     failures.MdmNotConnectedError,
   ],

@@ -18,7 +18,8 @@ import { findTask } from './find.ts';
 
 /**
  * Makes a new task of the items that failed, were refused or were cancelled; `retryOf` leads back to the old one.
- * Throws TASK_NOT_RETRYABLE, NOT_FOUND, and for a sync what starting one can throw.
+ * A run of updates has nothing to retry: what it did not update is tried again by itself.
+ * Throws TASK_NOT_RETRYABLE, NOT_FOUND, USER_NOT_ACTIVE, and for a sync what starting one can throw.
  */
 export async function retryTask(context: Context, input: { taskId: bigint }): Promise<bigint> {
   requireRight(context, 'tasks:write');
@@ -30,7 +31,7 @@ export async function retryTask(context: Context, input: { taskId: bigint }): Pr
     if (task.kind === 'INSTALL') return retryInstalls(context, tx, task);
     if (task.kind === 'UPDATE')
       throw new TaskNotRetryableError(
-        'Nothing was started. What was not updated is tried again by itself; retryStuckUpdates forgets tries in vain.',
+        'Nothing was started. What a run of updates did not update is tried again by itself, in the next window or after a wait. For devices that are STUCK call retryStuckUpdates, for a version that is paused resumeUpdates.',
       );
     if (task.kind === 'REMOVE_TOKEN')
       throw new TaskNotRetryableError('Nothing was started. Call removeToken again: it gives back what is left.');

@@ -1,6 +1,7 @@
 /** What is taken back, what counts as a try, and what wakes the schedule; over the real engine of operations. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { updateOrganization } from '../../../src/domain/organization/update.ts';
+import { retryTask } from '../../../src/domain/task/retry.ts';
 import { pauseUpdates, retryStuckUpdates } from '../../../src/domain/update/pause.ts';
 import type { PolicyInput } from '../../../src/domain/update/policy-input.ts';
 import { setUpdatePolicy } from '../../../src/domain/update/set-policy.ts';
@@ -209,4 +210,18 @@ test('S60 retryStuckUpdates takes as many devices as any other mutation, and no 
     code: 'INVALID_INPUT',
   });
   expect(await retryStuckUpdates(fleet.admin, { appId: app, deviceIds: deviceIds.slice(1) })).toBe(0);
+});
+
+test('§2.4 S60 a run is not retried: the answer says what goes on by itself, and what to call for the rest', async () => {
+  const { app } = await give(1, { mode: 'IMMEDIATELY' });
+  await fleet.step();
+  await setUpdatePolicy(fleet.admin, { mode: 'NEVER' });
+  await fleet.step();
+  expect(await statesOf(app)).toEqual(['CANCELLED']);
+  const { taskId } = (await itemsOf(app))[0]!;
+  await prisma().task.updateMany({ where: { id: taskId }, data: { finishedAt: fleet.clock.now() } });
+  await expect(retryTask(fleet.admin, { taskId })).rejects.toMatchObject({
+    code: 'TASK_NOT_RETRYABLE',
+    message: expect.stringMatching(/by itself.*STUCK call retryStuckUpdates.*paused resumeUpdates/),
+  });
 });
