@@ -1,6 +1,15 @@
 /** What an explanation is taken from: plain values, read at one moment. @module */
 import type { AvailabilityRow } from '../update/availability.ts';
 
+/** The last thing that went wrong with an operation. */
+interface OperationWords {
+  code?: string;
+  message?: string;
+  domain?: string;
+  number?: number;
+  waits?: string;
+}
+
 /** One app and one device. */
 export interface ExplainFacts {
   now: Date;
@@ -21,6 +30,15 @@ export interface ExplainFacts {
   availability: AvailabilityRow | null;
   /** Russet's own removal, when nothing was begun with the app since; what was before it says nothing any more. */
   removal: { endedAt: Date; taskKind: string } | null;
+  /** A removal that is under way. */
+  removing: {
+    state: string;
+    taskKind: string;
+    attempts: number;
+    since: Date;
+    dueAt: Date | null;
+    cause: OperationWords | null;
+  } | null;
   /** The newest install or update. */
   operation: {
     state: string;
@@ -28,7 +46,7 @@ export interface ExplainFacts {
     changedAt: Date;
     dueAt: Date | null;
     endedAt: Date | null;
-    cause: { code?: string; message?: string; domain?: string; number?: number; waits?: string } | null;
+    cause: OperationWords | null;
     /** It took the license for itself, and gave it back when it came to nothing. */
     gaveBack: boolean;
   } | null;

@@ -91,7 +91,7 @@ async function readDeviceSide(
   pair: ReturnType<typeof sql>,
   organizationId: bigint,
   { deviceId, appId }: ExplainInput,
-): Promise<Pick<ExplainFacts, 'installed' | 'availability' | 'removal' | 'operation' | 'command'>> {
+): Promise<Pick<ExplainFacts, 'installed' | 'availability' | 'removal' | 'removing' | 'operation' | 'command'>> {
   const [installed = null] = await tx.$queryRaw<NonNullable<ExplainFacts['installed']>[]>(sql`
     SELECT installing, managed_status AS "managedStatus", short_version AS "shortVersion" FROM installed_app WHERE ${pair} ORDER BY installing LIMIT 1`);
   const [availability = null] = await tx.$queryRaw<AvailabilityRow[]>(sql`
@@ -108,11 +108,15 @@ async function readDeviceSide(
       AND NOT EXISTS (SELECT 1 FROM app_operation n WHERE n.organization_id = o.organization_id AND n.device_id = o.device_id
         AND n.app_id = o.app_id AND n.kind <> 'REMOVE' AND n.id > o.id)
     ORDER BY o.id DESC LIMIT 1`);
+  const [removing = null] = await tx.$queryRaw<NonNullable<ExplainFacts['removing']>[]>(sql`
+    SELECT o.state::text AS state, t.kind::text AS "taskKind", o.attempts::int AS attempts, o.created_at AS since, o.due_at AS "dueAt", o.cause
+    FROM app_operation o JOIN task t ON t.organization_id = o.organization_id AND t.id = o.task_id
+    WHERE o.organization_id = ${organizationId} AND o.device_id = ${deviceId} AND o.app_id = ${appId} AND o.kind = 'REMOVE' AND o.ended_at IS NULL`);
   const [command = null] = await tx.$queryRaw<NonNullable<ExplainFacts['command']>[]>(sql`
     SELECT state::text AS state, not_nows::int AS "notNows", not_now_at AS "notNowAt", sent_at AS "sentAt", ended_at AS "endedAt", answer
     FROM device_command WHERE ${pair} AND kind = 'INSTALL_APP' ${removal ? sql`AND created_at > ${moment(removal.endedAt)}` : nothing}
     ORDER BY id DESC LIMIT 1`);
-  return { installed, availability, removal, operation, command };
+  return { installed, availability, removal, removing, operation, command };
 }
 
 /** A removal that a device was sent, and that its list showed done; others found nothing to remove. */

@@ -53,8 +53,33 @@ function progress({ state, attempts, cause, dueAt }: NonNullable<ExplainFacts['o
   return `The install was tried ${times} and failed. Last: ${cause.message} ${next}`;
 }
 
+/** What a removal that has not ended is at. */
+function removalProgress({ state, attempts, cause, dueAt }: NonNullable<ExplainFacts['removing']>): string {
+  if (state === 'WAITING_FOR_LICENSE') return 'It goes when Apple has taken its license back.';
+  if (state !== 'READY') return 'The device has the command; the app is gone when its list says so.';
+  if (!cause?.message) return 'The command waits to be sent.';
+  const next = attempts > 0 && dueAt && !cause.waits ? ` It is tried again at ${said(dueAt)}.` : '';
+  return `${cause.message}${next}`;
+}
+
 /** Every reason but INSTALLED, INSTALLING, STAGED_ROLLOUT and UNKNOWN, in order. */
 export const rules: Record<string, Rule> = {
+  REMOVING: ({ removing }) =>
+    removing
+      ? reason(
+          'REMOVING',
+          'FACT',
+          `Russet is removing the app, as was asked (task ${removing.taskKind}). ${removalProgress(removing)}`,
+          {
+            task: removing.taskKind,
+            state: removing.state,
+            since: removing.since,
+            attempts: removing.attempts,
+            cause: removing.cause?.code,
+            nextAt: removing.dueAt,
+          },
+        )
+      : null,
   REMOVED: ({ removal }) =>
     removal
       ? reason(
@@ -310,12 +335,14 @@ export function explainFacts(facts: ExplainFacts): Explained {
   if (there) {
     const listedAt = facts.enrollment?.listedAt;
     const list = listedAt ? `, by its list of ${said(listedAt)}` : '';
-    const rest = reason('INSTALLED', 'FACT', `The app is installed${list}. Nothing is wrong.`, {
+    const going = [rules.REMOVING!, rules.NOT_SEEN!].flatMap((rule) => (facts.removing && rule(facts)) || []);
+    const verdict = going.length > 0 ? '' : ' Nothing is wrong.';
+    const rest = reason('INSTALLED', 'FACT', `The app is installed${list}.${verdict}`, {
       version: installed.shortVersion,
       listedAt,
     });
-    const staged = stagedRollout(availability, now);
-    return { reasons: staged ? [staged, rest] : [rest], ruledOut: [] };
+    const staged = going.length > 0 ? null : stagedRollout(availability, now);
+    return { reasons: [...going, ...(staged ? [staged] : []), rest], ruledOut: [] };
   }
   const found = Object.entries(rules).map(([code, rule]) => ({ code, found: rule(facts) }));
   const late = ({ code }: { code: string }) => Number(code === 'LICENSE_ENDED' && wentBack(facts));

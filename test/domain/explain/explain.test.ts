@@ -254,6 +254,11 @@ const fixtures: Fixture[] = [
   fixture('PROPAGATING', 'FACT', true, (one) =>
     one.operation('PROPAGATING', cause('LICENSE_NOT_VISIBLE', { domain: 'ASDServerErrorDomain', number: 9610 })),
   ),
+  fixture('REMOVING', 'FACT', true, async (one) => {
+    await one.installed();
+    await one.operation('DONE');
+    await one.operation('SENT', { kind: 'REMOVE' });
+  }),
   fixture('REMOVED', 'FACT', true, async (one) => {
     await one.operation('DONE');
     await one.operation('DONE', { kind: 'REMOVE', endedAt: ago(1.5) });
@@ -376,4 +381,29 @@ test('F4 what is installed is so by a list, and the list has a date', async () =
   expect((await one.why()).reasons[0]!.message).toBe(
     'The app is installed, by its list of 2026-03-01 11:00 UTC. Nothing is wrong.',
   );
+});
+
+test('F4 an app that is being removed is said to be going, with what that waits for; a device that is away is named', async () => {
+  const one = await Case.make();
+  await one.installed();
+  await one.operation('WAITING_FOR_LICENSE', { kind: 'REMOVE', attempts: 0 });
+  const [going, there] = (await one.why()).reasons;
+  expect(going!.message).toMatch(/^Russet is removing the app, as was asked \(task [A-Z]+\)\. It goes when Apple/);
+  expect(there!.message).toBe('The app is installed, by its list of 2026-03-01 11:00 UTC.');
+  await prisma().appOperation.updateMany({
+    where: { deviceId: one.device.id },
+    data: {
+      state: 'READY',
+      attempts: 2,
+      dueAt: new Date('2026-03-01T12:10:00Z'),
+      cause: { code: 'APP_BUSY', message: 'Busy.' },
+    },
+  });
+  await changeEnrollment(one, { lastSeenAt: ago(24 * 9) });
+  const { reasons } = await one.why();
+  expect(reasons.map(({ code }) => code)).toEqual(['REMOVING', 'NOT_SEEN', 'INSTALLED']);
+  expect(reasons[0]!.message).toContain('Busy. It is tried again at 2026-03-01 12:10 UTC.');
+  // No list shows the app any more, and the removal has not come to its end.
+  await prisma().installedApp.deleteMany({ where: { deviceId: one.device.id } });
+  expect((await codesOf(one))[0]).toBe('REMOVING');
 });
