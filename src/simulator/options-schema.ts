@@ -70,6 +70,7 @@ const fleet = {
   propagationJitterMs: count,
   withoutLicense: z.enum(['9610', '12064', '2605 and 12064']),
   concurrency: count.min(1),
+  stepMs: count.min(1),
 } satisfies Record<keyof FleetOptions, z.ZodType>;
 
 /** The public half of a developer's key. */

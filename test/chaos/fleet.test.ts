@@ -58,7 +58,10 @@ test(
     const began = performance.now();
     const { admin } = day.world.simulator;
     admin.fleet.clearScripts();
-    admin.fleet.script({ serialNumbers: day.serials.filter((_, n) => n % 20 === 7), script: { kind: 'kiosk' } });
+    admin.fleet.script({
+      serialNumbers: day.serials.filter((_, n) => n % (count >= 1_000 ? 250 : 20) === 7),
+      script: { kind: 'kiosk' },
+    });
     admin.fleet.script({ script: { kind: 'notNow', chance: 0.1, times: 1 } });
     admin.fleet.act({ share: 0.05, seed: seed + 7, act: { kind: 'goOffline', forMs: 3 * hour, keepsPush: true } });
     const isKiosk = new Set(
@@ -72,14 +75,16 @@ test(
     const { externalId } = admin.publishVersion({ adamId: unlimitedApp }).variants[0]!;
     const updated = () =>
       admin.fleet.devices().filter(({ apps }) => apps[0]?.installed?.externalId === externalId).length;
+    const broughtTo = async () =>
+      (await day.world.database.prisma.updateRollout.aggregate({ _sum: { updated: true } }))._sum.updated;
     const open = () => day.world.database.prisma.appOperation.count({ where: { endedAt: null } });
     const stuck = () => day.world.database.prisma.updateAttempt.count({ where: { stuckAt: { not: null } } });
-    await day.until(
-      async () => (await stuck()) === isKiosk.size && (await open()) === 0 && updated() === count - isKiosk.size,
-      5 * minute,
-    );
+    await day.until(async () => (await broughtTo()) === count - isKiosk.size, minute);
+    // A kiosk holds its place for hours; nothing else happens any more.
+    await day.until(async () => (await open()) === 0 && (await stuck()) === isKiosk.size, 5 * minute);
     await day.pass(24 * hour);
-    expect(await day.mostAtOnce('UPDATE')).toBeLessThanOrEqual(cap);
+    const most = await day.mostAtOnce('UPDATE');
+    expect(most).toBeLessThanOrEqual(cap);
     // One that was put off was no try.
     const tried = admin.fleet.devices({ seen: true }).map(({ serialNumber, seen }) => {
       const installs = seen!.filter(
@@ -90,7 +95,9 @@ test(
     expect(Math.max(...tried)).toBe(2);
     expect(updated()).toBe(count - isKiosk.size);
     expect(await day.differences()).toEqual([]);
-    console.log(`updates: ${isKiosk.size} kiosks, ${JSON.stringify(admin.fleet.state().commands)}, ${spent(began)}`);
+    console.log(
+      `updates: at most ${most} at once, ${isKiosk.size} kiosks, ${JSON.stringify(admin.fleet.state().commands)}, ${spent(began)}`,
+    );
   },
   limit,
 );

@@ -61,9 +61,10 @@ export async function openFleetDay(
         pushJitterMs: 5 * second,
         installMs: 20 * second,
         updateNoticeMs: 0,
+        stepMs: second,
         ...simulator.fleet,
       },
-      mdm: { webhookHmacKey: 'key of the webhook', ...simulator.mdm },
+      mdm: { webhookHmacKey: 'key of the webhook', webhookConcurrency: 128, ...simulator.mdm },
     },
   });
   const { admin } = world.simulator;
@@ -90,10 +91,13 @@ export async function openFleetDay(
   const until: FleetDay['until'] = async (check, step = 5 * second) => {
     let wait = step;
     for (let round = 0; round < 5_000; round++) {
+      const before = admin.fleet.state().conversations;
       const jobs = await world.work();
       if (await check()) return;
-      wait = jobs > 0 ? step : Math.min(2 * wait, hour);
       await admin.advance(wait);
+      // While devices say nothing it need not be looked so often; but an answer of a device counts for ten minutes.
+      const isQuiet = admin.fleet.state().conversations === before;
+      wait = isQuiet ? Math.min(2 * wait, jobs > 0 ? 5 * minute : hour) : step;
     }
     throw new Error('it never came to that');
   };

@@ -42,6 +42,8 @@ export class Fleet {
   #authority: Authority | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** Told when a conversation ends. */
+  #ended: () => void = () => {};
   /** Told when a person accepts an invitation. */
   onInvitation: (device: SimulatedDevice, url: string) => void = () => {};
 
@@ -89,9 +91,10 @@ export class Fleet {
     return undefined;
   }
 
-  /** Puts something on the schedule, at a whole millisecond: a clock knows no other. */
+  /** Puts something on the schedule, at a whole step. */
   plan(afterMs: number, job: Job): void {
-    this.#schedule.add(this.#world.now() + Math.ceil(afterMs), job);
+    const { stepMs } = this.#world.options.fleet;
+    this.#schedule.add(Math.ceil((this.#world.now() + afterMs) / stepMs) * stepMs, job);
   }
 
   /** From now on pushes do not reach a device; they are lost unless kept for its return. */
@@ -127,7 +130,7 @@ export class Fleet {
   async drive(): Promise<void> {
     for (;;) {
       this.#fill();
-      if (this.#running.size > 0) await Promise.race(this.#running);
+      if (this.#running.size > 0) await this.#nextEnd();
       else if (this.#world.mdm.messenger.open > 0) await this.#world.mdm.messenger.settle();
       else if ((this.#schedule.nextAt() ?? Number.POSITIVE_INFINITY) > this.#world.now()) return;
     }
@@ -179,13 +182,23 @@ export class Fleet {
     this.#timer = setTimeout(() => this.#look(), Math.min(latest, Math.max(soonest, wait))).unref();
   }
 
+  /** Until one of the conversations ends. A race of all of them would cost as many promises at each end. */
+  #nextEnd(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#ended = resolve;
+    });
+  }
+
   #fill(): void {
     while (!this.#closed && this.#running.size < this.#world.options.fleet.concurrency) {
       const due = this.#schedule.takeDue(this.#world.now());
       if (!due) return;
       const running = this.#run(due.job);
       if (!running) continue;
-      const tracked = running.finally(() => this.#running.delete(tracked));
+      const tracked = running.finally(() => {
+        this.#running.delete(tracked);
+        this.#ended();
+      });
       this.#running.add(tracked);
     }
   }

@@ -26,6 +26,11 @@ export interface FleetOptions {
   withoutLicense: '9610' | '12064' | '2605 and 12064';
   /** Devices that connect at once. */
   concurrency: number;
+  /**
+   * What devices do falls on multiples of this: on a virtual clock, which stops at every moment, thousands do then at once
+   * what each would do at a moment of its own.
+   */
+  stepMs: number;
 }
 
 /** What holds until somebody says otherwise: quick enough to watch. */
@@ -42,4 +47,5 @@ export const defaultFleetOptions: FleetOptions = {
   propagationJitterMs: 0,
   withoutLicense: '2605 and 12064',
   concurrency: 64,
+  stepMs: 1,
 };

@@ -3,9 +3,9 @@
  * other side answers is only counted. @module
  */
 import { createHmac } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
 import type { Random } from '../../random.ts';
 import type { MdmOptions } from './options.ts';
+import { createPostman } from './post.ts';
 
 /** What became of an event. Only 200 is a success, as NanoMDM sees it. */
 export interface SentEvent {
@@ -29,7 +29,7 @@ const kept = 20_000;
 export class Messenger {
   readonly #options: () => MdmOptions;
   readonly #random: Random;
-  readonly #closing = new AbortController();
+  readonly #postman = createPostman();
   #records: SentEvent[] = [];
   #last = 0;
   #waiting: Parcel[] = [];
@@ -39,8 +39,6 @@ export class Messenger {
 
   constructor(options: () => MdmOptions, random: Random) {
     this.#options = options;
-    // One listener for each event under way; their number is an option.
-    setMaxListeners(0, this.#closing.signal);
     this.#random = random;
   }
 
@@ -72,7 +70,7 @@ export class Messenger {
 
   /** Waits until nothing is under way. */
   async settle(): Promise<void> {
-    for (this.#release(); this.open > 0; this.#release()) await Promise.race(this.#underWay);
+    for (this.#release(); this.open > 0; this.#release()) for (const one of this.#underWay) await one;
   }
 
   /** What was sent, oldest first. */
@@ -91,7 +89,7 @@ export class Messenger {
   async close(): Promise<void> {
     clearTimeout(this.#releasing);
     this.clear();
-    this.#closing.abort();
+    this.#postman.close();
     await Promise.all(this.#underWay);
   }
 
@@ -132,24 +130,8 @@ export class Messenger {
   async #post(body: string): Promise<number> {
     const { webhookUrl, webhookHmacKey, webhookTimeoutMs } = this.#options();
     if (webhookUrl === null) return 0;
-    const limit = new AbortController();
-    const end = () => limit.abort();
-    const timer = setTimeout(end, webhookTimeoutMs);
-    this.#closing.signal.addEventListener('abort', end, { once: true });
-    try {
-      const response = await fetch(webhookUrl, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json; charset=utf-8', ...signature(webhookHmacKey, body) },
-        body,
-        redirect: 'manual',
-        signal: limit.signal,
-      });
-      await response.body?.cancel();
-      return response.status;
-    } finally {
-      clearTimeout(timer);
-      this.#closing.signal.removeEventListener('abort', end);
-    }
+    const headers = { 'content-type': 'application/json; charset=utf-8', ...signature(webhookHmacKey, body) };
+    return this.#postman.post(webhookUrl, { headers, body, timeoutMs: webhookTimeoutMs });
   }
 
   #remember(record: SentEvent): void {
