@@ -87,15 +87,20 @@ export const associationFields = (t: InputFields) => ({
   }),
 });
 
+/** Installs that follow an association. */
+export const followingFields = (t: InputFields) => ({
+  install: t.boolean({
+    description:
+      'Each app is installed as soon as its license is confirmed, by a second task (`installs`); false when absent. Devices only. What can’t be installed gets its license all the same.',
+  }),
+  keepLicenses: t.boolean({ description: `With \`install\`: ${keepLicensesText}` }),
+});
+
 const AssociateLicensesInput = builder.inputType('AssociateLicensesInput', {
   description: 'Which apps, to whom.',
   fields: (t) => ({
     ...associationFields(t),
-    install: t.boolean({
-      description:
-        'Each app is installed as soon as its license is confirmed, by a second task (`installs`); false when absent. Devices only. What can’t be installed gets its license all the same.',
-    }),
-    keepLicenses: t.boolean({ description: `With \`install\`: ${keepLicensesText}` }),
+    ...followingFields(t),
     idempotencyKey: t.string({ description: keyText }),
   }),
 });

@@ -3,8 +3,15 @@ import { type AppliedPlan, applyPlan } from '../domain/plan/apply.ts';
 import { makePlan } from '../domain/plan/make.ts';
 import { builder } from './builder.ts';
 import { nodeKey, rowId, rowIds } from './ids.ts';
-import { associationFields, associationOf, revocationFields, revocationOf } from './license-mutations.ts';
+import {
+  associationFields,
+  associationOf,
+  followingFields,
+  revocationFields,
+  revocationOf,
+} from './license-mutations.ts';
 import { mutation } from './mutation.ts';
+import { removalFields, removalOf } from './removal-mutations.ts';
 import { showsWritten } from './rights.ts';
 import { taskOf } from './task-of.ts';
 import { removeAppsText } from './vpp-user-mutations.ts';
@@ -35,14 +42,14 @@ const ofRequest = [
 
 mutation('planAssociation', {
   description:
-    'Plans `associateLicenses`: which device gets which license from which token, and what is missing. At most 10,000 pairs of app and device.',
+    'Plans `associateLicenses`: which device gets which license from which token, and what is missing; with `install` also which apps are installed behind their licenses, and which can’t be. At most 10,000 pairs of app and device.',
   right: 'licenses:write',
   input: builder.inputType('PlanAssociationInput', {
     description: 'Which apps, to whom: as in `associateLicenses`.',
-    fields: associationFields,
+    fields: (t) => ({ ...associationFields(t), ...followingFields(t) }),
   }),
   payload: planPayload('PlanAssociationPayload'),
-  failures: ofRequest,
+  failures: [...ofRequest, failures.MdmNotConnectedError],
   run: ({ domain }, input) => makePlan(domain, 'ASSOCIATION', associationOf(input)),
 });
 
@@ -56,6 +63,19 @@ mutation('planRevocation', {
   payload: planPayload('PlanRevocationPayload'),
   failures: [...ofRequest, failures.MdmNotConnectedError],
   run: ({ domain }, input) => makePlan(domain, 'REVOCATION', revocationOf(input)),
+});
+
+mutation('planAppRemoval', {
+  description:
+    'Plans `removeApps`: which apps are removed from which devices, which can’t be and why, and which licenses go back.',
+  right: 'devices:write',
+  input: builder.inputType('PlanAppRemovalInput', {
+    description: 'Which apps to remove, and from which devices: as in `removeApps`.',
+    fields: removalFields,
+  }),
+  payload: planPayload('PlanAppRemovalPayload'),
+  failures: [...ofRequest, failures.MdmNotConnectedError],
+  run: ({ domain }, input) => makePlan(domain, 'APP_REMOVAL', removalOf(input)),
 });
 
 mutation('planTokenRemoval', {
@@ -117,6 +137,13 @@ const ApplyPlanPayload = builder.objectRef<AppliedPlan>('ApplyPlanPayload').impl
       ...showsWritten,
       resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
     }),
+    installs: t.prismaField({
+      type: 'Task',
+      nullable: true,
+      description: 'Of an association with `install`: the task of the installs. Each waits for its license.',
+      ...showsWritten,
+      resolve: (query, { installsTaskId }, _args, context) => taskOf(query, installsTaskId, context),
+    }),
     replayed: t.exposeBoolean('replayed', {
       description: 'It was applied before: this is the task of then, as it stands now.',
     }),
@@ -152,6 +179,11 @@ mutation('applyPlan', {
     failures.AppNotReleasedError,
     failures.QuotaExceededError,
     failures.InstallationNotConfirmedError,
+    failures.DeviceNotEnrolledError,
+    failures.RemovalNotSupportedError,
+    failures.AppNotManagedError,
+    failures.AppNotInstalledError,
+    failures.OperationInProgressError,
   ],
   run: ({ domain }, input) => applyPlan(domain, { planId: rowId('Plan', input.planId, ['planId']) }),
 });

@@ -18,6 +18,7 @@ const PlanKindEnum = builder.enumType('PlanKind', {
     REVOCATION: { description: 'What `revokeLicenses` does.' },
     TOKEN_REMOVAL: { description: 'What `removeToken` does.' },
     USER_RETIREMENT: { description: 'What `retireVppUsers` does.' },
+    APP_REMOVAL: { description: 'What `removeApps` does.' },
   } as const,
 });
 
@@ -30,6 +31,7 @@ const PlanOutcomeEnum = builder.enumType('PlanOutcome', {
     RETIRE: { description: 'The person is retired.' },
     WAIT: { description: 'It has to wait for a seat.' },
     REMOVE_APP: { description: 'The app is removed from the device.' },
+    INSTALL_APP: { description: 'The app is installed on the device as soon as the license is confirmed.' },
     REFUSED: { description: 'Nothing; `code` and `message` say why.' },
   } as const,
 });
@@ -60,6 +62,12 @@ const PlanOfAppRef = builder.objectRef<PlanOfApp>('PlanOfApp').implement({
       type: 'Count',
       description: 'Seats that are missing: items that lack nothing but a free license.',
     }),
+    installs: t.expose('installs', { type: 'Count', description: 'Devices on which the app is installed.' }),
+    removals: t.expose('removals', { type: 'Count', description: 'Devices from which the app is removed.' }),
+    appsRefused: t.expose('appsRefused', {
+      type: 'Count',
+      description: 'Devices on which the app can’t be installed, or from which it can’t be removed; no licenses.',
+    }),
   }),
 });
 
@@ -82,7 +90,7 @@ const PlanItemRef = builder.prismaObject('PlanItem', {
     licenses: t.expose('licenses', {
       type: 'Count',
       description:
-        'How many licenses it stands for: 1, except in the plan of a removal; 0 for a person, for a seat of a subscription and for an app that is removed.',
+        'How many licenses it stands for: 1, except in the plan of a removal; 0 for a person, for a seat of a subscription and for an app that is installed or removed, or can’t be.',
     }),
     app: t.field({
       type: AppRef,
@@ -156,6 +164,13 @@ builder.prismaNode('Plan', {
       description: 'The task that carries it out, once it was applied.',
       select: { taskId: true },
       resolve: (query, { taskId }, _args, context) => taskOf(query, taskId, context),
+    }),
+    installs: t.prismaField({
+      type: 'Task',
+      nullable: true,
+      description: 'The task of the installs that follow an association, once it was applied.',
+      select: { installsTaskId: true },
+      resolve: (query, { installsTaskId }, _args, context) => taskOf(query, installsTaskId, context),
     }),
     refusal: t.field({
       type: PlanRefusalRef,

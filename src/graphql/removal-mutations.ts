@@ -1,5 +1,6 @@
+import type { InputFieldBuilder } from '@pothos/core';
 import * as failures from '../domain/errors.ts';
-import { removeApps } from '../domain/removal/remove-apps.ts';
+import { type RemoveAppsInput as RemoveAppsInputOfVerb, removeApps } from '../domain/removal/remove-apps.ts';
 import { builder } from './builder.ts';
 import { optionalRowId, rowIds } from './ids.ts';
 import { ErrorPolicyEnum, keyText, taskPayload } from './license-mutations.ts';
@@ -16,26 +17,28 @@ const RemoveAppsTargetInput = builder.inputType('RemoveAppsTargetInput', {
   }),
 });
 
+/** What a removal is asked with; a plan of one too. */
+export const removalFields = (t: InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>) => ({
+  appIds: t.idList({ required: true, description: 'Global ids of the apps, at most 1,000.' }),
+  target: t.field({ type: RemoveAppsTargetInput, required: true, description: 'From which devices.' }),
+  keepLicenses: t.boolean({
+    description:
+      'The devices keep their licenses of the apps; otherwise those go back, which needs the right to write licenses.',
+  }),
+  order: t.field({
+    type: RemovalOrderEnum,
+    description: 'What goes first; APP_FIRST when absent. Means nothing where licenses are kept.',
+  }),
+  onError: t.field({
+    type: ErrorPolicyEnum,
+    description:
+      'What a refused pair does to the others; ATOMIC when absent. An app that is not there, or that is just being removed, stops nobody.',
+  }),
+});
+
 const RemoveAppsInput = builder.inputType('RemoveAppsInput', {
   description: 'Which apps to remove, and from which devices. At most 10,000 pairs of app and device.',
-  fields: (t) => ({
-    appIds: t.idList({ required: true, description: 'Global ids of the apps, at most 1,000.' }),
-    target: t.field({ type: RemoveAppsTargetInput, required: true, description: 'From which devices.' }),
-    keepLicenses: t.boolean({
-      description:
-        'The devices keep their licenses of the apps; otherwise those go back, which needs the right to write licenses.',
-    }),
-    order: t.field({
-      type: RemovalOrderEnum,
-      description: 'What goes first; APP_FIRST when absent. Means nothing where licenses are kept.',
-    }),
-    onError: t.field({
-      type: ErrorPolicyEnum,
-      description:
-        'What a refused pair does to the others; ATOMIC when absent. An app that is not there, or that is just being removed, stops nobody.',
-    }),
-    idempotencyKey: t.string({ description: keyText }),
-  }),
+  fields: (t) => ({ ...removalFields(t), idempotencyKey: t.string({ description: keyText }) }),
 });
 
 mutation('removeApps', {
@@ -58,14 +61,21 @@ mutation('removeApps', {
     failures.TokenNotUsableError,
     failures.InstallationNotConfirmedError,
   ],
-  run: ({ domain }, { target, ...input }) =>
-    removeApps(domain, {
-      ...input,
-      appIds: rowIds('App', input.appIds, ['appIds'])!,
-      target: {
-        deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
-        serialNumbers: target.serialNumbers,
-        deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
-      },
-    }),
+  run: ({ domain }, input) => removeApps(domain, removalOf(input)),
 });
+
+/** The verb's input: global ids become our own. */
+export function removalOf({
+  target,
+  ...input
+}: Omit<typeof RemoveAppsInput.$inferInput, 'idempotencyKey'>): RemoveAppsInputOfVerb {
+  return {
+    ...input,
+    appIds: rowIds('App', input.appIds, ['appIds'])!,
+    target: {
+      deviceIds: rowIds('Device', target.deviceIds, ['target', 'deviceIds']),
+      serialNumbers: target.serialNumbers,
+      deviceGroupId: optionalRowId('DeviceGroup', target.deviceGroupId, ['target', 'deviceGroupId']),
+    },
+  };
+}

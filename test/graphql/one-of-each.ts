@@ -37,7 +37,7 @@ export async function addOneOfEach({ services: { prisma } }: TestApi, organizati
   const key = { organizationId };
   const before = await addTask(prisma, organizationId);
   const plan = await addPlan(prisma, organizationId);
-  await prisma.plan.updateMany({ where: key, data: { taskId: task.id } });
+  await prisma.plan.updateMany({ where: key, data: { taskId: task.id, installsTaskId: task.id } });
   await prisma.task.updateMany({ where: { ...key, id: task.id }, data: { retryOf: before.id } });
   await prisma.taskToken.create({ data: { ...key, taskId: task.id, tokenId: token.id } });
   await prisma.license.updateMany({ where: key, data: { taskId: task.id } });

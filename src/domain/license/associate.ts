@@ -76,22 +76,33 @@ export type AssociateRequest = Omit<
 export async function associateLicenses(context: Context, rawInput: AssociateInput): Promise<KeyedResult> {
   requireRight(context, 'licenses:write');
   const { idempotencyKey, ...input } = parseInput(inputSchema, rawInput);
-  const { install, keepLicenses, ...request } = input;
-  if (install) await requireConnection(context);
-  const option = install ? { install: { keepLicenses: keepLicenses ?? false } } : {};
+  if (input.install) await requireConnection(context);
   try {
     return await transaction(context, (tx) =>
       once(context, tx, { operation: 'associateLicenses', key: idempotencyKey, input }, async () => {
-        const { taskId, installsTaskId } = await startLicensing(context, tx, request, option);
+        const { taskId, installsTaskId } = await startAsked(context, tx, input);
         return installsTaskId === null ? [taskId] : [taskId, installsTaskId];
       }),
     );
   } catch (error) {
     if (error instanceof NoLicensesAvailableError) {
-      await transaction(context, (tx) => requestAssetRead(context, tx, request.appIds));
+      await transaction(context, (tx) => requestAssetRead(context, tx, input.appIds));
     }
     throw error;
   }
+}
+
+/** The same input without its key. */
+type Asked = Omit<z.output<typeof inputSchema>, 'idempotencyKey'>;
+
+function startAsked(context: Context, tx: Tx, { install, keepLicenses, ...request }: Asked): Promise<Licensing> {
+  return startLicensing(context, tx, request, install ? { install: { keepLicenses: keepLicenses ?? false } } : {});
+}
+
+/** As a plan does it: inside its transaction. Throws MDM_NOT_CONNECTED where something is to be installed. */
+export async function startPlannedAssociation(context: Context, tx: Tx, request: Asked): Promise<Licensing> {
+  if (request.install) await requireConnection(context, tx);
+  return startAsked(context, tx, request);
 }
 
 /** A second try of another task's failed items: `only` holds the pairs, as `app:device` or `app:user`. */

@@ -7,12 +7,15 @@ import { type PlanKind, planned } from './kinds.ts';
 import type { PlanFacts, Seen } from './look.ts';
 import { type PlanRefusal, startAndLook } from './make.ts';
 import { unpack } from './packed.ts';
+import type { StartedPlan } from './planned.ts';
 
 /** What became of it. */
 export interface AppliedPlan {
   planId: bigint;
   /** Null when it was done at once. */
   taskId: bigint | null;
+  /** The installs that follow; null where none do. */
+  installsTaskId: bigint | null;
   /** It was applied before; the task is that of then. */
   replayed: boolean;
 }
@@ -25,6 +28,7 @@ interface StoredPlan {
   expiresAt: Date;
   appliedAt: Date | null;
   taskId: bigint | null;
+  installsTaskId: bigint | null;
 }
 
 /**
@@ -42,35 +46,33 @@ export async function applyPlan(context: Context, { planId }: { planId: bigint }
 
 async function applyInside(context: Context, tx: Tx, planId: bigint, plan: StoredPlan): Promise<AppliedPlan> {
   requireRight(context, planned[plan.kind].right);
-  if (plan.appliedAt !== null) return { planId, taskId: plan.taskId, replayed: true };
+  if (plan.appliedAt !== null)
+    return { planId, taskId: plan.taskId, installsTaskId: plan.installsTaskId, replayed: true };
   const now = context.clock.now();
   if (plan.expiresAt <= now) throw new PlanStaleError(['EXPIRED']);
-  const { taskId, seen } = await startAsPlanned(context, tx, plan);
+  const { taskId, installsTaskId, seen } = await startAsPlanned(context, tx, plan);
   requireSame(plan.facts, seen.facts);
   await tx.$executeRaw(sql`
-      UPDATE plan SET applied_at = ${moment(now)}, task_id = ${taskId} WHERE organization_id = ${context.actor.organizationId} AND id = ${planId}`);
+      UPDATE plan SET applied_at = ${moment(now)}, task_id = ${taskId}, installs_task_id = ${installsTaskId} WHERE organization_id = ${context.actor.organizationId} AND id = ${planId}`);
   await recordAudit(context, tx, {
     action: 'plan.apply',
     subject: `plan:${planId}`,
     ...(taskId === null ? {} : { taskId }),
   });
-  return { planId, taskId, replayed: false };
+  return { planId, taskId, installsTaskId, replayed: false };
 }
 
 async function lockPlan(context: Context, tx: Tx, planId: bigint): Promise<StoredPlan> {
   const [plan] = await tx.$queryRaw<StoredPlan[]>(sql`
-    SELECT kind::text AS kind, request, facts, refusal, expires_at AS "expiresAt", applied_at AS "appliedAt", task_id AS "taskId" FROM plan
+    SELECT kind::text AS kind, request, facts, refusal, expires_at AS "expiresAt", applied_at AS "appliedAt", task_id AS "taskId",
+      installs_task_id AS "installsTaskId" FROM plan
     WHERE organization_id = ${context.actor.organizationId} AND id = ${planId} FOR UPDATE`);
   if (!plan) throw new NotFoundError('plan', [String(planId)], ['planId']);
   return plan;
 }
 
 /** A refusal that the plan does not know is a change as well. */
-async function startAsPlanned(
-  context: Context,
-  tx: Tx,
-  plan: StoredPlan,
-): Promise<{ taskId: bigint | null; seen: Seen }> {
+async function startAsPlanned(context: Context, tx: Tx, plan: StoredPlan): Promise<StartedPlan & { seen: Seen }> {
   try {
     return await startAndLook(context, tx, plan.kind, unpack(plan.request) as object);
   } catch (error) {

@@ -1,13 +1,13 @@
 /** Reads what a task that was just started does, and in what world: inside its own transaction. @module */
 import { createHash } from 'node:crypto';
-import { type Sql, sql, type Tx } from '../../db/transaction.ts';
+import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { tokenState } from '../token/state.ts';
 
 /** One thing that happens, or does not. */
 export interface PlanItem {
-  outcome: 'GIVE' | 'TAKE_BACK' | 'LEAVE' | 'RETIRE' | 'WAIT' | 'REMOVE_APP' | 'REFUSED';
-  /** How many licenses it stands for; none for a seat of a subscription, a person who retires and an app that is removed. */
+  outcome: 'GIVE' | 'TAKE_BACK' | 'LEAVE' | 'RETIRE' | 'WAIT' | 'REMOVE_APP' | 'INSTALL_APP' | 'REFUSED';
+  /** How many licenses it stands for; none for a seat of a subscription, a person who retires and an app that is installed, removed or neither. */
   licenses: bigint;
   appId: bigint | null;
   tokenId: bigint | null;
@@ -32,16 +32,17 @@ export interface PlanFacts {
   ITEMS: string;
 }
 
-/** What a task would do. */
+/** What tasks would do. */
 export interface Seen {
   items: PlanItem[];
   facts: PlanFacts;
 }
 
-/** Looks. The counts are those after the write, so they say the same of the world before it. */
-export async function look(context: Context, tx: Tx, taskId: bigint): Promise<Seen> {
-  const items = await readItems(tx, context.actor.organizationId, taskId);
-  return { items, facts: await readFacts(context, tx, items, appsOfTask(context.actor.organizationId, taskId)) };
+/** Looks at a task and what follows it. The counts are those after the write, so they say the same of the world before it. */
+export async function look(context: Context, tx: Tx, taskIds: readonly [bigint, ...bigint[]]): Promise<Seen> {
+  const { organizationId } = context.actor;
+  const items = await readItems(tx, organizationId, taskIds);
+  return { items, facts: await readFacts(context, tx, items, appsOfTasks(organizationId, ids(taskIds))) };
 }
 
 /** The facts behind items that are about the apps that `apps` selects. */
@@ -50,7 +51,9 @@ export async function readFacts(context: Context, tx: Tx, items: readonly PlanIt
   return { ITEMS: hash(items.map(comparable)), LICENSES: hash(seats), TOKENS: hash(await readTokens(context, tx)) };
 }
 
-function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<PlanItem[]> {
+function readItems(tx: Tx, organizationId: bigint, taskIds: readonly [bigint, ...bigint[]]): Promise<PlanItem[]> {
+  const [taskId] = taskIds;
+  const mine = ids(taskIds);
   const retires = sql`w.organization_id = ${organizationId} AND w.task_id = ${taskId} AND w.kind = 'RETIRE_USERS'`;
   return tx.$queryRaw<PlanItem[]>(sql`
     SELECT CASE WHEN l.revoke_task_id = ${taskId} THEN 'TAKE_BACK' ELSE 'GIVE' END AS outcome, 1::bigint AS licenses, l.app_id AS "appId", l.token_id AS "tokenId",
@@ -68,8 +71,14 @@ function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<Plan
       SELECT o.license_id FROM app_operation o WHERE o.organization_id = ${organizationId} AND o.task_id = ${taskId} AND o.release_license)
       AND l.revoke_task_id IS DISTINCT FROM ${taskId}
     UNION ALL
-    SELECT 'REFUSED', 1, f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data, NULL, NULL
-    FROM task_failure f WHERE f.organization_id = ${organizationId} AND f.task_id = ${taskId}
+    SELECT CASE WHEN o.ended_at IS NULL THEN 'INSTALL_APP' ELSE 'REFUSED' END, 0, o.app_id, NULL, o.device_id, d.serial_number, NULL, NULL, NULL,
+      o.cause ->> 'code', o.cause ->> 'message', NULL, NULL, NULL
+    FROM app_operation o JOIN device d ON d.organization_id = o.organization_id AND d.id = o.device_id
+    WHERE o.organization_id = ${organizationId} AND o.task_id = ANY (${mine}) AND o.kind = 'INSTALL'
+    UNION ALL
+    SELECT 'REFUSED', CASE WHEN ${isOfApp} THEN 0 ELSE 1 END, f.app_id, NULL, f.device_id, coalesce(f.serial_number, f.data ->> 'device'), NULL, NULL, f.license_id, f.code, f.message, f.data, NULL, NULL
+    FROM task_failure f JOIN task t ON t.organization_id = f.organization_id AND t.id = f.task_id
+    WHERE f.organization_id = ${organizationId} AND f.task_id = ANY (${mine})
     UNION ALL
     SELECT 'WAIT', 1, w.app_id, w.token_id, w.device_id, d.serial_number, NULL, NULL, NULL, w.reason, w.message, NULL, NULL, NULL
     FROM license_wait w JOIN device d ON d.organization_id = w.organization_id AND d.id = w.device_id
@@ -90,20 +99,24 @@ function readItems(tx: Tx, organizationId: bigint, taskId: bigint): Promise<Plan
     FROM vpp_user_write w
     JOIN license l ON l.organization_id = w.organization_id AND l.vpp_user_id = w.user_id AND l.ended_at IS NULL AND l.revoke_task_id IS NULL
     WHERE ${retires}
-    ORDER BY 3 NULLS LAST, 5 NULLS LAST, 6 NULLS LAST, 7 NULLS LAST, 1, 9, 13`);
+    ORDER BY 3 NULLS LAST, 5 NULLS LAST, 6 NULLS LAST, 7 NULLS LAST, 1, 9, 13, 2 DESC, 10`);
 }
+
+/** Failure `f` of task `t` is an app that is not installed or not removed, and no license. */
+const isOfApp = sql`(t.kind IN ('INSTALL', 'REMOVE_APPS')
+  OR (t.kind IN ('REVOKE', 'RETIRE_USERS') AND f.license_id IS NULL AND f.device_id IS NOT NULL AND f.code <> 'NOT_LICENSED'))`;
 
 /** What a person decides on: who gets what from where, and what is refused for which reason. */
 function comparable({ message: _message, data: _data, ...item }: PlanItem): unknown {
   return item;
 }
 
-/** The apps that the task is about. */
-const appsOfTask = (organizationId: bigint, taskId: bigint) => sql`
-  SELECT app_id FROM license WHERE organization_id = ${organizationId} AND (task_id = ${taskId} OR revoke_task_id = ${taskId})
-  UNION SELECT app_id FROM app_operation WHERE organization_id = ${organizationId} AND task_id = ${taskId}
-  UNION SELECT app_id FROM license_wait WHERE organization_id = ${organizationId} AND task_id = ${taskId}
-  UNION SELECT app_id FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ${taskId}`;
+/** The apps that the tasks are about. */
+const appsOfTasks = (organizationId: bigint, taskIds: Sql | readonly string[]) => sql`
+  SELECT app_id FROM license WHERE organization_id = ${organizationId} AND (task_id = ANY (${taskIds}) OR revoke_task_id = ANY (${taskIds}))
+  UNION SELECT app_id FROM app_operation WHERE organization_id = ${organizationId} AND task_id = ANY (${taskIds})
+  UNION SELECT app_id FROM license_wait WHERE organization_id = ${organizationId} AND task_id = ANY (${taskIds})
+  UNION SELECT app_id FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ANY (${taskIds})`;
 
 /** The seats of the apps, in every token. */
 function readSeats(tx: Tx, organizationId: bigint, apps: Sql): Promise<object[]> {

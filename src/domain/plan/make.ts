@@ -8,6 +8,7 @@ import { blockSize } from '../license/limits.ts';
 import { type PlanInputs, type PlanKind, planned } from './kinds.ts';
 import { look, type PlanItem, type Seen } from './look.ts';
 import { pack } from './packed.ts';
+import type { StartedPlan } from './planned.ts';
 import { rehearse } from './rehearse.ts';
 
 /** Milliseconds for which a plan can be applied. */
@@ -67,14 +68,15 @@ export async function startAndLook(
   tx: Tx,
   kind: PlanKind,
   request: object,
-): Promise<{ taskId: bigint | null; seen: Seen }> {
+): Promise<StartedPlan & { seen: Seen }> {
   const { start, survey } = planned[kind];
   const surveyed = await survey?.(context, tx, request);
-  const taskId = await start(context, tx, request);
-  if (surveyed) return { taskId, seen: surveyed };
+  const started = await start(context, tx, request);
+  const { taskId, installsTaskId } = started;
+  if (surveyed) return { ...started, seen: surveyed };
   if (taskId === null) throw new Error('a plan without a task has to be surveyed');
   await requireWhole(tx, context.actor.organizationId, taskId);
-  return { taskId, seen: await look(context, tx, taskId) };
+  return { ...started, seen: await look(context, tx, installsTaskId === null ? [taskId] : [taskId, installsTaskId]) };
 }
 
 /** What a task would reserve later, in blocks, is not known beforehand. */

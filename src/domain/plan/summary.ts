@@ -15,6 +15,11 @@ export interface PlanOfApp {
   refused: bigint;
   /** Of the refused and the waiting, those that lack nothing but a seat. */
   shortfall: bigint;
+  /** Apps on devices, which are no licenses. */
+  installs: bigint;
+  removals: bigint;
+  /** Those of both that can't be. */
+  appsRefused: bigint;
 }
 
 /** One line an app, the largest first. */
@@ -22,7 +27,9 @@ export function summarizePlan(reader: Rows, organizationId: bigint, planId: bigi
   return reader.rows<PlanOfApp>(sql`
     SELECT i.app_id AS "appId", ${sum()} AS requested, ${sum("i.outcome = 'GIVE'")} AS given, ${sum("i.outcome = 'TAKE_BACK'")} AS "takenBack",
            ${sum("i.outcome = 'LEAVE'")} AS "left", ${sum("i.outcome = 'WAIT'")} AS waiting, ${sum("i.outcome = 'REFUSED'")} AS refused,
-           ${sum("i.outcome = 'WAIT' OR i.code = 'NO_LICENSES_AVAILABLE'")} AS shortfall
+           ${sum("i.outcome = 'WAIT' OR i.code = 'NO_LICENSES_AVAILABLE'")} AS shortfall,
+           count(*) FILTER (WHERE i.outcome = 'INSTALL_APP') AS installs, count(*) FILTER (WHERE i.outcome = 'REMOVE_APP') AS removals,
+           count(*) FILTER (WHERE i.outcome = 'REFUSED' AND i.licenses = 0) AS "appsRefused"
     FROM plan_item i WHERE i.organization_id = ${organizationId} AND i.plan_id = ${planId} AND i.app_id IS NOT NULL
     GROUP BY i.app_id ORDER BY requested DESC, i.app_id LIMIT 1000`);
 }

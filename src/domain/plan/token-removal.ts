@@ -23,7 +23,8 @@ export const tokenRemoval: Planned = {
   survey: (context, tx, request) => survey(context, tx, request as Request),
   start: async (context, tx, request) => {
     const { tokenId, releaseLicenses } = request as Request;
-    return (await startRemoval(context, tx, { tokenId, release: releaseLicenses })).taskId;
+    const { taskId } = await startRemoval(context, tx, { tokenId, release: releaseLicenses });
+    return { taskId, installsTaskId: null };
   },
   after: (context, request, taskId) => afterRemoval(context, { tokenId: (request as Request).tokenId, taskId }),
 };

@@ -57,6 +57,8 @@ const inputSchema = z.object({
   idempotencyKey,
 });
 
+/** How its input is parsed; a plan parses it in the same way. */
+export const removalInput = inputSchema;
 /** Input of {@link removeApps}. */
 export type RemoveAppsInput = z.input<typeof inputSchema>;
 /** The parsed request. */

@@ -1,7 +1,11 @@
 /** Installs with licenses of Apple's simulator: the license first, the command after it, the seat back when it fails. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { preparedRows } from '../../../src/db/rows.ts';
 import { type InstallInput, installApps } from '../../../src/domain/install/ask.ts';
-import { associateLicenses } from '../../../src/domain/license/associate.ts';
+import { type AssociateInput, associateLicenses } from '../../../src/domain/license/associate.ts';
+import { applyPlan } from '../../../src/domain/plan/apply.ts';
+import { makePlan } from '../../../src/domain/plan/make.ts';
+import { summarizePlan } from '../../../src/domain/plan/summary.ts';
 import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { retryTask } from '../../../src/domain/task/retry.ts';
 import {
@@ -299,5 +303,74 @@ describe('S28 seats of installs that come to nothing', () => {
     );
     expect(await taskOf(hands.world, again)).toMatchObject({ kind: 'ASSOCIATE', outcome: 'ALL' });
     expect((await states(one)).slice(2)).toEqual(['DONE', 'DONE']);
+  });
+});
+
+describe('F5 plans of installs', () => {
+  const plan = (of: TestApp, deviceIds: bigint[], more: Partial<AssociateInput> = {}) =>
+    makePlan(hands.world.admin, 'ASSOCIATION', { appIds: [of.id], target: { deviceIds }, install: true, ...more });
+  const items = async (planId: bigint) =>
+    (await hands.world.database.prisma.planItem.findMany({ where: { planId }, orderBy: { id: 'asc' } })).map(
+      ({ deviceId, outcome, licenses, code }) => [deviceId, outcome, Number(licenses), code],
+    );
+
+  test('F5 S28 which apps are installed behind their licenses, which not and why; applied it is what was shown', async () => {
+    const one = await app({ total: 4, supportedPlatforms: ['iOS', 'macOS'] });
+    const [held, fresh] = (await hands.devices(2)) as [bigint, bigint];
+    const [away] = (await makeDevices(hands.world, 1)) as [bigint];
+    const [mac] = (await makeDevices(hands.world, 1, { family: 'MAC', osVersion: '14.0' })) as [bigint];
+    const [short] = (await hands.devices(1)) as [bigint];
+    await hands.ended(await associate(hands.world, one, [held]));
+    const before = await hands.world.database.prisma.appOperation.count();
+    const { planId } = await plan(one, [held, fresh, away, mac, short], { onError: 'SKIP_FAILED' });
+    expect(await hands.world.database.prisma.appOperation.count(), 'nothing was done').toBe(before);
+    expect(await items(planId)).toEqual([
+      [held, 'INSTALL_APP', 0, null],
+      [held, 'REFUSED', 1, 'ALREADY_LICENSED'],
+      [fresh, 'GIVE', 1, null],
+      [fresh, 'INSTALL_APP', 0, null],
+      [away, 'GIVE', 1, null],
+      [away, 'REFUSED', 0, 'DEVICE_NOT_ENROLLED'],
+      [mac, 'GIVE', 1, null],
+      [mac, 'REFUSED', 0, 'INSTALL_NOT_SUPPORTED'],
+      [short, 'REFUSED', 1, 'NO_LICENSES_AVAILABLE'],
+      [short, 'REFUSED', 0, 'NO_LICENSES_AVAILABLE'],
+    ]);
+    const [sum] = await summarizePlan(preparedRows(hands.world.database.pool), hands.world.organizationId, planId);
+    expect(sum).toMatchObject({ requested: 5n, given: 3n, refused: 2n, shortfall: 1n, installs: 2n, appsRefused: 3n });
+    const applied = await applyPlan(hands.world.admin, { planId });
+    await hands.ended(applied.taskId!, applied.installsTaskId!);
+    expect(await codes(applied.installsTaskId!)).toEqual([
+      'DEVICE_NOT_ENROLLED',
+      'INSTALL_NOT_SUPPORTED',
+      'NO_LICENSES_AVAILABLE',
+    ]);
+    expect(await taskOf(hands.world, applied.installsTaskId!)).toMatchObject({
+      kind: 'INSTALL',
+      completed: 2n,
+      failed: 3n,
+    });
+    expect(await applyPlan(hands.world.admin, { planId }), 'once').toEqual({ ...applied, replayed: true });
+  });
+
+  test('F5 a device that enrolls, or the MDM server that goes, makes the plan stale; without one nothing is planned', async () => {
+    const one = await app();
+    const [first, second] = (await makeDevices(hands.world, 2)) as [bigint, bigint];
+    const ofFirst = await plan(one, [first], { onError: 'SKIP_FAILED' });
+    const ofSecond = await plan(one, [second], { onError: 'SKIP_FAILED' });
+    await hands.enroll([first]);
+    await expect(applyPlan(hands.world.admin, ofFirst)).rejects.toMatchObject({
+      code: 'PLAN_STALE',
+      changed: ['ITEMS'],
+    });
+    const { prisma } = hands.world.database;
+    await prisma.mdmConnection.updateMany({ data: { removedAt: hands.world.clock.now() } });
+    await expect(applyPlan(hands.world.admin, ofSecond)).rejects.toMatchObject({
+      code: 'PLAN_STALE',
+      changed: ['ITEMS'],
+    });
+    await expect(plan(one, [first])).rejects.toMatchObject({ code: 'MDM_NOT_CONNECTED' });
+    await prisma.mdmConnection.updateMany({ data: { removedAt: null } });
+    expect(await operations(one), 'nothing was done').toEqual([]);
   });
 });

@@ -1,6 +1,8 @@
 /** Apps leave devices, and licenses follow: the whole way from the mutation to Apple and the device's app list. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { revokeLicenses } from '../../../src/domain/license/revoke.ts';
+import { applyPlan } from '../../../src/domain/plan/apply.ts';
+import { makePlan } from '../../../src/domain/plan/make.ts';
 import { type RemoveAppsInput, removeApps } from '../../../src/domain/removal/remove-apps.ts';
 import { retryTask } from '../../../src/domain/task/retry.ts';
 import { assignDevices } from '../../../src/domain/vpp-user/assign-devices.ts';
@@ -371,5 +373,68 @@ describe('revokeLicenses with removeApps', () => {
     expect(await operations(taskId)).toMatchObject([{ state: 'FAILED', cause: { code: 'LICENSE_KEPT' } }]);
     expect(await liveOf(world, app)).toMatchObject([{ state: 'CONFIRMED' }]);
     expect((await failuresOf(world, taskId)).map((one) => one.code).sort()).toEqual(['APPLE_9603', 'LICENSE_KEPT']);
+  });
+});
+
+describe('F5 plans of removals', () => {
+  const items = async (planId: bigint) =>
+    (await world.database.prisma.planItem.findMany({ where: { planId }, orderBy: { id: 'asc' } })).map(
+      ({ deviceId, outcome, licenses, code }) => [deviceId, outcome, Number(licenses), code],
+    );
+
+  test('F5 S47 which apps go with which licenses, what stays and why; applied it is what was shown', async () => {
+    const { app, devices } = await licensed(2);
+    const [away] = await makeDevices(world, 1);
+    const [first, second] = devices as [bigint, bigint];
+    const input = { appIds: [app.id], target: { deviceIds: [first, second, away!] } };
+    const removals = removalsSent().length;
+    const refused = await makePlan(world.admin, 'APP_REMOVAL', input);
+    const shown = [
+      [first, 'REMOVE_APP', 0, null],
+      [first, 'TAKE_BACK', 1, null],
+      [second, 'REMOVE_APP', 0, null],
+      [second, 'TAKE_BACK', 1, null],
+      [away, 'REFUSED', 0, 'DEVICE_NOT_ENROLLED'],
+    ];
+    expect(await items(refused.planId)).toEqual(shown);
+    await expect(applyPlan(world.admin, refused), 'ATOMIC').rejects.toMatchObject({ code: 'DEVICE_NOT_ENROLLED' });
+    const kept = await makePlan(world.admin, 'APP_REMOVAL', { ...input, keepLicenses: true, onError: 'SKIP_FAILED' });
+    expect(await items(kept.planId)).toEqual(shown.filter(([, outcome]) => outcome !== 'TAKE_BACK'));
+    const plan = await makePlan(world.admin, 'APP_REMOVAL', { ...input, onError: 'SKIP_FAILED' });
+    const licenseFirst = await makePlan(world.admin, 'APP_REMOVAL', {
+      ...input,
+      order: 'LICENSE_FIRST',
+      onError: 'SKIP_FAILED',
+    });
+    expect(await items(licenseFirst.planId)).toEqual(shown);
+    await world.work();
+    expect(removalsSent().length, 'nothing was done').toBe(removals);
+    const { taskId } = await applyPlan(world.admin, plan);
+    await fleet.run();
+    await world.settle();
+    await fleet.run();
+    expect(await taskOf(world, taskId!)).toMatchObject({ kind: 'REMOVE_APPS', completed: 2n, failed: 1n });
+    expect(await liveOf(world, app)).toEqual([]);
+    await expect(applyPlan(world.admin, kept), 'the apps are gone').rejects.toMatchObject({ code: 'PLAN_STALE' });
+  });
+
+  test('F5 S47 a revocation with its apps: what can’t be removed is no license more', async () => {
+    const { app, devices } = await licensed(1);
+    const [away] = await makeDevices(world, 1);
+    await associate(world, app, [away!]);
+    await world.settle();
+    const input = { appIds: [app.id], target: { deviceIds: [...devices, away!] }, removeApps: true };
+    const { planId } = await makePlan(world.admin, 'REVOCATION', input);
+    expect(await items(planId)).toEqual([
+      [devices[0], 'REMOVE_APP', 0, null],
+      [devices[0], 'TAKE_BACK', 1, null],
+      [away, 'REFUSED', 0, 'DEVICE_NOT_ENROLLED'],
+      [away, 'TAKE_BACK', 1, null],
+    ]);
+    const { taskId } = await applyPlan(world.admin, { planId });
+    await fleet.run();
+    await world.settle();
+    expect(await liveOf(world, app)).toEqual([]);
+    expect((await failuresOf(world, taskId!)).map(({ code }) => code)).toEqual(['DEVICE_NOT_ENROLLED']);
   });
 });
