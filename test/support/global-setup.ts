@@ -1,10 +1,12 @@
-/** Before all test files: a PostgreSQL and a migrated database to copy. After them: nothing is left. @module */
+/** Before all test files: the programs in few files, a PostgreSQL and a migrated database to copy. After them: nothing is left. @module */
 import type { TestProject } from 'vitest/node';
 import { applyMigrations } from '../../src/db/migrate.ts';
+import { bundleBuild } from './bundle.ts';
 import { addressOf, administer, dropDatabase, newName } from './database.ts';
 import { startPostgresServer } from './postgres-server.ts';
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  await bundleBuild();
   const server = await startPostgresServer();
   const template = newName('template');
   const tearDown = async () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundledPrograms } from './bundle.ts';
 
 /** A program below `dist/`. */
 export type ProgramFile = 'main/api.js' | 'main/worker.js' | 'simulator/main.js';
@@ -28,22 +29,27 @@ export interface Child {
   stop(): Promise<Exit>;
 }
 
-/** Where `npm run build` puts the programs. */
+/** Where `npm run build` puts the programs, for tests of how they start and end. */
 export const builtPrograms = fileURLToPath(new URL('../../dist', import.meta.url));
+
+/** How Node runs a bundled program: most of a short life would go into compiling Prisma's WebAssembly a second time, for speed. */
+export const programArguments = (path: string): string[] => {
+  if (!existsSync(path)) throw new Error(`${path} is not built: run these tests with npm test, or npm run build first`);
+  return ['--liftoff-only', path];
+};
 
 /** Options of {@link startChild}. */
 export interface ChildOptions {
   args?: string[];
   env?: Record<string, string>;
-  /** Folder of the programs; those of `npm run build` unless said. */
+  /** Folder of the programs; those of `npm run build`, bundled, unless said. */
   programs?: string | undefined;
 }
 
 /** Starts a program. Nothing of this process's own settings leaks into it. */
 export function startChild(file: ProgramFile, options: ChildOptions = {}): Child {
-  const path = join(options.programs ?? builtPrograms, file);
-  if (!existsSync(path)) throw new Error(`${path} is not built: run these tests with npm test, or npm run build first`);
-  const child = spawn(process.execPath, ['--enable-source-maps', path, ...(options.args ?? [])], {
+  const path = join(options.programs ?? bundledPrograms, file);
+  const child = spawn(process.execPath, [...programArguments(path), ...(options.args ?? [])], {
     env: { PATH: process.env.PATH, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

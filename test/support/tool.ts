@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { builtPrograms } from './process-child.ts';
+import { bundledPrograms } from './bundle.ts';
+import { programArguments } from './process-child.ts';
 
 /** The commands. */
 export type ToolName = 'setup' | 'migrate' | 'admin' | 'rotate-key';
@@ -18,7 +19,8 @@ export interface Tool {
 
 /** Starts a command. Nothing of this process's own settings leaks into it. */
 export function startTool(name: ToolName, args: readonly string[], env: Record<string, string>): Tool {
-  const child = spawn(process.execPath, [join(builtPrograms, 'main', `${name}.js`), ...args], {
+  const path = join(bundledPrograms, 'main', `${name}.js`);
+  const child = spawn(process.execPath, [...programArguments(path), ...args], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
