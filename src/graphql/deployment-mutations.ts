@@ -32,7 +32,11 @@ const CreateDeploymentInput = builder.inputType('CreateDeploymentInput', {
   fields: (t) => ({
     appId: t.id({ required: true, description: 'Global id of the app.' }),
     groupId: t.id({ required: true, description: 'Global id of the device group; one deployment for each app.' }),
-    mode: t.field({ type: DeploymentModeEnum, required: true, description: 'What they shall have.' }),
+    mode: t.field({
+      type: DeploymentModeEnum,
+      required: true,
+      description: 'What they shall have. LICENSE_AND_INSTALL needs the right to write devices, too.',
+    }),
     tokenId: t.id({ description: `${texts.token} Absent: the first in order that can serve.` }),
     rank: t.int({ description: `${texts.rank} 0 when absent.` }),
     priority: t.int({ description: `${texts.priority} 0 when absent.` }),
@@ -60,7 +64,10 @@ const UpdateDeploymentInput = builder.inputType('UpdateDeploymentInput', {
   description: 'What to change in a deployment; an absent field stays as it is.',
   fields: (t) => ({
     deploymentId: t.id({ required: true, description: 'Global id of the deployment.' }),
-    mode: t.field({ type: DeploymentModeEnum, description: 'What its devices shall have.' }),
+    mode: t.field({
+      type: DeploymentModeEnum,
+      description: 'What its devices shall have. LICENSE_AND_INSTALL needs the right to write devices, too.',
+    }),
     tokenId: t.id({ description: `${texts.token} null: the first in order that can serve.` }),
     rank: t.int({ description: texts.rank }),
     priority: t.int({ description: texts.priority }),

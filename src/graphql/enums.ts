@@ -31,7 +31,8 @@ const scopeTexts: Record<Scope, string> = {
   'users:read': 'Read people, without their invitations; together with `licenses:read`.',
   'users:write': 'Create, change, invite and retire people, and read their invitations.',
   'devices:read': 'Read devices.',
-  'devices:write': 'Add, change and remove devices.',
+  'devices:write':
+    'Add, change and remove devices, and remove apps from them; together with `licenses:write`, install apps on them.',
   'tasks:read': 'Read and watch tasks.',
   'tasks:write': 'Cancel and retry tasks.',
   'mdm:read': 'Read the connection to the MDM server.',

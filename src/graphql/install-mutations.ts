@@ -61,7 +61,7 @@ const InstallAppsPayload = builder.objectRef<KeyedResult>('InstallAppsPayload').
 
 mutation('installApps', {
   description:
-    'Installs every app on every device. What has a confirmed license is sent at once; what has none gets one first, as `associateLicenses` gives it, and is sent when Apple has confirmed it. An item that can’t be is a failure of the task and stops no other.',
+    'Installs every app on every device. What has a confirmed license is sent at once; what has none gets one first, as `associateLicenses` gives it, and is sent when Apple has confirmed it. An item that can’t be is a failure of the task and stops no other. Needs the rights to write licenses and devices.',
   right: 'licenses:write',
   input: InstallAppsInput,
   payload: InstallAppsPayload,

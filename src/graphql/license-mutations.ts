@@ -91,7 +91,7 @@ export const associationFields = (t: InputFields) => ({
 export const followingFields = (t: InputFields) => ({
   install: t.boolean({
     description:
-      'Each app is installed as soon as its license is confirmed, by a second task (`installs`); false when absent. Devices only. What can’t be installed gets its license all the same.',
+      'Each app is installed as soon as its license is confirmed, by a second task (`installs`); false when absent. Devices only. Needs the right to write devices, too. What can’t be installed gets its license all the same.',
   }),
   keepLicenses: t.boolean({ description: `With \`install\`: ${keepLicensesText}` }),
 });

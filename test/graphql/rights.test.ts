@@ -1,4 +1,4 @@
-import { getNamedType, isAbstractType } from 'graphql';
+import { type GraphQLInputField, type GraphQLInputObjectType, getNamedType, isAbstractType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Scope, scopes } from '../../src/domain/actor.ts';
 import type { AppCounts } from '../../src/domain/app/counts.ts';
@@ -152,6 +152,42 @@ test('S3 a key of fewer rights gets what it may and a typed refusal for the rest
     path: ['viewer', 'organization'],
     extensions: { code: 'FORBIDDEN', required: 'organization:read' },
   });
+});
+
+/** What a field of an input has to be for the mutation to reach devices; null when it never does. */
+function reaching(field: GraphQLInputField): unknown {
+  if (field.name === 'install' || field.name === 'removeApps') return true;
+  return getNamedType(field.type).name === 'DeploymentMode' ? 'LICENSE_AND_INSTALL' : null;
+}
+
+test('S3 S28 whatever installs or removes apps needs the right to write devices, whichever mutation leads there', async () => {
+  const key = await without('devices:write');
+  const reached: string[] = [];
+  for (const field of mutations) {
+    const input = getNamedType(field.args[0]!.type) as GraphQLInputObjectType;
+    const more = Object.values(input.getFields()).flatMap((one) => (reaching(one) ? [[one.name, reaching(one)]] : []));
+    if (more.length === 0 && field.name !== 'installApps' && field.name !== 'removeApps') continue;
+    reached.push(field.name);
+    const least = leastInput(field, ids).input as object;
+    const query = `mutation($input: ${input.name}!) { ${field.name}(input: $input) { __typename } }`;
+    const answer = await api.ask(key, query, { input: { ...least, ...Object.fromEntries(more) } });
+    const refused = { extensions: { code: 'FORBIDDEN', required: 'devices:write' } };
+    expect([field.name, answer.errors?.[0]]).toMatchObject([field.name, refused]);
+  }
+  expect(reached).toEqual(
+    expect.arrayContaining([
+      'installApps',
+      'removeApps',
+      'associateLicenses',
+      'planAssociation',
+      'createDeployment',
+      'updateDeployment',
+      'revokeLicenses',
+      'planRevocation',
+      'retireVppUsers',
+      'planUserRetirement',
+    ]),
+  );
 });
 
 describe('S3 no way to a type is left open', () => {

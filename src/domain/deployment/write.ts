@@ -17,6 +17,7 @@ import { wakeDeployments } from './wake.ts';
 export async function createDeployment(context: Context, rawInput: z.input<typeof deploymentSchema>): Promise<bigint> {
   requireRight(context, 'licenses:write');
   const input = parseInput(deploymentSchema, rawInput);
+  requireInstalls(context, input);
   const { organizationId } = context.actor;
   return transaction(context, async (tx) => {
     await requireParts(context, tx, input);
@@ -46,6 +47,7 @@ const changeSchema = deploymentSchema
 export async function updateDeployment(context: Context, rawInput: z.input<typeof changeSchema>): Promise<bigint> {
   requireRight(context, 'licenses:write');
   const { deploymentId, ...change } = parseInput(changeSchema, rawInput);
+  requireInstalls(context, change);
   const { organizationId } = context.actor;
   await transaction(context, async (tx) => {
     await requireParts(context, tx, { tokenId: change.tokenId });
@@ -65,6 +67,11 @@ export async function updateDeployment(context: Context, rawInput: z.input<typeo
     await wakeDeployments(tx, organizationId, now);
   });
   return deploymentId;
+}
+
+/** Who lets apps be installed acts on devices, though Russet does it later. */
+function requireInstalls(context: Context, { mode }: { mode?: string | undefined }): void {
+  if (mode === 'LICENSE_AND_INSTALL') requireRight(context, 'devices:write');
 }
 
 const deleteSchema = z.object({ deploymentId: z.bigint() });

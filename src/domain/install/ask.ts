@@ -77,6 +77,7 @@ export interface Installation {
  */
 export async function installApps(context: Context, rawInput: InstallInput): Promise<KeyedResult> {
   requireRight(context, 'licenses:write');
+  requireRight(context, 'devices:write');
   const { idempotencyKey, ...request } = parseInput(inputSchema, rawInput);
   try {
     return await transaction(context, (tx) =>

@@ -16,6 +16,7 @@ import type { StoredInstalls } from './start.ts';
  */
 export async function retryInstalls(context: Context, tx: Tx, task: Task): Promise<bigint> {
   requireRight(context, 'licenses:write');
+  requireRight(context, 'devices:write');
   const { organizationId } = context.actor;
   const [known] = await tx.$queryRaw<{ count: bigint }[]>(sql`
     SELECT count(*) AS count FROM task_failure WHERE organization_id = ${organizationId} AND task_id = ${task.id}`);

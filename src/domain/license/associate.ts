@@ -76,7 +76,10 @@ export type AssociateRequest = Omit<
 export async function associateLicenses(context: Context, rawInput: AssociateInput): Promise<KeyedResult> {
   requireRight(context, 'licenses:write');
   const { idempotencyKey, ...input } = parseInput(inputSchema, rawInput);
-  if (input.install) await requireConnection(context);
+  if (input.install) {
+    requireRight(context, 'devices:write');
+    await requireConnection(context);
+  }
   try {
     return await transaction(context, (tx) =>
       once(context, tx, { operation: 'associateLicenses', key: idempotencyKey, input }, async () => {
@@ -101,7 +104,10 @@ function startAsked(context: Context, tx: Tx, { install, keepLicenses, ...reques
 
 /** As a plan does it: inside its transaction. Throws MDM_NOT_CONNECTED where something is to be installed. */
 export async function startPlannedAssociation(context: Context, tx: Tx, request: Asked): Promise<Licensing> {
-  if (request.install) await requireConnection(context, tx);
+  if (request.install) {
+    requireRight(context, 'devices:write');
+    await requireConnection(context, tx);
+  }
   return startAsked(context, tx, request);
 }
 

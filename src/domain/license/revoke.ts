@@ -100,6 +100,7 @@ export async function startRevoke(
   given: RevokeRequest,
   options: RevokeOptions = {},
 ): Promise<bigint> {
+  if (given.removeApps) requireRight(context, 'devices:write');
   const { retryOf } = options;
   const request = { ...given, target: await devicesOfTarget(context, tx, given.target) };
   const { organizationId } = context.actor;
@@ -152,7 +153,6 @@ async function appsToRemove(
   more: readonly Pair[] = [],
 ): Promise<RemovalsOfLicenses> {
   if (!removeApps) return noApps;
-  requireRight(context, 'devices:write');
   await requireConnection(context, tx);
   return removalsOfLicenses(context, tx, licenses, more);
 }

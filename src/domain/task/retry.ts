@@ -69,6 +69,7 @@ async function retryAssociation(context: Context, tx: Tx, task: Task): Promise<b
   // Who waited in vain waits anew.
   const request = { ...readStoredRequest(task.request), waitUntil: null };
   const install = await installsAfter(tx, organizationId, task.id);
+  if (install) requireRight(context, 'devices:write');
   if (known!.count < task.failed || pairs.length > blockSize) {
     return startAssociation(context, tx, request, { retryOf: task.id, install });
   }

@@ -67,6 +67,7 @@ export async function startRetirement(
   { vppUserIds, removeApps, pairs = [] }: Retirement,
   retryOf?: bigint,
 ): Promise<bigint> {
+  if (removeApps) requireRight(context, 'devices:write');
   const { organizationId } = context.actor;
   const tokens = await tx.$queryRaw<{ id: bigint }[]>(sql`
     SELECT DISTINCT token_id AS id FROM vpp_user WHERE organization_id = ${organizationId} AND id = ANY (${ids(vppUserIds)}) ORDER BY 1`);
@@ -150,7 +151,6 @@ async function appsOfLeavers(
   ending: readonly Live[],
   more: readonly Pair[],
 ): Promise<RemovalsOfLicenses> {
-  requireRight(context, 'devices:write');
   await requireConnection(context, tx);
   const { removals, failures } = await removalsOfLicenses(context, tx, ending, more);
   return { removals: removals.map((one) => ({ ...one, licenseId: null })), failures };
