@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { buildSchema, type GraphQLEnumType } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { itemFailure } from '../../src/domain/license/item-failure.ts';
 import { causes } from '../../src/domain/operation/cause.ts';
 import { answerRows, classify } from '../../src/domain/operation/classify.ts';
 import { stopTexts } from '../../src/domain/update/stop.ts';
@@ -14,6 +15,27 @@ const schema = buildSchema(read('schema/schema.graphql'));
 /** Rows of the tables by their code. */
 function rowsOf(text: string): Map<string, string> {
   return new Map([...text.matchAll(/^\| `([A-Z_]+)` \|(.*)$/gm)].map(([, code = '', row = '']) => [code, row]));
+}
+
+/** What has codes that no item and no cause of a task carries: they are in docs of their own. */
+const ofOthers = [
+  'deployment/problem.ts',
+  'mdm/warnings.ts',
+  'notification/registration-failure.ts',
+  'notification/state.ts',
+  'reclaim/run.ts',
+  'update/pause.ts',
+  'update/rollouts.ts',
+  'update/decide.ts',
+];
+
+/** Every code that the domain writes down as such, or calls one of Apple's numbers by. */
+function writtenCodes(): Set<string> {
+  const files = readdirSync(new URL('../../src/domain', import.meta.url), { recursive: true, encoding: 'utf8' });
+  const sources = files.filter((file) => file.endsWith('.ts') && !ofOthers.includes(file));
+  const codes = /\bcode: '([A-Z]+(?:_[A-Z]+)+)'|\b9\d{3}: '([A-Z_]+)'|: '(APPLE_[A-Z_]+)'/g;
+  const found = sources.flatMap((file) => [...read(`src/domain/${file}`).matchAll(codes)]);
+  return new Set(found.map(([, ...groups]) => groups.find((code) => code !== undefined)!));
 }
 
 const sorted = (codes: Iterable<string>) => [...codes].sort();
@@ -40,15 +62,20 @@ describe('docs/errors.md', () => {
     }
   });
 
-  it('lists every code that only installs, removals and updates have, and no other', () => {
+  it('lists every code that only items and causes of tasks have, and no other', () => {
     const unknown = classify('INSTALL_APP', { failed: true, errors: [] }).code;
     // What an update that stayed without a cause is called (domain/update/collect.ts).
-    const given = new Set<string>([...Object.keys(stopTexts), unknown, 'UPDATE_UNCHANGED']);
+    const given = new Set<string>([...Object.keys(stopTexts), unknown, 'UPDATE_UNCHANGED', ...writtenCodes()]);
     for (const { code } of answerRows) given.add(code);
     for (const cause of Object.values(causes)) given.add((typeof cause === 'function' ? cause(null) : cause).code);
     const only = [...given].filter((code) => !(code in errorCodes));
     expect(only.length).toBeGreaterThan(30);
     expect(sorted(rowsOf(ofItems).keys())).toEqual(sorted(only));
+    expect(only).toEqual(
+      expect.arrayContaining(['APPLE_DOES_NOT_APPLY', 'UNKNOWN_USER', 'OUT_OF_SCOPE', 'TOKEN_REMOVED']),
+    );
+    const { code } = itemFailure(9603, '');
+    expect(ofItems).toContain(`e.g. \`${code}\``);
   });
 
   it('lists every code that the edge gives out by itself', () => {
