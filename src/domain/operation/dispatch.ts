@@ -3,7 +3,7 @@ import type { AppOperationState } from '../../generated/prisma/enums.ts';
 import { type NewCommand, planCommands } from '../command/plan.ts';
 import type { Context } from '../context.ts';
 import type { Move } from './after-answer.ts';
-import { noteBegun } from './begin.ts';
+import { noteBegun, noteWaiting } from './begin.ts';
 import { causes, type OperationCause } from './cause.ts';
 import { type Deed, type DueOperation, decideDue } from './decide-due.ts';
 import { endIdleInstalls } from './idle.ts';
@@ -47,6 +47,8 @@ export async function dispatchOperations(context: Context, organizationId: bigin
 /** Until nothing is due; then says when it comes back. */
 export async function driveOperations(context: Context, organizationId: bigint): Promise<void> {
   while ((await dispatchOperations(context, organizationId)).more);
+  await noteBegun(context, organizationId);
+  await noteWaiting(context, organizationId);
   await endIdleInstalls(context, organizationId);
   await transaction(context, async (tx) => {
     const [row] = await tx.$queryRaw<{ next: Date | null }[]>(sql`

@@ -125,11 +125,26 @@ describe('S28 installs', () => {
     const [taskId, licensesId] = await install(one, [deviceId!], { onShortage: 'WAIT' });
     await hands.step();
     expect(await states(one)).toEqual(['WAITING_FOR_LICENSE']);
-    expect((await taskOf(hands.world, taskId!)).finishedAt).toBeNull();
-    expect(await taskOf(hands.world, licensesId!)).toMatchObject({ state: 'WAITING', waitsFor: 'LICENSES' });
+    const licenses = await taskOf(hands.world, licensesId!);
+    expect(licenses).toMatchObject({ state: 'WAITING', waitsFor: 'LICENSES' });
+    const shown = { state: 'WAITING', waitsFor: 'LICENSES', waitsUntil: licenses.waitsUntil, finishedAt: null };
+    expect(await taskOf(hands.world, taskId!)).toMatchObject(shown);
+    const [behind] = await install(one, [deviceId!, (await hands.devices(1))[0]!], { onShortage: 'WAIT' });
+    await hands.step();
+    expect(await taskOf(hands.world, behind!), 'one of two waits, the other one has failed').toMatchObject({
+      state: 'WAITING',
+      failed: 1n,
+    });
+    await cancelTask(hands.world.admin, { taskId: behind! });
+    hands.act = () => 'HOLD';
     await buy(one, 2);
+    await hands.until(async () => hands.installs.length === 1);
+    expect(await taskOf(hands.world, taskId!)).toMatchObject({ state: 'RUNNING', phase: 'INSTALLING', waitsFor: null });
+    hands.act = () => 'INSTALL';
+    const { serialNumber } = await hands.world.database.prisma.device.findFirstOrThrow({ where: { id: deviceId! } });
+    await hands.answerHeld(serialNumber);
     await hands.ended(taskId!, licensesId!);
-    expect(await states(one)).toEqual(['DONE']);
+    expect(await states(one)).toEqual(['DONE', 'CANCELLED']);
     expect(await taskOf(hands.world, taskId!)).toMatchObject({ outcome: 'ALL' });
   });
 
