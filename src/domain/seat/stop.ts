@@ -1,6 +1,7 @@
 /** Seats of tasks that are cancelled, or that end because their token can't be used. @module */
 import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { neverSent } from '../license/never-sent.ts';
 import { countFor } from '../task/count-for.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { lockSubscriptions, moveSeats } from './transition.ts';
@@ -12,9 +13,8 @@ interface Reason {
 
 /** Stops what Apple has not heard of, and counts it. The task is locked already. A removal behind a request is given up. */
 export async function stopUnsentSeats(context: Context, tx: Tx, taskId: bigint, reason: Reason): Promise<void> {
-  const unsent = sql`l.call_id IS NULL`;
   await releaseSeatsBehind(tx, context.actor.organizationId, sql`l.removal_task_id = ${taskId}`, reason);
-  await stop(context, tx, [taskId], unsent, reason, 'CANCEL');
+  await stop(context, tx, [taskId], neverSent, reason, 'CANCEL');
 }
 
 /** Ends what the tasks still have under way through the token; gives the tasks that were counted for. */

@@ -1,5 +1,6 @@
 import { ids, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
+import { neverSent } from '../license/never-sent.ts';
 import { addProgress } from '../task/change.ts';
 import { countFor } from '../task/count-for.ts';
 import { moveSeats } from './transition.ts';
@@ -23,7 +24,7 @@ export async function takeBackSeats(
   const mark = sql`removal_task_id = ${taskId}, removal_deferred = ${deferred}`;
   const cancelled = await moveSeats(tx, 'CANCEL', {
     ...common,
-    where: sql`${mine} AND l.call_id IS NULL`,
+    where: sql`${mine} AND ${neverSent}`,
     reason: 'CANCELLED',
     set: mark,
     failure: { code: 'CANCELLED', message: 'Taken back before it was sent to Apple.', of: 'taskId' },

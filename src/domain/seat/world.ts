@@ -3,6 +3,7 @@ import { ids, sql, type Tx } from '../../db/transaction.ts';
 import type { SeatState, SeatSubscriptionStatus } from '../../generated/prisma/enums.ts';
 import type { Context } from '../context.ts';
 import { type DomainError, NotFoundError, SeatsNotEnabledError } from '../errors.ts';
+import { neverSent } from '../license/never-sent.ts';
 import type { TaskFailure } from '../task/failures.ts';
 import { requireUsableToken } from '../token/require-usable.ts';
 import type { FoundUser } from '../vpp-user/find.ts';
@@ -86,7 +87,7 @@ export function readLiveSeats(tx: Tx, organizationId: bigint, query: LiveSeatQue
         : sql`l.vpp_user_id = ANY (${ids(query.vppUserIds)})`;
   return tx.$queryRaw<LiveSeat[]>(sql`
     SELECT l.id, l.subscription_id AS "subscriptionId", l.token_id AS "tokenId", l.vpp_user_id AS "vppUserId", l.client_user_id AS "clientUserId",
-           l.renewing, l.state::text AS state, l.state = 'REQUESTED' AND l.call_id IS NULL AS unsent,
+           l.renewing, l.state::text AS state, l.state = 'REQUESTED' AND ${neverSent} AS unsent,
            l.through_group AS "throughGroup", l.task_id AS "taskId"
     FROM seat_assignment l WHERE l.organization_id = ${organizationId} AND ${which} AND l.ended_at IS NULL ORDER BY l.id`);
 }

@@ -266,6 +266,25 @@ test('F9 cancelled before it is sent: nothing reaches Apple and every seat is fr
   await expectBalance(world, tenant);
 });
 
+test('F9 §1.7 what was sent and put back may be at Apple: neither a cancel nor a removal gives its seat away before the next answer', async () => {
+  const tenant = await stocked();
+  const { taskIds } = await tenant.ask({ to: 2 });
+  const mine = { organizationId: tenant.organizationId };
+  const sent = { ...mine, vppUserId: tenant.users[0]!.id };
+  await world.database.prisma.seatAssignment.updateMany({ where: sent, data: { sends: 1 } });
+  await cancelTask(tenant.context, { taskId: taskIds[0]! });
+  expect(await tenant.row()).toMatchObject({ reservedRenewing: 1n });
+  expect(await tenant.finish(taskIds[0]!)).toMatchObject({ state: 'CANCELLED', completed: 1n, failed: 1n });
+  expect(await tenant.seats()).toEqual([`${tenant.names[0]} renewing CONFIRMED`]);
+  const asked = await tenant.ask({ from: 2, to: 3 });
+  const again = { ...mine, vppUserId: tenant.users[2]!.id };
+  await world.database.prisma.seatAssignment.updateMany({ where: again, data: { sends: 1 } });
+  await expect(tenant.take(2, 3)).rejects.toThrow(SeatChangeInProgressError);
+  expect(await tenant.finish(asked.taskIds[0]!)).toMatchObject({ outcome: 'ALL', completed: 1n });
+  expect(appleSeats()).toHaveLength(2);
+  await expectBalance(world, tenant);
+});
+
 test('F9 seats whose token can not be used are refused one by one; what was not sent is cancelled with any token', async () => {
   const tenant = await stocked();
   await tenant.assign({ to: 2 });
