@@ -22,7 +22,7 @@ export function failedPairs(context: Context, tx: Tx, taskId: bigint): Promise<P
   return tx.$queryRaw<Pair[]>(sql`
     SELECT DISTINCT app_id AS "appId", device_id AS "deviceId" FROM task_failure
     WHERE organization_id = ${context.actor.organizationId} AND task_id = ${taskId} AND app_id IS NOT NULL AND device_id IS NOT NULL
-      AND code NOT IN ('APP_NOT_INSTALLED', 'OPERATION_IN_PROGRESS') ORDER BY 2, 1 LIMIT ${blockSize}`);
+      AND code <> 'APP_NOT_INSTALLED' ORDER BY 2, 1 LIMIT ${blockSize}`);
 }
 
 /** Removes the apps that a task could not remove. */

@@ -173,6 +173,27 @@ describe('removeApps', () => {
     await expect(remove(app, devices)).rejects.toMatchObject({ code: 'OPERATION_IN_PROGRESS' });
     await fleet.run();
     expect(await taskOf(world, taskIds[0]!)).toMatchObject({ outcome: 'ALL' });
+    // What was refused because of something else with the app is done by a retry, when that is over.
+    const other = await licensed(1);
+    const { organizationId } = world;
+    const at = world.clock.now();
+    const operation = {
+      organizationId,
+      deviceId: other.devices[0]!,
+      appId: other.app.id,
+      taskId: taskIds[0]!,
+      createdAt: at,
+    };
+    const { id } = await world.database.prisma.appOperation.create({
+      data: { ...operation, kind: 'UPDATE', state: 'INSTALLING', changedAt: at, dueAt: new Date('2027-12-01') },
+    });
+    const refused = await remove(other.app, other.devices, { onError: 'SKIP_FAILED' });
+    expect(await failuresOf(world, refused)).toMatchObject([{ code: 'OPERATION_IN_PROGRESS' }]);
+    const over = { state: 'DONE', endedAt: at, settled: true, dueAt: null } as const;
+    await world.database.prisma.appOperation.updateMany({ where: { id }, data: over });
+    const again = await retryTask(world.admin, { taskId: refused });
+    await fleet.run();
+    expect(await taskOf(world, again)).toMatchObject({ outcome: 'ALL', completed: 1n });
   });
 
   test('§1.4 a device that leaves meanwhile: its app went with the profile, and its license goes back', async () => {
