@@ -1,14 +1,17 @@
 /** Devices from end to end: the public API, and both simulators. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FleetDay, openFleetDay, second } from '../support/fleet-day.ts';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { schoolUnits } from '../../src/simulator/index.ts';
+import { type FleetDay, hour, minute, openFleetDay, second, unlimitedApp } from '../support/fleet-day.ts';
 
 const devices = 20;
 let day: FleetDay;
 beforeAll(async () => {
   day = await openFleetDay(devices, {
+    settings: { inventoryEvery: 7 * 24 * hour, informationEvery: 7 * 24 * hour },
     simulator: { fleet: { propagationMs: 10 * second, propagationJitterMs: 20 * second } },
   });
 });
+afterEach(() => day.world.simulator.admin.fleet.clearScripts());
 afterAll(() => day.close());
 
 const taskFields = 'state outcome requested completed failed failures(first: 1) { totalCount }';
@@ -30,4 +33,134 @@ test('S28 F2 installs: 9610 for a third of them is no failure, nothing is sent b
   expect(new Set(refused.map(({ errorCode }) => errorCode))).toEqual(new Set([9610]));
   expect(await day.sentTooEarly()).toBe(0);
   expect(await day.differences()).toEqual([]);
+});
+
+const refusal = '... on UserError { __typename code message }';
+const failures = async (id: string) => {
+  const { task: found } = await day.ask(
+    'query ($id: ID!) { task(id: $id) { failures(first: 20) { edges { node { code serialNumber } } } } }',
+    { id },
+  );
+  return found.failures.edges.map(({ node }: { node: { code: string; serialNumber: string } }) => [
+    node.code,
+    node.serialNumber,
+  ]);
+};
+const onDevices = () =>
+  day.world.simulator.admin.fleet
+    .devices()
+    .filter(({ apps }) => apps.some((app) => app.adamId === unlimitedApp))
+    .map(({ serialNumber }) => serialNumber);
+const licensesAtApple = () =>
+  day.world.simulator.admin.truth({ uId: schoolUnits.own }).assignments.filter(({ adamId }) => adamId === unlimitedApp);
+
+/** One refuses, one is offline for days, one has no time at first, one is still busy with the app. */
+function troubles([refuses, away, later, busy]: string[]): void {
+  const { fleet } = day.world.simulator.admin;
+  const error = (serialNumber: string, code: number, more: { times?: number } = {}) =>
+    fleet.script({
+      serialNumbers: [serialNumber],
+      script: {
+        kind: 'error',
+        errors: [{ domain: 'MCMDMErrorDomain', code }],
+        requestType: 'RemoveApplication',
+        ...more,
+      },
+    });
+  error(refuses!, 12065);
+  error(busy!, 12036, { times: 1 });
+  fleet.script({ serialNumbers: [later!], script: { kind: 'notNow', times: 2 } });
+  fleet.act({ serialNumbers: [away!], act: { kind: 'goOffline', forMs: 49 * hour, keepsPush: true } });
+}
+
+test('S48 removeApps: the app is gone where Russet says so, and only there its license came back', async () => {
+  const some = day.serials.slice(0, 7);
+  troubles(some);
+  const { removeApps } = await day.ask(
+    `mutation ($input: RemoveAppsInput!) { removeApps(input: $input) { ... on RemoveAppsPayload { task { id } } ${refusal} } }`,
+    { input: { appIds: [day.appId], target: { serialNumbers: some }, onError: 'SKIP_FAILED' } },
+  );
+  await day.until(() => day.ended(removeApps.task.id), 10 * minute);
+  expect(await task(removeApps.task.id)).toMatchObject({ outcome: 'SOME', requested: 7, completed: 6, failed: 1 });
+  expect(await failures(removeApps.task.id)).toEqual([['SYSTEM_APP', some[0]]]);
+  expect(onDevices()).toEqual([some[0], ...day.serials.slice(7)]);
+  expect(licensesAtApple()).toHaveLength(devices - 6);
+  expect(await day.differences()).toEqual([]);
+});
+
+test('S48 revokeLicenses with removeApps: the license of a device that keeps the app stays, the others come back after the app is gone', async () => {
+  const some = day.serials.slice(7, 13);
+  troubles(some);
+  const { revokeLicenses } = await day.ask(
+    `mutation ($input: RevokeLicensesInput!) { revokeLicenses(input: $input) { ... on RevokeLicensesPayload { task { id } } ${refusal} } }`,
+    { input: { appIds: [day.appId], target: { serialNumbers: some }, removeApps: true, onError: 'SKIP_FAILED' } },
+  );
+  await day.until(() => day.ended(revokeLicenses.task.id), 10 * minute);
+  // A license and an app for each device.
+  expect(await task(revokeLicenses.task.id)).toMatchObject({
+    outcome: 'SOME',
+    requested: 12,
+    completed: 10,
+    failed: 2,
+  });
+  expect((await failures(revokeLicenses.task.id)).sort()).toEqual([
+    ['APP_NOT_REMOVED', some[0]],
+    ['SYSTEM_APP', some[0]],
+  ]);
+  expect(onDevices()).toEqual([day.serials[0], some[0], ...day.serials.slice(13)]);
+  expect(licensesAtApple()).toHaveLength(devices - 11);
+  expect(await day.differences()).toEqual([]);
+});
+
+test('S49 S50 retireVppUsers with removeApps: the license comes back at once, the apps go from their devices as these can be reached', async () => {
+  const { admin } = day.world.simulator;
+  const { fleet } = admin;
+  const theirs = day.serials.slice(1, 6);
+  const licensed = day.serials[19]!;
+  const { tokens } = await day.ask('{ tokens(first: 1) { edges { node { id } } } }');
+  const { createVppUsers } = await day.ask(
+    `mutation ($input: CreateVppUsersInput!) { createVppUsers(input: $input) { ... on CreateVppUsersPayload { vppUserIds task { id } } ${refusal} } }`,
+    { input: { tokenId: tokens.edges[0].node.id, users: [{ name: 'Rosa' }] } },
+  );
+  const vppUserIds: string[] = createVppUsers.vppUserIds;
+  await day.until(() => day.ended(createVppUsers.task.id), second);
+  const { associateLicenses } = await day.ask(
+    `mutation ($input: AssociateLicensesInput!) { associateLicenses(input: $input) { ... on AssociateLicensesPayload { task { id } } ${refusal} } }`,
+    { input: { appIds: [day.appId], target: { vppUserIds } } },
+  );
+  await day.until(() => day.ended(associateLicenses.task.id), second);
+  const before = licensesAtApple().length;
+  const { inviteVppUsers } = await day.ask(
+    `mutation ($input: InviteVppUsersInput!) { inviteVppUsers(input: $input) { ... on InviteVppUsersPayload { vppUsers { invitation { code } } } ${refusal} } }`,
+    { input: { vppUserIds } },
+  );
+  const { idHash } = admin.acceptInvitation({
+    inviteCode: inviteVppUsers.vppUsers[0].invitation.code,
+    account: 'rosa@example.org',
+  });
+  await day.ask(
+    `mutation ($input: SyncLicensesInput!) { syncLicenses(input: $input) { ... on SyncLicensesPayload { syncs { task { id } } } ${refusal} } }`,
+    { input: {} },
+  );
+  fleet.act({ serialNumbers: [...theirs, licensed], act: { kind: 'signIn', idHash: idHash! } });
+  fleet.act({ serialNumbers: theirs, act: { kind: 'putApp', app: { adamId: unlimitedApp } } });
+  fleet.act({ serialNumbers: [...theirs, licensed], act: { kind: 'reenroll', keepsApps: true } });
+  await day.pass(5 * minute);
+  troubles(theirs);
+  const { retireVppUsers } = await day.ask(
+    `mutation ($input: RetireVppUsersInput!) { retireVppUsers(input: $input) { ... on RetireVppUsersPayload { task { id } } ${refusal} } }`,
+    { input: { vppUserIds, removeApps: true } },
+  );
+  const retired = async () =>
+    (await day.ask('query ($id: ID!) { vppUser(id: $id) { status } }', { id: vppUserIds[0] })).vppUser.status ===
+    'RETIRED';
+  await day.until(retired, 5 * second);
+  expect(licensesAtApple()).toHaveLength(before - 1);
+  await day.until(() => day.ended(retireVppUsers.task.id), 10 * minute);
+  expect(await task(retireVppUsers.task.id)).toMatchObject({ outcome: 'SOME', requested: 7, completed: 6, failed: 1 });
+  expect(await failures(retireVppUsers.task.id)).toEqual([['SYSTEM_APP', theirs[0]]]);
+  // Those that have a license of their own keep the app.
+  expect(onDevices()).toEqual([day.serials[0], theirs[0], day.serials[7], ...day.serials.slice(13)]);
+  // The one that refused has the app and no license; that is said as it is.
+  expect(await day.differences()).toEqual([expect.stringContaining(`${theirs[0]}: `)]);
 });
