@@ -24,15 +24,15 @@ export async function run(bench) {
   for (const devices of sizes) found.push(await measureSize(bench, devices, apps));
   const [small, large] = [/** @type {Measured} */ (found[0]), /** @type {Measured} */ (found.at(-1))];
   const count = (/** @type {number} */ devices) => `${devices.toLocaleString('en-US')} devices × ${apps} apps`;
-  const perMillion = (/** @type {Measured} */ { devices, judged }) =>
-    spread([judged.median, judged.min, judged.max].map((milliseconds) => milliseconds / ((devices * apps) / 1e6)));
+  const perMillion = (/** @type {Measured} */ { devices }, /** @type {Spread} */ { median, min, max }) =>
+    spread([median, min, max].map((milliseconds) => milliseconds / ((devices * apps) / 1e6)));
   return {
     goals: [
       {
         what: `judging updates of ${count(large.devices)}, all of them current`,
         figure: large.judged,
         reference: large.bare,
-        against: 'one SQL statement that finds what is behind',
+        against: 'one SQL statement that takes the same decision',
         unit: 'ms',
         most: 2,
       },
@@ -45,10 +45,10 @@ export async function run(bench) {
         most: 2,
       },
       {
-        what: `judging each million pairs, at ${large.devices.toLocaleString('en-US')} devices`,
-        figure: perMillion(large),
-        reference: perMillion(small),
-        against: `at ${small.devices.toLocaleString('en-US')}`,
+        what: `each million pairs of ${count(large.devices)}, one in a hundred behind`,
+        figure: perMillion(large, large.planned),
+        reference: perMillion(small, small.planned),
+        against: `of ${count(small.devices)}`,
         unit: 'ms',
         most: 1.25,
       },
@@ -64,7 +64,7 @@ export async function run(bench) {
       },
     ],
     notes: [
-      'A policy IMMEDIATELY for all, every device has every app with a license: a whole step of the function that the worker calls when everything is to be judged, with the availability by storefront, platform, system and family, the policy that holds for each app on each device, rings, earlier tries, and, where something is behind, run, versions and items written and the first devices asked. The reference is one statement over the same tables that compares versions, systems, licenses and what is under way, and looks at no policy, ring or try; storefront and platform are given to it.',
+      'A policy IMMEDIATELY for all, every device has every app with a license: a whole step of the function that the worker calls when everything is to be judged. What may be behind at all it finds by the counts of versions that are kept beside the lists, so a fleet that is current is not read. Only of the rest it asks for availability by storefront, platform, system and family, for the policy that holds for each app on each device, earlier tries and rings; run, versions and items are written and the first devices asked. The reference is one statement over the same tables that reads everything and takes the same decision: versions, system, family, license, what is under way, the policy by precedence, earlier tries, pauses. It has no counts to ask, storefront and platform are given to it as constants, groups are those with named members, and it keeps neither runs nor rings, and in its table no foreign keys.',
     ],
   };
 }

@@ -1,8 +1,9 @@
 /** S59–S64: every reason of `updateDecision`, each from real rows, and each the first where it is what decides. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { preparedRows } from '../../../src/db/rows.ts';
-import { sql } from '../../../src/db/transaction.ts';
-import { availabilityReasons } from '../../../src/domain/update/availability.ts';
+import { sql, transaction } from '../../../src/db/transaction.ts';
+import { availabilityReasons, isTried } from '../../../src/domain/update/availability.ts';
+import { mayBeBehind, readBehind } from '../../../src/domain/update/behind.ts';
 import { pauseUpdates } from '../../../src/domain/update/pause.ts';
 import type { PolicyInput } from '../../../src/domain/update/policy-input.ts';
 import { readUpdateDecision } from '../../../src/domain/update/read-decision.ts';
@@ -421,4 +422,30 @@ test('S64 a device or an app that is not there is not found', async () => {
   const one = await pair();
   await expect(why({ ...one, deviceId: 999_999n })).rejects.toMatchObject({ code: 'NOT_FOUND', kind: 'device' });
   await expect(why({ ...one, appId: 999_999n })).rejects.toMatchObject({ code: 'NOT_FOUND', kind: 'app' });
+});
+
+test('S59 S63 what is tried is among what the counts of versions let through, and what is current is not', async () => {
+  // Two platforms with different versions: one of them is never the device's own.
+  const { appId } = await pair({ version: '2' });
+  const current = await pair({ version: '2' });
+  await pair();
+  await pair({ hasUpdate: true, store: { platform: 'osx' } });
+  // Counts cut what devices say.
+  await pair({ version: '1'.repeat(60) });
+  await prisma().$executeRaw(
+    sql`
+    INSERT INTO app_metadata (organization_id, app_id, storefront, platform, external_version_id, device_families, fetched_at)
+    SELECT organization_id, app_id, storefront, 'appletvos', '7', '{}', fetched_at FROM app_metadata WHERE app_id = ${appId}` as never,
+  );
+  const { tried, let_through: through } = await transaction(fleet.services, async (tx) => {
+    const behind = await readBehind(tx, fleet.organizationId);
+    const [rows] = await tx.$queryRaw<{ tried: string[]; let_through: string[] }[]>(sql`
+      SELECT array_agg(a.app_id::text) FILTER (WHERE ${isTried}) AS tried, array_agg(a.app_id::text) FILTER (WHERE ${mayBeBehind(behind!)}) AS let_through
+      FROM app_availability a WHERE a.organization_id = ${fleet.organizationId} AND a.family <> 'MAC'`);
+    return rows!;
+  });
+  expect(tried.length).toBeGreaterThan(3);
+  expect(tried.filter((one) => !through.includes(one))).toEqual([]);
+  expect(through).toContain(String(appId));
+  expect(through).not.toContain(String(current.appId));
 });
