@@ -2,6 +2,7 @@ import { type LeasedCommand, leaseCommands } from '../domain/command/lease.ts';
 import { type Reported, reportCommands, reportEnrollments, reportInventory } from '../domain/device-news/report.ts';
 import * as failures from '../domain/errors.ts';
 import type { DeviceRequest, DeviceRequestKind } from '../domain/mdm-ports.ts';
+import { advanceOperations } from '../domain/operation/advance.ts';
 import { abortable } from './abortable.ts';
 import { builder } from './builder.ts';
 import { DeviceRef } from './device-ref.ts';
@@ -156,7 +157,9 @@ mutation('leaseDeviceCommands', {
   input: LeaseInput,
   payload: LeasePayload,
   failures: [failures.NotFoundError],
-  run: async ({ domain }, input) => ({ commands: await leaseCommands(domain, input) }),
+  run: async ({ domain }, input) => ({
+    commands: await leaseCommands(domain, input, (tx, ended) => advanceOperations(domain, tx, ended)),
+  }),
 });
 
 builder.subscriptionField('deviceCommands', (t) =>

@@ -36,6 +36,9 @@ const ring = createKeyRing([
   { id: 'old', bytes: new Uint8Array(32).fill(1) },
 ]);
 
+let connections = 0;
+server.on('connection', () => connections++);
+
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -197,19 +200,37 @@ test('§5.1 what only a server has that Russet calls is not dropped silently', a
 });
 
 test('§5.1 a name that leads to where clouds hand out credentials is not called', async () => {
-  let called = 0;
-  const counting = ((...parameters: Parameters<typeof fetch>) => {
-    called++;
-    return fetch(...parameters);
-  }) as typeof fetch;
-  const leads = (address: string) => createNanoMdm({ fetch: counting, resolve: async () => ['10.0.0.1', address] });
+  const leads = (address: string) => createNanoMdm({ resolve: async () => ['10.0.0.1', address] });
   const call = (mdm: ReturnType<typeof leads>) =>
-    connectMdm({ ...context, mdm }, nano({ baseUrl: baseUrl.replace('127.0.0.1', 'localhost') }));
+    connectMdm({ ...context, mdm }, nano({ baseUrl: baseUrl.replace('127.0.0.1', 'mdm.example') }));
+  const before = connections;
   for (const address of ['169.254.169.254', '::ffff:169.254.169.254', 'fe80::1%eth0'])
-    await expect(call(leads(address))).rejects.toMatchObject({ code: 'MDM_UNAVAILABLE', problem: 'UNREACHABLE' });
-  expect(called).toBe(0);
-  await call(leads('127.0.0.1'));
-  expect(called).toBeGreaterThan(0);
+    await expect(call(leads(address))).rejects.toMatchObject({
+      code: 'MDM_UNAVAILABLE',
+      problem: 'UNREACHABLE',
+      message: expect.stringContaining('credentials'),
+    });
+  expect(connections).toBe(before);
+  await call(createNanoMdm({ resolve: async () => ['127.0.0.1'] }));
+  expect(connections).toBeGreaterThan(before);
+});
+
+test('§5.1 a name is looked up once: who answers the second question differently is not asked it', async () => {
+  const asked: string[] = [];
+  // The first address is one for documentation: nobody is there.
+  const answers = [['203.0.113.1'], ['127.0.0.1'], ['127.0.0.1']];
+  const rebinding = createNanoMdm({
+    timeouts: { test: 300 },
+    resolve: async (host) => answers[asked.push(host) - 1]!,
+  });
+  const before = connections;
+  const connecting = connectMdm(
+    { ...context, mdm: rebinding },
+    nano({ baseUrl: baseUrl.replace('127.0.0.1', 'mdm.example') }),
+  );
+  await expect(connecting).rejects.toMatchObject({ code: 'MDM_UNAVAILABLE' });
+  expect(connections).toBe(before);
+  expect(asked).toEqual(['mdm.example']);
 });
 
 test('§5.1 two who connect at once: one of them is refused', async () => {

@@ -2,13 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Rows } from '../../db/rows.ts';
-import { moment, sql, type Tx, transaction } from '../../db/transaction.ts';
+import { json, moment, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { NotFoundError } from '../errors.ts';
 import type { DeviceRequest } from '../mdm-ports.ts';
 import { parseInput } from '../parse.ts';
+import type { OnEnded } from './ended.ts';
 import { pickReady, writeDown } from './pick.ts';
 import { revealRequest } from './reveal.ts';
 import { endCommands } from './settle.ts';
@@ -37,25 +38,49 @@ export interface LeasedCommand {
 
 /**
  * Leases at most `first` commands for `seconds`. One that is not reported until then is handed out again with the same
- * CommandUUID. Two callers never hold the same one. Throws INVALID_INPUT, and NOT_FOUND without such a connection.
+ * CommandUUID. Two callers never hold the same one. `onEnded` is told of those that were over. Throws INVALID_INPUT, and NOT_FOUND without such a connection.
  */
-export async function leaseCommands(context: Context, rawInput: LeaseInput): Promise<LeasedCommand[]> {
+export async function leaseCommands(
+  context: Context,
+  rawInput: LeaseInput,
+  onEnded: OnEnded,
+): Promise<LeasedCommand[]> {
   requireRight(context, 'commands:write');
   const input = parseInput(inputSchema, rawInput);
-  return reveal(context, await lease(context, input));
+  return reveal(context, await lease(context, input), onEnded);
 }
 
-/** Puts in what does not stand in the rows. What can't be handed on now comes with the next lease; what is over is ended. */
-async function reveal(context: Context, leased: readonly LeasedCommand[]): Promise<LeasedCommand[]> {
+/** Milliseconds for which a command waits whose address can't be had. */
+const laterAfter = 60_000;
+
+/** Puts in what does not stand in the rows. What can't be handed on now waits a minute and not a lease; what is over is ended. */
+async function reveal(context: Context, leased: readonly LeasedCommand[], onEnded: OnEnded): Promise<LeasedCommand[]> {
   const revealed = await Promise.all(
     leased.map(async (command) => ({ command, request: await revealRequest(context, command.request) })),
   );
-  const at = context.clock.now();
-  const closed = revealed.flatMap(({ command, request }) =>
-    request === 'CLOSED' ? [{ commandId: command.id, state: 'CANCELLED' as const, at }] : [],
-  );
-  if (closed.length > 0) await transaction(context, (tx) => endCommands(context, tx, closed));
+  const closed = revealed.flatMap(({ command, request }) => (request === 'CLOSED' ? [command] : []));
+  const later = revealed.flatMap(({ command, request }) => (request === 'LATER' ? [command] : []));
+  if (closed.length + later.length > 0)
+    await transaction(context, async (tx) => {
+      await lockGraphqlConnection(context, tx);
+      await putOff(context, tx, later);
+      const at = context.clock.now();
+      const verdicts = closed.map(({ id }) => ({ commandId: id, state: 'CANCELLED' as const, at }));
+      const ended = await endCommands(context, tx, verdicts);
+      if (ended.length > 0) await onEnded(tx, ended);
+    });
   return revealed.flatMap(({ command, request }) => (typeof request === 'string' ? [] : [{ ...command, request }]));
+}
+
+/** Nobody was handed them, so it counts as no lease; one whose lease another holds by now is left to that one. */
+async function putOff(context: Context, tx: Tx, later: readonly LeasedCommand[]): Promise<void> {
+  if (later.length === 0) return;
+  const until = moment(new Date(context.clock.now().getTime() + laterAfter));
+  await tx.$executeRaw(sql`
+    UPDATE device_command c SET leased_until = ${until}, sends = c.sends - 1
+    FROM jsonb_to_recordset(${json(later.map(({ id, sends }) => ({ id, sends })))}) AS v(id bigint, sends int)
+    WHERE c.organization_id = ${context.actor.organizationId} AND c.id = v.id AND c.ended_at IS NULL AND c.state = 'QUEUED'
+      AND c.sends = v.sends`);
 }
 
 async function lease(context: Context, input: z.output<typeof inputSchema>): Promise<LeasedCommand[]> {

@@ -1,5 +1,6 @@
 /** Drives NanoMDM, and NanoHUB, which has the same API at another path (MDM sheet §4.1, §4.2). @module */
 import { type MdmAccess, MdmFailure, type MdmServer, maxBatch } from '../../domain/mdm-ports.ts';
+import type { Resolve } from '../../lib/guarded-fetch.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { addressOf } from './address.ts';
 import { type ApiAnswer, enqueuedOf, pushedOf, readAnswer } from './answer.ts';
@@ -8,7 +9,6 @@ import { isEnrollmentId, pathOf } from './enrollment-id.ts';
 import { createExchange, type Exchange } from './exchange.ts';
 import { probe } from './probe.ts';
 import { writeCommand } from './requests.ts';
-import type { Resolve } from './require-host.ts';
 
 /** Milliseconds for each call. The server asks Apple to wake each device before it answers. */
 export interface NanoMdmTimeouts {
@@ -26,7 +26,7 @@ export interface NanoMdmOptions {
   timeouts?: Partial<NanoMdmTimeouts>;
   /** Default: the fetch of Node. */
   fetch?: typeof fetch;
-  /** How the server's name is looked up before a call. Default: as Node does. */
+  /** How the server's name is looked up for a connection. Default: as Node does. */
   resolve?: Resolve;
 }
 

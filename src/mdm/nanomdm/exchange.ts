@@ -4,10 +4,10 @@
  * @module
  */
 import type { MdmAccess } from '../../domain/mdm-ports.ts';
+import { createGuardedFetch, type Resolve } from '../../lib/guarded-fetch.ts';
 import { type Logger, silentLogger } from '../../lib/logger.ts';
 import type { MdmCall, Reply } from './call.ts';
 import { lostAnswer, noConnection } from './network-failure.ts';
-import { type Resolve, requireHost } from './require-host.ts';
 
 /** Longest answer that is read, in bytes. One for 100 devices has some 20 kB. */
 const maxAnswerBytes = 1024 * 1024;
@@ -19,19 +19,19 @@ export type Exchange = (access: MdmAccess, call: MdmCall) => Promise<Reply>;
 export interface ExchangeOptions {
   logger?: Logger | undefined;
   fetch?: typeof fetch | undefined;
-  /** How names are looked up before a call. Default: as Node does. */
+  /** How names are looked up. Default: as Node does. */
   resolve?: Resolve | undefined;
 }
 
 /** Makes an {@link Exchange}. */
 export function createExchange(options: ExchangeOptions): Exchange {
-  const { logger = silentLogger, fetch: send = fetch, resolve } = options;
+  const { logger = silentLogger } = options;
+  const send = createGuardedFetch(options.resolve, options.fetch);
   return async (access, call) => {
     const started = performance.now();
     const { operation, url } = call;
     let status: number | undefined;
     try {
-      await requireHost(url, resolve);
       const reply = await receive(send, access, call);
       status = reply.status;
       return reply;

@@ -17,6 +17,12 @@ export function lostAnswer(call: Call, detail: string): MdmFailure {
 export function noConnection(call: Call, error: unknown): MdmFailure {
   const causes = rootCauses(error);
   const codes = [...new Set(causes.map((cause) => cause.code ?? cause.name))].join(', ');
+  if (causes.some(({ code }) => code === 'ERR_CREDENTIAL_ADDRESS'))
+    return new MdmFailure(
+      'UNAVAILABLE',
+      'UNREACHABLE',
+      'The address of the MDM server leads to where clouds hand out credentials, and is not called',
+    );
   if (causes.some(isDistrust))
     return new MdmFailure('UNAVAILABLE', 'UNTRUSTED', `The certificate of the MDM server is not trusted (${codes})`);
   if (causes.every(wasBeforeSending))

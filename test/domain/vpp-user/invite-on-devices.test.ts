@@ -1,6 +1,7 @@
 /** Invitations that devices show: where they stand, and where they must not. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { leaseCommands } from '../../../src/domain/command/lease.ts';
+import { AppleFailure } from '../../../src/domain/ports.ts';
 import { assignDevices } from '../../../src/domain/vpp-user/assign-devices.ts';
 import { readInvitations } from '../../../src/domain/vpp-user/invitation.ts';
 import { inviteOnDevices } from '../../../src/domain/vpp-user/invite-on-devices.ts';
@@ -73,7 +74,26 @@ test('S48 one that was accepted before it left is taken back, also from whoever 
   const url = (await readInvitations(world.services, world.organizationId, [other]))[0]!.url;
   await prisma.vppUser.updateMany({ where: { id: user }, data: { status: 'ASSOCIATED' } });
   await prisma.mdmConnection.updateMany({ data: { kind: 'GRAPHQL' } });
-  const leased = await leaseCommands(world.admin, { first: 100, seconds: 60 });
+  // While Apple does not say where invitations are accepted, none is held for a lease.
+  const silent = {
+    ...world.services.apple,
+    invitationUrl: () => Promise.reject(new AppleFailure('UNAVAILABLE', 'away')),
+  };
+  const told: string[] = [];
+  const lease = (as = world.admin) =>
+    leaseCommands(as, { first: 100, seconds: 3_600 }, async (_tx, ended) => {
+      told.push(...ended.map(({ kind, state }) => `${kind} ${state}`));
+    });
+  expect((await lease({ ...world.admin, apple: silent })).map(({ request }) => request.kind)).not.toContain(
+    'INVITE_TO_PROGRAM',
+  );
+  expect(told).toEqual(['INVITE_TO_PROGRAM CANCELLED']);
+  expect(await prisma.deviceCommand.findMany({ where: { deviceId: second, kind: 'INVITE_TO_PROGRAM' } })).toMatchObject(
+    [{ state: 'QUEUED', sends: 0 }],
+  );
+  expect(await lease()).toEqual([]);
+  await world.clock.advance(60_000);
+  const leased = await lease();
   const invitations = leased.filter((command) => command.request.kind === 'INVITE_TO_PROGRAM');
   expect(invitations.map((command) => command.request)).toMatchObject([
     { vppUserId: String(other), invitationUrl: url },
