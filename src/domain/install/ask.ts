@@ -60,6 +60,8 @@ export interface InstallationOptions {
   /** The task whose failed items are tried again: `only` holds them, as `app:device`. */
   retryOf?: bigint;
   only?: ReadonlySet<string>;
+  /** When every item is refused at once, and for the same reason, that is thrown and nothing is started. */
+  refuseAlike?: boolean;
 }
 
 /** The tasks of a request. */
@@ -72,7 +74,7 @@ export interface Installation {
 /**
  * Installs every app on every device. What has a license is sent at once; what has none gets one first, as
  * `associateLicenses` gives it. Items that can't be installed are failures of the task, and stop no other; ATOMIC throws the
- * first of them instead. Throws MDM_NOT_CONNECTED, and what `associateLicenses` throws. The first task is that of the installs,
+ * first of them instead. Where nobody said so, and all are refused at once for one reason, that is thrown: nothing is left to do. Throws MDM_NOT_CONNECTED, and what `associateLicenses` throws. The first task is that of the installs,
  * the second, if there is one, that of the licenses.
  */
 export async function installApps(context: Context, rawInput: InstallInput): Promise<KeyedResult> {
@@ -82,7 +84,9 @@ export async function installApps(context: Context, rawInput: InstallInput): Pro
   try {
     return await transaction(context, (tx) =>
       once(context, tx, { operation: 'installApps', key: idempotencyKey, input: request }, async () => {
-        const { taskId, licensesTaskId } = await startInstallation(context, tx, request);
+        const { taskId, licensesTaskId } = await startInstallation(context, tx, request, {
+          refuseAlike: rawInput.onError == null,
+        });
         return licensesTaskId === null ? [taskId] : [taskId, licensesTaskId];
       }),
     );
@@ -105,7 +109,9 @@ export async function startInstallation(
   const request = { ...given, appIds, target: normalizeTarget(await devicesOfTarget(context, tx, given.target)) };
   await readApps(context, tx, appIds);
   const targets = await resolveDevices(context, tx, request.target, { listed: true });
-  if (request.onError === 'ATOMIC' && targets.unknown.length > 0) throw new UnknownDeviceError(targets.unknown);
+  const allUnknown = options.refuseAlike === true && targets.devices.length === 0;
+  if ((request.onError === 'ATOMIC' || allUnknown) && targets.unknown.length > 0)
+    throw new UnknownDeviceError(targets.unknown);
   const pairs = pairsOf(appIds, targets).filter((pair) => options.only?.has(pairKey(pair)) ?? true);
   if (pairs.length + targets.unknown.length === 0)
     throw new InvalidInputError([{ path: ['target'], message: 'name at least one device' }]);
@@ -146,11 +152,12 @@ async function startSmall(
   request: InstallRequest,
   pairs: readonly Pair[],
   failures: readonly TaskFailure[],
-  { retryOf }: InstallationOptions,
+  { retryOf, refuseAlike }: InstallationOptions,
 ): Promise<Installation> {
   const { keepLicenses: keep, ...wish } = request;
   const terms = { keepLicenses: keep ?? false };
-  const needed = await neededPairs(context, tx, request, pairs);
+  const alone = refuseAlike === true && failures.length === 0;
+  const needed = await neededPairs(context, tx, request, pairs, alone);
   if (needed.length === 0) {
     const requested = pairs.length + failures.length;
     const taskId = await openInstalls(context, tx, { requested, terms, asked: request, retryOf });
@@ -161,19 +168,21 @@ async function startSmall(
   }
   const appIds = [...new Set(needed.map((pair) => pair.appId))];
   const deviceIds = [...new Set(needed.map((pair) => pair.deviceId))];
-  const install = { ...terms, needed: true, pairs, failures, asked: request, retryOf };
+  const alike = alone && needed.length === pairs.length;
+  const install = { ...terms, needed: true, pairs, failures, asked: request, retryOf, refuseAlike: alike };
   const only = new Set(needed.map(pairKey));
   const licenses = { ...wish, appIds, target: { deviceIds } };
   const started = await startLicensing(context, tx, licenses, { audit: false, only, install });
   return { taskId: started.installsTaskId!, licensesTaskId: started.taskId };
 }
 
-/** Those that can be installed and lack nothing but a license. ATOMIC throws what stands in the way of another. */
+/** Those that can be installed and lack nothing but a license. ATOMIC throws what stands in the way of another, `alike` what stands in the way of all. */
 async function neededPairs(
   context: Context,
   tx: Tx,
   { appIds, onError }: InstallRequest,
   pairs: readonly Pair[],
+  alike: boolean,
 ): Promise<Pair[]> {
   const { organizationId } = context.actor;
   // What is read of licenses here stays true until the commit.
@@ -186,5 +195,13 @@ async function neededPairs(
   const blocking = (error: DomainError | null) => error !== null && !isDone(error);
   const first = judged.find(({ refusal }) => blocking(refusal))?.refusal;
   if (onError === 'ATOMIC' && first) throw first;
+  const common = alike ? commonRefusal(judged.map(({ refusal }) => refusal)) : null;
+  if (common) throw common;
   return judged.flatMap(({ facts, refusal }) => (refusal === null && lacksLicense(facts) ? [facts] : []));
+}
+
+/** The one reason for which all are refused; null when there is none. */
+function commonRefusal(refusals: readonly (DomainError | null)[]): DomainError | null {
+  const [first = null] = refusals;
+  return first !== null && refusals.every((refusal) => refusal?.code === first.code) ? first : null;
 }

@@ -22,6 +22,8 @@ export interface InstallOption extends InstallTerms {
   asked?: object | undefined;
   /** The installs whose failed items are tried again. */
   retryOf?: bigint | undefined;
+  /** When every license is refused, and for the same reason, that is thrown. Of small requests only. */
+  refuseAlike?: boolean | undefined;
 }
 
 /** The request whose licenses they wait for. */

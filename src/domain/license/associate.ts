@@ -175,7 +175,8 @@ export async function startLicensing(
   const inBlocks = pairs > blockSize;
   const decision = inBlocks ? null : await decide(context, tx, request, targets, retry.only);
   // What is licensed already is installed nevertheless.
-  const refusal = decision && !retry.install && request.onError === 'ATOMIC' ? onlyRefusal(decision) : null;
+  const atomic = !retry.install && request.onError === 'ATOMIC';
+  const refusal = decision && (atomic || retry.install?.refuseAlike) ? onlyRefusal(decision, { alike: !atomic }) : null;
   if (refusal) throw refusal;
 
   const taskId = await startTask(context, tx, {

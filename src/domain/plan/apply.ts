@@ -2,7 +2,7 @@ import { moment, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
-import { DomainError, NotFoundError, type PlanChange, PlanStaleError } from '../errors.ts';
+import { DomainError, ForbiddenError, NotFoundError, type PlanChange, PlanStaleError } from '../errors.ts';
 import { type PlanKind, planned } from './kinds.ts';
 import type { PlanFacts, Seen } from './look.ts';
 import { type PlanRefusal, startAndLook } from './make.ts';
@@ -76,6 +76,7 @@ async function startAsPlanned(context: Context, tx: Tx, plan: StoredPlan): Promi
   try {
     return await startAndLook(context, tx, plan.kind, unpack(plan.request) as object);
   } catch (error) {
+    if (error instanceof ForbiddenError) throw error;
     if (error instanceof DomainError && error.code !== plan.refusal?.code) throw new PlanStaleError(['ITEMS']);
     throw error;
   }

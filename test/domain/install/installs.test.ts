@@ -74,7 +74,7 @@ describe('S28 installs', () => {
     expect(told.some(({ state, phase }) => state === 'RUNNING' && phase === 'INSTALLING')).toBe(true);
     expect(told.at(-1)).toMatchObject({ state: 'SUCCEEDED', completed: '3' });
     // What is there already needs nothing, and what has a license needs none.
-    const [again, none] = await install(one, deviceIds);
+    const [again, none] = await install(one, deviceIds, { onError: 'SKIP_FAILED' });
     expect(none).toBeUndefined();
     await hands.ended(again!);
     expect(await codes(again!)).toEqual(Array(3).fill('ALREADY_INSTALLED'));
@@ -151,16 +151,15 @@ describe('S28 installs', () => {
   test('S28 without a license there is no install: refused at once, or when the waiting is over', async () => {
     const one = await short();
     const deviceIds = await hands.devices(2);
-    const [refused] = await install(one, [deviceIds[0]!]);
+    const [refused] = await install(one, [deviceIds[0]!], { onError: 'SKIP_FAILED' });
     await hands.ended(refused!);
     expect(await codes(refused!)).toEqual(['NO_LICENSES_AVAILABLE']);
     const waitUntil = new Date(hands.world.clock.now().getTime() + 60_000);
     const [waited] = await install(one, [deviceIds[1]!], { onShortage: 'WAIT', waitUntil });
     await hands.ended(waited!);
     expect(await codes(waited!)).toEqual(['WAIT_EXPIRED']);
-    await expect(install(one, [deviceIds[0]!], { onError: 'ATOMIC' })).rejects.toMatchObject({
-      code: 'NO_LICENSES_AVAILABLE',
-    });
+    for (const more of [{ onError: 'ATOMIC' as const }, {}])
+      await expect(install(one, [deviceIds[0]!], more)).rejects.toMatchObject({ code: 'NO_LICENSES_AVAILABLE' });
     expect(hands.installs).toEqual([]);
   });
 
@@ -191,7 +190,7 @@ describe('S28 installs', () => {
     const macs = await makeDevices(hands.world, 1, { family: 'MAC', osVersion: '14.4' });
     const away = await makeDevices(hands.world, 1);
     const [taskId] = await install(one, [good!, ...macs, ...away, 999_999n]);
-    const [second] = await install(one, [good!]);
+    const [second] = await install(one, [good!], { onError: 'SKIP_FAILED' });
     await hands.ended(taskId!, second!);
     expect(await codes(taskId!)).toEqual(['DEVICE_NOT_ENROLLED', 'INSTALL_NOT_SUPPORTED', 'UNKNOWN_DEVICE']);
     expect(await codes(second!)).toEqual(['OPERATION_IN_PROGRESS']);
@@ -208,6 +207,36 @@ describe('S28 installs', () => {
     await expect(
       install(one, away, { onError: 'ATOMIC', target: { serialNumbers: ['NOBODY'] } }),
     ).rejects.toMatchObject({ code: 'UNKNOWN_DEVICE' });
+  });
+
+  test('S28 when all are refused at once for one reason, that is the answer, and nothing is started', async () => {
+    const [one, two] = [await app({ supportedPlatforms: ['iOS', 'macOS'] }), await app({ total: 0 })];
+    const macs = await makeDevices(hands.world, 2, { family: 'MAC', osVersion: '14.4' });
+    const away = await makeDevices(hands.world, 2);
+    const [good] = await hands.devices(1);
+    const tasks = () => hands.world.database.prisma.task.count();
+    const before = await tasks();
+    const refused = (of: TestApp, deviceIds: bigint[], more: Partial<InstallInput> = {}) =>
+      install(of, deviceIds, more).then(
+        () => null,
+        (error: { code?: string }) => error.code,
+      );
+    expect(await refused(one, macs)).toBe('INSTALL_NOT_SUPPORTED');
+    expect(await refused(one, away)).toBe('DEVICE_NOT_ENROLLED');
+    expect(await refused(one, [], { target: { serialNumbers: ['NOBODY', 'NOBODY2'] } })).toBe('UNKNOWN_DEVICE');
+    expect(await refused(two, [good!])).toBe('NO_LICENSES_AVAILABLE');
+    expect(await tasks()).toBe(before);
+    const [mixed] = await install(one, [...macs, ...away]);
+    const [asked] = await install(one, macs, { onError: 'SKIP_FAILED' });
+    expect(
+      [await codes(mixed!), await codes(asked!)].map((found) => found.length),
+      'reasons differ, or a task was asked for',
+    ).toEqual([4, 2]);
+    const [done] = await install(one, [good!]);
+    expect(await refused(one, [good!])).toBe('OPERATION_IN_PROGRESS');
+    await hands.ended(done!, mixed!, asked!);
+    expect(await refused(one, [good!])).toBe('ALREADY_INSTALLED');
+    await expect(retryTask(hands.world.admin, { taskId: asked! }), 'a second try is a task').resolves.toBeDefined();
   });
 });
 
@@ -330,40 +359,33 @@ describe('F5 plans of installs', () => {
     );
 
   test('F5 S28 which apps are installed behind their licenses, which not and why; applied it is what was shown', async () => {
-    const one = await app({ total: 4, supportedPlatforms: ['iOS', 'macOS'] });
+    const one = await app({ total: 3, supportedPlatforms: ['iOS', 'macOS'] });
     const [held, fresh] = (await hands.devices(2)) as [bigint, bigint];
-    const [away] = (await makeDevices(hands.world, 1)) as [bigint];
     const [mac] = (await makeDevices(hands.world, 1, { family: 'MAC', osVersion: '14.0' })) as [bigint];
     const [short] = (await hands.devices(1)) as [bigint];
     await hands.ended(await associate(hands.world, one, [held]));
     const before = await hands.world.database.prisma.appOperation.count();
-    const { planId } = await plan(one, [held, fresh, away, mac, short], { onError: 'SKIP_FAILED' });
+    const { planId } = await plan(one, [held, fresh, mac, short], { onError: 'SKIP_FAILED' });
     expect(await hands.world.database.prisma.appOperation.count(), 'nothing was done').toBe(before);
     expect(await items(planId)).toEqual([
       [held, 'INSTALL_APP', 0, null],
       [held, 'REFUSED', 1, 'ALREADY_LICENSED'],
       [fresh, 'GIVE', 1, null],
       [fresh, 'INSTALL_APP', 0, null],
-      [away, 'GIVE', 1, null],
-      [away, 'REFUSED', 0, 'DEVICE_NOT_ENROLLED'],
       [mac, 'GIVE', 1, null],
       [mac, 'REFUSED', 0, 'INSTALL_NOT_SUPPORTED'],
       [short, 'REFUSED', 1, 'NO_LICENSES_AVAILABLE'],
       [short, 'REFUSED', 0, 'NO_LICENSES_AVAILABLE'],
     ]);
     const [sum] = await summarizePlan(preparedRows(hands.world.database.pool), hands.world.organizationId, planId);
-    expect(sum).toMatchObject({ requested: 5n, given: 3n, refused: 2n, shortfall: 1n, installs: 2n, appsRefused: 3n });
+    expect(sum).toMatchObject({ requested: 4n, given: 2n, refused: 2n, shortfall: 1n, installs: 2n, appsRefused: 2n });
     const applied = await applyPlan(hands.world.admin, { planId });
     await hands.ended(applied.taskId!, applied.installsTaskId!);
-    expect(await codes(applied.installsTaskId!)).toEqual([
-      'DEVICE_NOT_ENROLLED',
-      'INSTALL_NOT_SUPPORTED',
-      'NO_LICENSES_AVAILABLE',
-    ]);
+    expect(await codes(applied.installsTaskId!)).toEqual(['INSTALL_NOT_SUPPORTED', 'NO_LICENSES_AVAILABLE']);
     expect(await taskOf(hands.world, applied.installsTaskId!)).toMatchObject({
       kind: 'INSTALL',
       completed: 2n,
-      failed: 3n,
+      failed: 2n,
     });
     expect(await applyPlan(hands.world.admin, { planId }), 'once').toEqual({ ...applied, replayed: true });
   });
@@ -373,6 +395,7 @@ describe('F5 plans of installs', () => {
     const [first, second] = (await makeDevices(hands.world, 2)) as [bigint, bigint];
     const ofFirst = await plan(one, [first], { onError: 'SKIP_FAILED' });
     const ofSecond = await plan(one, [second], { onError: 'SKIP_FAILED' });
+    expect(await items(ofFirst.planId)).toContainEqual([first, 'REFUSED', 0, 'DEVICE_NOT_ENROLLED']);
     await hands.enroll([first]);
     await expect(applyPlan(hands.world.admin, ofFirst)).rejects.toMatchObject({
       code: 'PLAN_STALE',
