@@ -2,12 +2,22 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { identifyProcess } from '../../src/db/embedded/process-identity.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { createWorld, type SupervisorWorld } from '../support/running-supervisor.ts';
 
 let world: SupervisorWorld;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+/** For what has nothing to do with the embedded PostgreSQL, which takes longer to come up than all the rest. */
+const withDatabase = () => ({ FAKE_DATABASE: database.url });
 
 beforeEach(async () => {
   world = await createWorld();
@@ -46,7 +56,7 @@ describe('a start', () => {
   });
 
   test('gives worker and API their environment, and programs on this machine a file', async () => {
-    await world.start().prints('Ctrl-C stops everything');
+    await world.start(withDatabase()).prints('Ctrl-C stops everything');
     expect(world.journal()).toEqual(
       expect.arrayContaining([
         'simulator mode - database no key -',
@@ -66,7 +76,7 @@ describe('a start', () => {
 
   test('does not show the key again', async () => {
     writeFileSync(join(world.data, 'prepared'), '');
-    const run = world.start();
+    const run = world.start(withDatabase());
     await run.prints('Ctrl-C stops everything');
     expect(run.output()).not.toContain('key-for-tests');
   });
@@ -100,7 +110,7 @@ describe('a start', () => {
 
 describe('a second start', () => {
   test('says where the first one is', async () => {
-    const first = world.start();
+    const first = world.start(withDatabase());
     await first.prints('Ctrl-C stops everything');
     const second = world.start();
     expect(await second.exit()).toBe(1);
@@ -112,14 +122,14 @@ describe('a second start', () => {
   test('is not kept out by the lock of a process whose number another one has got', async () => {
     const lock = { pid: process.pid, start: 'another moment', graphqlUrl: '', since: '' };
     writeFileSync(join(world.data, 'russet.lock'), JSON.stringify(lock));
-    const run = world.start();
+    const run = world.start(withDatabase());
     expect(await run.prints('Ctrl-C stops everything'), run.output()).toBe(true);
   });
 });
 
 describe('while it runs', () => {
   test.each(['worker', 'api', 'simulator'])('a dead %s is started again', async (name) => {
-    const run = world.start();
+    const run = world.start(withDatabase());
     await run.prints('Ctrl-C stops everything');
     const before = world.pids(name)[0]!;
     process.kill(before, 'SIGKILL');
@@ -147,7 +157,7 @@ describe('while it runs', () => {
 
 describe('Ctrl-C', () => {
   test('reaches no program by itself, and its echo through npm changes nothing', async () => {
-    const run = world.start();
+    const run = world.start(withDatabase());
     await run.prints('Ctrl-C stops everything');
     process.kill(-run.child.pid!, 'SIGINT');
     // Two equal signals at a time arrive as one, so the echo is played by another one that means the same.

@@ -1,4 +1,4 @@
-/** `npm start` as it is built, with stand-ins for its programs: run-supervisor.mjs <data folder> <port> */
+/** `npm start` as it is built, with stand-ins for its programs: run-supervisor.mjs <data folder> <port>. FAKE_DATABASE is one to use. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stopOnSignals } from '../../../dist/main/supervisor/signals.js';
@@ -20,7 +20,7 @@ const prepareSandbox = async ({ dataDirectory: data }) => {
 const supervisor = new Supervisor(
   {
     ...{ dataDirectory, migrations: 'prisma/migrations', host: '127.0.0.1', port: Number(port) },
-    ...{ postgresPort: 25_432, simulatorPort: 24_000, logLevel: 'info' },
+    ...{ postgresPort: 25_432, simulatorPort: 24_000, logLevel: 'info', databaseUrl: process.env.FAKE_DATABASE },
   },
   {
     programs: { simulator: fake('simulator'), worker: fake('worker'), api: fake('api') },
