@@ -34,8 +34,8 @@ export interface FleetDay {
   policy(input: object): Promise<void>;
   /** Commands that were sent before their license was confirmed. */
   sentTooEarly(): Promise<number>;
-  /** Lets `duration` pass. */
-  pass(duration: number): Promise<void>;
+  /** Lets `duration` pass, in steps of at least `step`. */
+  pass(duration: number, step?: number): Promise<void>;
   /** The task has ended. */
   ended(taskId: string): Promise<boolean>;
   /** Devices on which Russet's word of the app is not what is true. */
@@ -97,7 +97,7 @@ export async function openFleetDay(
       await admin.advance(wait);
       // While devices say nothing it need not be looked so often; but an answer of a device counts for ten minutes.
       const isQuiet = admin.fleet.state().conversations === before;
-      wait = isQuiet ? Math.min(2 * wait, jobs > 0 ? 5 * minute : hour) : step;
+      wait = isQuiet ? Math.min(2 * wait, jobs > 0 ? Math.max(step, 5 * minute) : hour) : step;
     }
     throw new Error('it never came to that');
   };
@@ -176,9 +176,9 @@ export async function openFleetDay(
         WHERE c.kind = 'INSTALL_APP' AND (l.state <> 'CONFIRMED' OR c.created_at < l.changed_at)`);
       return row!.count;
     },
-    pass: async (duration) => {
+    pass: async (duration, step = 2 * minute) => {
       const end = world.clock.now().getTime() + duration;
-      await until(async () => world.clock.now().getTime() >= end, 2 * minute);
+      await until(async () => world.clock.now().getTime() >= end, step);
     },
     differences: async () => {
       const versions = await told();
