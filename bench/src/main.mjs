@@ -1,33 +1,23 @@
-/** `npm run bench [-- name…] [--quick]`: measures Russet beside its references and writes docs/performance.md. @module */
+/** `npm run bench [-- name…] [--quick]`: measures Russet beside its references and renews its part of docs/performance.md. @module */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { columns, goalCells, goalHead } from './lib/format.mjs';
-import { load as loadOfMachine } from './lib/machine.mjs';
+import { describeMachine, load as loadOfMachine } from './lib/machine.mjs';
 import { startPostgres } from './lib/postgres.mjs';
 import { profileInto } from './lib/programs.mjs';
 import { writeReport } from './lib/report.mjs';
-
-/** In the order of the report; each is a file of its own in `benches`. */
-const names = [
-  'viewer',
-  'apps',
-  'devices',
-  'sync',
-  'reserve',
-  'associate',
-  'deploy',
-  'updates',
-  'inventory',
-  'fanout',
-  'idle',
-  'flat',
-];
+import { currentCommit, readResults, writeResult } from './lib/results.mjs';
+import { names } from './names.mjs';
 
 const usage = `Usage: npm run bench [-- name…] [options]
 
+  Each bench that is measured renews its file in bench/results and its part
+  of docs/performance.md, which is made of all of them.
+
   name…           one or several of: ${names.join(', ')};
-                  all of them when absent, and then docs/performance.md is written
+                  all of them when absent
   --quick         small sizes and few rounds, to see that it runs; writes nothing
+  --report        writes docs/performance.md from what was measured before
   --rounds N      how often each side is measured (5, quick: 1)
   --profile DIR   writes processor profiles of Russet's processes there;
                   bench/src/top-functions.mjs reads them
@@ -42,6 +32,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     profile: { type: 'string' },
     list: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -52,6 +43,8 @@ if (values.help || unknown.length > 0) {
   process.exitCode = unknown.length > 0 ? 1 : 0;
 } else if (values.list) {
   for (const name of names) console.log(`${name.padEnd(10)} ${(await load(name)).title}`);
+} else if (values.report) {
+  say(`Written: ${writeReport(readResults(names))}`);
 } else {
   process.exitCode = await measure(positionals.length > 0 ? names.filter((name) => positionals.includes(name)) : names);
 }
@@ -63,29 +56,42 @@ function load(name) {
 
 /** @param {string[]} chosen */
 async function measure(chosen) {
-  const began = performance.now();
-  const loadBefore = loadOfMachine();
   const { quick } = values;
   const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+  const commit = quick ? '' : currentCommit();
   const postgres = await startPostgres();
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
-  const results = [];
+  let failed = 0;
   try {
     for (const name of chosen) {
       if (values.profile) profileInto(join(values.profile, name));
       const { title, run } = await load(name);
+      const [began, loadBefore] = [performance.now(), loadOfMachine()];
       const result = await runOne(title, () => run({ postgres, quick, rounds, print: say }));
-      results.push({ name, title, ...result });
+      const minutes = (performance.now() - began) / 60_000;
+      say(`\n${minutes.toFixed(1)} minutes, load before it ${loadBefore.toFixed(1)}`);
+      if (!result) failed++;
+      else if (!quick)
+        keep({
+          ...{ name, title, ...result },
+          about: {
+            ...{ commit, date: new Date().toISOString().slice(0, 10), machine: describeMachine(postgres.version) },
+            ...{ rounds, minutes, load: loadBefore },
+          },
+        });
     }
   } finally {
     await postgres.stop();
   }
-  const minutes = (performance.now() - began) / 60_000;
-  say(`\n${minutes.toFixed(1)} minutes`);
-  if (quick) say('The sizes were small ones: these figures say that it runs, not how fast. No report was written.');
-  else if (chosen.length < names.length) say('Not everything was measured, so no report was written.');
-  else say(`Written: ${writeReport(results, { rounds, minutes, loadBefore, postgresVersion: postgres.version })}`);
-  return results.some((result) => result.failed) ? 1 : 0;
+  if (quick) say('The sizes were small ones: these figures say that it runs, not how fast. Nothing was written.');
+  return failed > 0 ? 1 : 0;
+}
+
+/** Renews its part of the report; what could not be measured leaves what was measured before. @param {import('./lib/results.mjs').Measured} result */
+function keep(result) {
+  if (result.skipped && readResults([result.name]).length > 0) return say('What was measured of it before stays.');
+  writeResult(result);
+  say(`Written: ${writeReport(readResults(names))}`);
 }
 
 /**
@@ -97,10 +103,10 @@ async function runOne(title, run) {
   try {
     const result = await run();
     show(result);
-    return { ...result, failed: false };
+    return result;
   } catch (error) {
     say(`  failed: ${error instanceof Error ? error.stack : error}`);
-    return { goals: [], skipped: `it failed: ${error instanceof Error ? error.message : error}`, failed: true };
+    return null;
   }
 }
 

@@ -16,7 +16,8 @@ export function withSpread({ median, min, max }, unit) {
 
 /** @param {import('./types.mjs').Goal} goal */
 export function ratioOf(goal) {
-  return goal.reference ? goal.figure.median / goal.reference.median : null;
+  if (!goal.reference) return null;
+  return goal.ratio ?? goal.figure.median / goal.reference.median;
 }
 
 /** Whether it is reached; null when there is nothing to reach. @param {import('./types.mjs').Goal} goal */

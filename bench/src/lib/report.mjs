@@ -1,58 +1,46 @@
 /** docs/performance.md: made from the results; its reasons are kept by hand in bench/notes.md. @module */
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { goalCells, goalHead, isReached, number } from './format.mjs';
-import { describeMachine } from './machine.mjs';
 import { bench, root } from './paths.mjs';
 
-/**
- * @typedef {import('./types.mjs').Result & { name: string, title: string }} Named
- * @typedef {{ rounds: number, minutes: number, postgresVersion: string, loadBefore: number }} About
- */
+/** @typedef {import('./results.mjs').Measured} Named */
 
-/** Writes it. @param {Named[]} results @param {About} about */
-export function writeReport(results, about) {
+/** Writes it. @param {Named[]} results */
+export function writeReport(results) {
   const file = join(root, 'docs', 'performance.md');
-  writeFileSync(file, `${report(results, about).join('\n\n')}\n`);
+  writeFileSync(file, report(results));
   return file;
 }
 
-/** What was measured; with a plus where files differ from it. */
-function commit() {
-  const git = (/** @type {string[]} */ ...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-  return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no') ? '+' : ''}`;
-}
-
-/** @param {Named[]} results @param {About} about */
-function report(results, about) {
+/** The page. @param {Named[]} results */
+export function report(results) {
   const goals = results.flatMap((result) => result.goals);
   const missed = goals.filter((goal) => isReached(goal) === false).length;
   const judged = goals.filter((goal) => isReached(goal) !== null).length;
-  return [
+  const machines = [...new Set(results.map(({ about }) => JSON.stringify(about.machine)))].map((one) =>
+    JSON.parse(one),
+  );
+  const parts = [
     '# Performance',
     `This page is written by \`npm run bench\`; only the [reasons](#reasons) are kept by hand, in \`bench/notes.md\`. What can be
 compared stands beside a reference that was measured in the same run on the same machine, in turns: A B A B … A figure is
-the median of its rounds, with the least and the most of them in brackets.`,
+the median of its rounds, with the least and the most of them in brackets. Each bench can be renewed alone, so each says what
+commit it measured and when.`,
+    ...machines.map((machine) => markdownTable(['', ''], machine)),
     markdownTable(
-      ['', ''],
-      [
-        ['Command', '`npm run bench`'],
-        ['Date', new Date().toISOString().slice(0, 10)],
-        ['Commit', commit()],
-        ...describeMachine(about.postgresVersion),
-        [
-          'Run',
-          `${number(about.minutes)} minutes, up to ${about.rounds} rounds, load of the machine before it ${number(about.loadBefore)}`,
-        ],
-      ],
+      ['Bench', 'Commit', 'Date', 'Run'],
+      results.map(({ name, about }) => [`\`${name}\``, about.commit, about.date, runOf(about)]),
     ),
     '## Goals',
     `${judged - missed} of ${judged} goals are reached.`,
-    markdownTable(goalHead, goals.map(goalCells)),
+    markdownTable(
+      ['Bench', ...goalHead],
+      results.flatMap(({ name, goals: own }) => own.map((goal) => [name, ...goalCells(goal)])),
+    ),
     ...skipped(results),
-    ...results.flatMap(({ title, tables = [] }) =>
-      tables.length > 0 ? [`## ${title}`, ...tables.flatMap(section)] : [],
+    ...results.flatMap(({ title, about, tables = [] }) =>
+      tables.length > 0 ? [`## ${title}`, `Commit ${about.commit}, ${about.date}.`, ...tables.flatMap(section)] : [],
     ),
     '## How it is measured',
     'All servers are processes of their own on the loopback address. Load comes from one more process, by autocannon, the same for both sides. `bench/` is a package of its own, so that nothing of it is installed with Russet.',
@@ -60,6 +48,18 @@ the median of its rounds, with the least and the most of them in brackets.`,
     '## Reasons',
     readFileSync(join(bench, 'notes.md'), 'utf8').trim(),
   ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** @param {import('./results.mjs').About} about */
+function runOf({ run, rounds, minutes, load }) {
+  const own = minutes === undefined ? [] : [`${number(minutes)} minutes`];
+  return [
+    ...own,
+    `up to ${rounds} rounds`,
+    `load of the machine before it ${number(load)}`,
+    ...(run ? [run] : []),
+  ].join(', ');
 }
 
 /** @param {Named[]} results */

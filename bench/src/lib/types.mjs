@@ -13,6 +13,7 @@
  * @property {import('./statistics.mjs').Spread} [reference] what was measured beside it in the same run
  * @property {string} [against] what the reference is
  * @property {string} unit
+ * @property {number} [ratio] figure / reference, where these were kept rounded
  * @property {number} [least] the least that figure / reference may be
  * @property {number} [most] the most that figure / reference may be, or the figure itself
  * @property {boolean} [absolute] the goal is for the figure itself, whatever the reference

@@ -46,7 +46,18 @@ export interface UpdateFacts {
     pausedAt: Date | null;
     pauseCause: { message: string } | null;
   } | null;
-  item: { state: string; ring: number; dueAt: Date; askedAt: Date | null; answeredAt: Date | null } | null;
+  item: {
+    state: string;
+    ring: number;
+    dueAt: Date;
+    askedAt: Date | null;
+    answeredAt: Date | null;
+    closesAt: Date;
+    /** Nothing begins from then on: the window closes too soon. */
+    lastStartAt: Date;
+    /** The app that is being updated on the device meanwhile. */
+    busyWith: string | null;
+  } | null;
   /** An operation on the app that has not ended. */
   operation: { kind: string; state: string; cause: { code: string; message: string } | null } | null;
 }
@@ -68,9 +79,11 @@ export type DecisionCode =
   | 'UNDER_WAY'
   | 'RING_NOT_OPEN'
   | 'DEVICE_SILENT'
+  | 'DEVICE_BUSY'
   | 'WAITS_FOR_PLACE'
   | 'STAGGERED'
   | 'BACK_OFF'
+  | 'WINDOW_CLOSES'
   | 'OUTSIDE_WINDOW'
   | 'NEXT_STEP';
 
@@ -236,10 +249,26 @@ function itemReason(facts: UpdateFacts, item: NonNullable<UpdateFacts['item']>):
       openRing: rollout.ring,
       soaksSince: rollout.ringSince,
     });
+  if (item.lastStartAt <= now)
+    return reason(
+      'WINDOW_CLOSES',
+      'FACT',
+      'Its window closes too soon for an update to begin in it; it goes on in the next one.',
+      { closesAt: item.closesAt, lastStartAt: item.lastStartAt, nextWindow: facts.next?.opensAt },
+    );
   if (item.dueAt > now)
     return reason('STAGGERED', 'FACT', 'Devices are asked one after another; its turn is at dueAt.', {
       dueAt: item.dueAt,
     });
+  if (item.busyWith !== null)
+    return reason(
+      'DEVICE_BUSY',
+      'FACT',
+      'Another app is being updated on the device, which gets one update at a time.',
+      {
+        app: item.busyWith,
+      },
+    );
   if (item.state === 'ASKED')
     return reason(
       'DEVICE_SILENT',

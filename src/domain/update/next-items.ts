@@ -4,14 +4,15 @@ import { margin, placeFor } from './times.ts';
 
 /** Item `i` of run `u` and rollout `r` may go on now: its ring is open, nothing paused it, and its window stays open long enough. */
 export function mayGoOn(now: Date): Sql {
-  return sql`r.paused_at IS NULL AND i.ring <= r.ring AND u.opens_at <= ${moment(now)} AND ${beforeMargin(now)}
-    AND NOT EXISTS (SELECT 1 FROM update_item s WHERE s.organization_id = i.organization_id AND s.device_id = i.device_id AND s.state = 'SENT')`;
+  return sql`r.paused_at IS NULL AND i.ring <= r.ring AND u.opens_at <= ${moment(now)} AND ${lastStart} > ${moment(now)}
+    AND NOT EXISTS (SELECT 1 FROM update_item s WHERE ${sentBeside})`;
 }
 
-/** A short window keeps a third of its length free. */
-function beforeMargin(now: Date): Sql {
-  return sql`u.closes_at - least(interval '1 millisecond' * ${margin}, (u.closes_at - u.opens_at) / 3) > ${moment(now)}`;
-}
+/** From then on nothing begins in run `u`. A short window keeps a third of its length free. */
+export const lastStart: Sql = sql`(u.closes_at - least(interval '1 millisecond' * ${margin}, (u.closes_at - u.opens_at) / 3))`;
+
+/** The device of item `i` was sent another update, which has not ended: item `s`. */
+export const sentBeside: Sql = sql`s.organization_id = i.organization_id AND s.device_id = i.device_id AND s.state = 'SENT'`;
 
 /** Item `i` holds a place: its device works on the update, or had a step of it a short while ago. */
 export function holdsPlace(now: Date): Sql {

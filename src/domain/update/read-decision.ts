@@ -4,6 +4,7 @@ import { NotFoundError } from '../errors.ts';
 import { isTimeZone } from '../organization/settings.ts';
 import { type AvailabilityRow, availabilityColumns } from './availability.ts';
 import { type Decision, decide, type UpdateFacts } from './decide.ts';
+import { lastStart, sentBeside } from './next-items.ts';
 import { isLicensed } from './plan.ts';
 import { type PolicyRow, readPoliciesFor } from './policy.ts';
 import { nextOpening, type Opening, openAt } from './windows.ts';
@@ -103,8 +104,9 @@ function knownOf({ organizationId, deviceId, appId, storefront, target, policyId
       (SELECT min(m.fetched_at) FROM app_metadata m WHERE m.organization_id = ${organizationId} AND m.app_id = ${appId} AND m.storefront = ${storefront}) AS "storeReadAt",
       (SELECT json_build_object('attempts', t.attempts, 'outcome', t.outcome, 'cause', t.cause, 'lastAt', t.last_at, 'nextAt', t.next_at, 'stuckAt', t.stuck_at)
         FROM update_attempt t WHERE ${pair(sql`t`)} AND t.target_version = ${target}) AS attempt,
-      (SELECT json_build_object('state', i.state, 'ring', i.ring, 'dueAt', i.due_at, 'askedAt', i.asked_at, 'answeredAt', i.answered_at)
-        FROM update_item i WHERE ${pair(sql`i`)} AND i.ended_at IS NULL) AS item,
+      (SELECT json_build_object('state', i.state, 'ring', i.ring, 'dueAt', i.due_at, 'askedAt', i.asked_at, 'answeredAt', i.answered_at,
+          'closesAt', u.closes_at, 'lastStartAt', ${lastStart}, 'busyWith', (SELECT s.app_id::text FROM update_item s WHERE ${sentBeside} AND s.id <> i.id LIMIT 1))
+        FROM update_item i JOIN update_run u ON u.organization_id = i.organization_id AND u.task_id = i.task_id WHERE ${pair(sql`i`)} AND i.ended_at IS NULL) AS item,
       (SELECT json_build_object('kind', c.kind, 'state', c.state, 'cause', c.cause)
         FROM app_operation c WHERE ${pair(sql`c`)} AND c.ended_at IS NULL) AS operation,
       (SELECT json_build_object('ring', r.ring, 'ringSince', r.ring_since, 'pausedAt', r.paused_at, 'pauseCause', r.pause_cause)

@@ -67,6 +67,10 @@ const seen = (appId: bigint, ago: number) =>
     sql`UPDATE app_metadata SET version_seen_at = ${new Date(fleet.clock.now().getTime() - ago)} WHERE app_id = ${appId}` as never,
   );
 
+const later = (milliseconds: number) => new Date(fleet.clock.now().getTime() + milliseconds);
+/** As windows have it; the organization's zone is UTC. */
+const timeOf = (at: Date) => at.toISOString().slice(11, 16);
+
 type Availability = [
   number: string,
   reason: keyof typeof availabilityReasons,
@@ -333,6 +337,35 @@ const decisions: Decided[] = [
       await fleet.step();
       await fleet.answer(() => null);
       await fleet.step();
+      return one;
+    },
+  ],
+  [
+    'S64',
+    'DEVICE_BUSY',
+    true,
+    async () => {
+      const first = await pair();
+      const one = { ...first, appId: await fleet.app('2') };
+      await fleet.install(one.appId, [one.deviceId], '1');
+      for (const each of [first, one]) await ruled(each);
+      await run();
+      return one;
+    },
+  ],
+  [
+    'S56',
+    'WINDOW_CLOSES',
+    true,
+    async () => {
+      const one = await pair();
+      const [opens, closes] = [later(60_000), later(60_000 + 2 * hour)];
+      const days = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const;
+      const window = { day: days[opens.getUTCDay()]!, startsAt: timeOf(opens), endsAt: timeOf(closes) };
+      await ruled(one, { mode: 'SCHEDULED', windows: [window] });
+      await fleet.clock.advance(2 * 60_000);
+      await fleet.step();
+      await fleet.clock.advance(2 * hour - 10 * 60_000);
       return one;
     },
   ],
