@@ -38,16 +38,17 @@ async function someOpen(context: Context): Promise<boolean> {
 
 function stopBlock(context: Context, range: DeviceRange): Promise<number> {
   const { organizationId } = context.actor;
-  const inside = sql`o.device_id > ${range.after} AND (${range.to}::bigint IS NULL OR o.device_id <= ${range.to}::bigint)`;
+  const inside = (device: Sql) =>
+    range.to === null ? sql`${device} > ${range.after}` : sql`${device} > ${range.after} AND ${device} <= ${range.to}`;
   const asked = sql`EXISTS (SELECT 1 FROM app_operation x WHERE x.organization_id = ${organizationId} AND x.ended_at IS NULL AND x.kind = 'INSTALL'
-    AND x.device_id = m.device_id AND x.app_id = p.app_id)`;
+    AND x.device_id = m.device_id AND x.app_id = p.app_id AND ${inside(sql`x.device_id`)})`;
   return transaction(context, async (tx) => {
     const rows = await inBulk<Withdrawn>(
       tx,
       sql`
       SELECT o.id, w.mode IS NOT NULL AS "keepsLicense" FROM task t CROSS JOIN app_operation o
       LEFT JOIN (${wantedPairs(organizationId, null, range, asked)}) w ON w.app_id = o.app_id AND w.device_id = o.device_id AND w.mode <> 'NONE'
-      WHERE ${isOpen(context)} AND ${inside} AND w.mode IS DISTINCT FROM 'LICENSE_AND_INSTALL' ORDER BY o.id LIMIT ${blockSize}`,
+      WHERE ${isOpen(context)} AND ${inside(sql`o.device_id`)} AND w.mode IS DISTINCT FROM 'LICENSE_AND_INSTALL' ORDER BY o.id LIMIT ${blockSize}`,
     );
     return rows.length === 0 ? 0 : withdrawOperations(context, tx, rows, outOfScope);
   });

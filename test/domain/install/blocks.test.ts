@@ -5,13 +5,19 @@ import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { associate, expectSound, failuresOf, giveApp, liveOf, makeDevices, taskOf } from '../license/support.ts';
 import { createHands, type Hands } from './hands.ts';
 
+// Files share a worker's modules: those with small blocks are this one's own, and nobody else meets them.
+vi.hoisted(() => vi.resetModules());
 vi.mock('../../../src/domain/license/limits.ts', () => ({ maxIds: 10_000, blockSize: 4, maxPairs: 100_000 }));
 
 let hands: Hands;
 beforeAll(async () => {
   hands = await createHands();
 });
-afterAll(() => hands.close());
+afterAll(async () => {
+  await hands.close();
+  vi.doUnmock('../../../src/domain/license/limits.ts');
+  vi.resetModules();
+});
 
 test('S28 a request of several blocks: what has a license is installed, what lacks one gets it, what can’t be gets none', async () => {
   const one = await giveApp(hands.world, hands.tokenId, { supportedPlatforms: ['iOS', 'macOS'] });
