@@ -18,6 +18,7 @@ const usage = `Usage: npm run bench [-- name…] [options]
                   all of them when absent
   --quick         small sizes and few rounds, to see that it runs; writes nothing
   --report        writes docs/performance.md from what was measured before
+  --most N        leaves out what is larger than N devices (updates, inventory)
   --rounds N      how often each side is measured (5, quick: 1)
   --profile DIR   writes processor profiles of Russet's processes there;
                   bench/src/top-functions.mjs reads them
@@ -30,6 +31,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
+    most: { type: 'string' },
     profile: { type: 'string' },
     list: { type: 'boolean', default: false },
     report: { type: 'boolean', default: false },
@@ -58,6 +60,7 @@ function load(name) {
 async function measure(chosen) {
   const { quick } = values;
   const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+  const most = Number(values.most ?? Number.POSITIVE_INFINITY);
   const commit = quick ? '' : currentCommit();
   const postgres = await startPostgres();
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
@@ -67,7 +70,7 @@ async function measure(chosen) {
       if (values.profile) profileInto(join(values.profile, name));
       const { title, run } = await load(name);
       const [began, loadBefore] = [performance.now(), loadOfMachine()];
-      const result = await runOne(title, () => run({ postgres, quick, rounds, print: say }));
+      const result = await runOne(title, () => run({ postgres, quick, rounds, most, print: say }));
       const minutes = (performance.now() - began) / 60_000;
       say(`\n${minutes.toFixed(1)} minutes, load before it ${loadBefore.toFixed(1)}`);
       if (!result) failed++;
@@ -77,6 +80,7 @@ async function measure(chosen) {
           about: {
             ...{ commit, date: new Date().toISOString().slice(0, 10), machine: describeMachine(postgres.version) },
             ...{ rounds, minutes, load: loadBefore },
+            ...(values.most ? { run: `${most.toLocaleString('en-US')} devices at most` } : {}),
           },
         });
     }

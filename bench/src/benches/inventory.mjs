@@ -26,8 +26,8 @@ const known = 20;
 /** @typedef {import('../../../dist/domain/inventory/merge.js').ToldApps} ToldApps */
 
 /** @param {import('../lib/types.mjs').Bench} bench @returns {Promise<import('../lib/types.mjs').Result>} */
-export async function run({ postgres, quick, rounds, print }) {
-  const devices = quick ? 2_000 : 100_000;
+export async function run({ postgres, quick, rounds, most, print }) {
+  const devices = Math.min(quick ? 2_000 : 100_000, most);
   const russet = await createRusset(postgres);
   const config = readConfig({ ...russet.environment, LOG_LEVEL: 'silent' });
   const { database, services } = await buildServices(config, 'bench');

@@ -5,6 +5,7 @@
  * @property {import('./postgres.mjs').Postgres} postgres
  * @property {number} rounds how many times each side is measured
  * @property {boolean} quick small sizes: whether it runs, not how fast
+ * @property {number} most devices that a fleet may have
  * @property {(text: string) => void} print a line for whoever waits
  *
  * @typedef {object} Goal One figure beside its reference.
