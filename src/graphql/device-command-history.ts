@@ -91,7 +91,8 @@ export const DeviceCommandRef = builder.objectRef<CommandRow>('DeviceCommand').i
     }),
     refusal: t.string({
       nullable: true,
-      description: 'Of a REFUSED one: why it was not taken, as the MDM server says it.',
+      description:
+        'Of a REFUSED one: why it was not taken, as the MDM server says it. Of a LOST one: why the MDM server seems to have forgotten it; null when the device enrolled again or left.',
       resolve: ({ answer }) => answer?.refusal ?? null,
     }),
   }),

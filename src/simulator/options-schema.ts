@@ -46,6 +46,7 @@ const mdm = {
   flavor: z.enum(['nanomdm', 'nanohub']),
   apiKey: text.nullable(),
   storage: z.enum(['kv', 'sql']),
+  forgetsOnRepeat: z.boolean(),
   certificateHeader: text,
   pushCertificate: z.enum(['stored', 'missing', 'refused']),
   webhookUrl: z.url().nullable(),

@@ -241,6 +241,34 @@ export const cases: readonly Case[] = [
     },
   },
   {
+    title:
+      'key-value storage forgets what waits when an answer comes twice: it is doubted, and LOST when nobody hears of it',
+    run: async (bench) => {
+      const [serial] = await bench.enroll();
+      bench.script(serial!, { kind: 'duplicateAnswer', times: 1 });
+      const id = await bench.plan(serial!, apps);
+      await bench.drive();
+      const behind = await bench.plan(serial!, managed);
+      await bench.drive();
+      await bench.connect(serial!);
+      await bench.comesTo(id, 'ACKNOWLEDGED');
+      expect(await bench.until(async () => (await bench.command(behind)).forgottenAt !== null)).toBe(true);
+      // It waits for the device no more.
+      await bench.connect(serial!);
+      expect(bench.truth(serial!).counts).not.toHaveProperty('ManagedApplicationList');
+      await bench.world.database.prisma.deviceCommand.updateMany({
+        where: { id: behind },
+        data: { forgottenAt: new Date() },
+      });
+      await bench.drive();
+      expect(await bench.comesTo(behind, 'LOST')).toMatchObject({ answer: { refusal: expect.any(String) } });
+      // It is asked anew, and now it is answered.
+      await bench.drive();
+      await bench.connect(serial!);
+      expect(bench.truth(serial!).counts).toHaveProperty('ManagedApplicationList', 1);
+    },
+  },
+  {
     title: '§0.7 an answer that is lost is given up by the clock, and the next question tells',
     run: async (bench) => {
       const [serial] = await bench.enroll(1, [{ adamId: app }]);

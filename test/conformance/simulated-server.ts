@@ -20,6 +20,7 @@ export function simulatedServer(flavor: 'NANOMDM' | 'NANOHUB' = 'NANOMDM'): Star
         mdm: {
           apiKey,
           flavor: flavor === 'NANOHUB' ? 'nanohub' : 'nanomdm',
+          forgetsOnRepeat: true,
           pushCertificate: 'missing',
           certificateHeader: certificateHeader.toLowerCase(),
           webhookUrl: hook?.url ?? null,

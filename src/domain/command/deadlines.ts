@@ -2,13 +2,14 @@
 import { moment, sql } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type ConnectionClaim, underConnectionClaim } from './claim.ts';
+import { forgotten } from './doubt.ts';
 import type { OnEnded } from './ended.ts';
 import { endOpen } from './settle.ts';
 
 /** Most commands of one transaction. */
 const block = 2_000;
 
-/** Ends what is past its deadline, and takes back what was not sent before its window closed. True when there may be more. */
+/** Ends what is past its deadline or forgotten by the server, and takes back what was not sent before its window closed. True when there may be more. */
 export function endLate(context: Context, claim: ConnectionClaim, onEnded: OnEnded): Promise<boolean> {
   const now = moment(context.clock.now());
   return underConnectionClaim(context, claim, async (tx) => {
@@ -21,8 +22,10 @@ export function endLate(context: Context, claim: ConnectionClaim, onEnded: OnEnd
       () => 'CANCELLED',
       block,
     );
-    const ended = [...late, ...closed];
+    const gone = sql`${mine} AND c.state = 'QUEUED' AND c.forgotten_at <= ${now}`;
+    const lost = await endOpen(context, tx, gone, () => 'LOST', block, forgotten);
+    const ended = [...late, ...closed, ...lost];
     if (ended.length > 0) await onEnded(tx, ended);
-    return late.length === block || closed.length === block;
+    return [late, closed, lost].some(({ length }) => length === block);
   });
 }

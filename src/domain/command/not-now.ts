@@ -15,7 +15,7 @@ export async function noteNotNow(
   const due = moment(new Date(context.clock.now().getTime() + wakeAgain));
   await tx.$executeRaw(sql`
     UPDATE device_command c SET state = 'QUEUED', not_nows = c.not_nows + v.times, not_now_at = greatest(c.not_now_at, v.at), leased_until = NULL,
-      due_at = CASE WHEN c.pushes < ${context.settings.mostPushes} THEN ${due} END
+      forgotten_at = NULL, due_at = CASE WHEN c.pushes < ${context.settings.mostPushes} THEN ${due} END
     FROM jsonb_to_recordset(${json(told.map(({ commandId, at, times }) => ({ id: commandId, at, times })))}) AS v(id bigint, at timestamptz, times int)
     WHERE c.organization_id = ${context.actor.organizationId} AND c.id = v.id AND c.state IN ('SENT', 'QUEUED')`);
 }

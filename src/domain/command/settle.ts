@@ -1,7 +1,7 @@
 /** Ends commands. Whatever ends one goes through here, so that its device is free for the next and its planner is told. @module */
 import { ids, json, moment, nothing, type Sql, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
-import { askForApps, jitter } from '../enrollment/schedule.ts';
+import { askForApps, askWhat, jitter } from '../enrollment/schedule.ts';
 import type { DeviceRequest, DeviceRequestKind, DeviceResult } from '../mdm-ports.ts';
 import type { EndedCommand, EndState } from './ended.ts';
 import { unpark } from './wake.ts';
@@ -11,7 +11,7 @@ export interface Verdict {
   commandId: bigint;
   state: EndState;
   result?: DeviceResult | null;
-  /** Why the MDM server, or whoever leased it, did not take it. */
+  /** Why the MDM server, or whoever leased it, did not take it, or forgot it. */
   refusal?: string | null;
   at: Date;
 }
@@ -51,7 +51,7 @@ export async function endCommands(context: Context, tx: Tx, verdicts: readonly V
       WHERE c.organization_id = ${organizationId} AND c.id = ANY (${ids(verdicts.map((verdict) => verdict.commandId))})
       ORDER BY c.id FOR NO KEY UPDATE
     )
-    UPDATE device_command c SET state = v.state::"DeviceCommandState", ended_at = coalesce(c.ended_at, v.at), answer = v.answer, due_at = NULL, leased_until = NULL
+    UPDATE device_command c SET state = v.state::"DeviceCommandState", ended_at = coalesce(c.ended_at, v.at), answer = v.answer, due_at = NULL, leased_until = NULL, forgotten_at = NULL
     FROM v JOIN before b ON b.id = v.id
     WHERE c.organization_id = ${organizationId} AND c.id = v.id
       AND (NOT b.late OR (c.state IN ('TIMED_OUT', 'LOST') AND v.state IN ('ACKNOWLEDGED', 'FAILED', 'MALFORMED')))
@@ -90,6 +90,11 @@ async function followUp(context: Context, tx: Tx, ended: readonly EndedCommand[]
   );
   await askAgain(context, tx, ended, 'LIST_INSTALLED_APPS', sql`list_due_at`, context.settings.inventoryEvery);
   await askAgain(context, tx, ended, 'DEVICE_INFORMATION', sql`information_due_at`, context.settings.informationEvery);
+  const forgotten = ended.filter(({ state, refusal }) => state === 'LOST' && refusal !== null);
+  const asked = (kinds: readonly DeviceRequestKind[]) =>
+    forgotten.filter(({ kind }) => kinds.includes(kind)).map(({ enrollmentId }) => enrollmentId);
+  await askForApps(tx, organizationId, asked(['LIST_INSTALLED_APPS', 'LIST_MANAGED_APPS']), now);
+  await askWhat(tx, organizationId, asked(['DEVICE_INFORMATION']), now);
 }
 
 /** A question that ended, however, is asked again after its time; nobody is asked twice at once. */
@@ -122,6 +127,7 @@ export async function endOpen(
   where: Sql,
   state: (command: { sent: boolean }) => EndState,
   limit: number | null = null,
+  refusal: string | null = null,
 ): Promise<EndedCommand[]> {
   const rows = await tx.$queryRaw<{ id: bigint; sent: boolean }[]>(sql`
     SELECT c.id, c.state <> 'PLANNED' AS sent FROM device_command c
@@ -131,8 +137,15 @@ export async function endOpen(
   return endCommands(
     context,
     tx,
-    rows.map(({ id, sent }) => ({ commandId: id, state: state({ sent }), at })),
+    rows.map(({ id, sent }) => ({ commandId: id, state: state({ sent }), refusal, at })),
   );
+}
+
+/** A command that an answer names. */
+export interface Answered {
+  id: bigint;
+  /** When the device answered it before; null when it did not. */
+  answeredAt: Date | null;
 }
 
 /** The commands that answers name, by CommandUUID and enrollment; what names none of ours is left out. */
@@ -140,14 +153,15 @@ export async function findAnswered(
   tx: Tx,
   organizationId: bigint,
   named: readonly { uuid: string; enrollmentId: bigint }[],
-): Promise<Map<string, bigint>> {
+): Promise<Map<string, Answered>> {
   const ours = named.filter(({ uuid }) => isUuid(uuid));
   if (ours.length === 0) return new Map();
-  const rows = await tx.$queryRaw<{ id: bigint; uuid: string; enrollmentId: bigint }[]>(sql`
-    SELECT c.id, c.uuid::text AS uuid, c.enrollment_id AS "enrollmentId"
+  const rows = await tx.$queryRaw<(Answered & { uuid: string; enrollmentId: bigint })[]>(sql`
+    SELECT c.id, c.uuid::text AS uuid, c.enrollment_id AS "enrollmentId",
+      CASE WHEN c.state IN ('ACKNOWLEDGED', 'FAILED', 'MALFORMED') THEN c.ended_at END AS "answeredAt"
     FROM unnest(${texts(ours.map((one) => one.uuid))}::uuid[], ${ids(ours.map((one) => one.enrollmentId))}) AS n(uuid, enrollment_id)
     JOIN device_command c ON c.organization_id = ${organizationId} AND c.uuid = n.uuid AND c.enrollment_id = n.enrollment_id`);
-  return new Map(rows.map((row) => [answerKey(row), row.id]));
+  return new Map(rows.map((row) => [answerKey(row), row]));
 }
 
 /** How an answer names its command. */

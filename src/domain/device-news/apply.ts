@@ -1,6 +1,7 @@
 /** Brings what was told of devices into the rows. A block is applied whole or not at all, and only by who holds the claim. @module */
 import { ids, sql, type Tx, texts } from '../../db/transaction.ts';
 import { type ConnectionClaim, underConnectionClaim } from '../command/claim.ts';
+import { doubtQueued, type Repeat } from '../command/doubt.ts';
 import type { EndedCommand } from '../command/ended.ts';
 import { noteDelivered, noteNotNow } from '../command/not-now.ts';
 import { answerKey, endCommands, endOpen, findAnswered, type Verdict } from '../command/settle.ts';
@@ -39,7 +40,7 @@ async function applyBlock(context: Context, claim: ConnectionClaim, due: readonl
       const { byName, gaveWay } = await mergeEnrollments(context, tx, claim, told);
       const placed = due.map((row) => ({ ...row, enrollment: byName.get(row.enrollmentId)! }));
       const lost = await loseCommands(context, tx, [...byName.values()], gaveWay);
-      const ended = [...lost, ...(await settle(context, tx, placed))];
+      const ended = [...lost, ...(await settle(context, tx, claim, placed))];
       await advanceOperations(context, tx, ended);
       const devices = await mergeLists(context, tx, claim, placed, ended);
       await confirmOperations(context, tx, devices);
@@ -99,7 +100,12 @@ async function loseCommands(
 type Answer = Extract<DeviceNews, { commandUuid: string }>;
 
 /** Settles what is said of commands; of several words about one the first end counts, and a NotNow before it is no news. */
-async function settle(context: Context, tx: Tx, placed: readonly Placed[]): Promise<EndedCommand[]> {
+async function settle(
+  context: Context,
+  tx: Tx,
+  { kind }: ConnectionClaim,
+  placed: readonly Placed[],
+): Promise<EndedCommand[]> {
   const said = placed.flatMap(({ news, at, enrollment }) =>
     'commandUuid' in news ? [{ news: news as Answer, at, uuid: news.commandUuid, enrollmentId: enrollment.id }] : [],
   );
@@ -107,10 +113,15 @@ async function settle(context: Context, tx: Tx, placed: readonly Placed[]): Prom
   const verdicts = new Map<bigint, Verdict>();
   const notNow = new Map<bigint, { commandId: bigint; at: Date; times: number }>();
   const delivered: bigint[] = [];
+  const repeats: Repeat[] = [];
   for (const { news, at, ...key } of said.sort((a, b) => a.at - b.at)) {
-    const commandId = known.get(answerKey(key));
-    if (commandId === undefined) continue;
+    const command = known.get(answerKey(key));
+    if (!command) continue;
+    const { id: commandId, answeredAt } = command;
     const when = new Date(at);
+    const before = verdicts.get(commandId)?.at ?? answeredAt;
+    if (news.kind === 'ANSWERED' && before && before.getTime() !== at)
+      repeats.push({ enrollmentId: key.enrollmentId, at: when < before ? before : when });
     if (news.kind === 'NOT_NOW')
       notNow.set(commandId, { commandId, at: when, times: (notNow.get(commandId)?.times ?? 0) + 1 });
     else if (news.kind === 'DELIVERED') delivered.push(commandId);
@@ -124,7 +135,10 @@ async function settle(context: Context, tx: Tx, placed: readonly Placed[]): Prom
   }
   await noteDelivered(context, tx, delivered);
   await noteNotNow(context, tx, [...notNow.values()]);
-  return endCommands(context, tx, [...verdicts.values()]);
+  const ended = await endCommands(context, tx, [...verdicts.values()]);
+  // Of a message that came twice there is one row; another moment means that the device said it again.
+  if (kind === 'NANOMDM') await doubtQueued(context, tx, repeats);
+  return ended;
 }
 
 /** What waited for a device that can be reached now goes on. */

@@ -13,7 +13,7 @@ export const dueDevices = (now: Sql) =>
       OR EXISTS (SELECT 1 FROM enrollment e WHERE e.organization_id = m.organization_id AND e.connection_id = m.id AND e.state = 'ENROLLED'
         AND least(e.information_due_at, e.list_due_at) <= ${now})
       OR EXISTS (SELECT 1 FROM device_command c WHERE c.organization_id = m.organization_id AND c.connection_id = m.id AND c.ended_at IS NULL
-        AND least(c.deadline_at, CASE WHEN c.state = 'PLANNED' THEN c.not_after END) <= ${now})
+        AND least(c.deadline_at, c.forgotten_at, CASE WHEN c.state = 'PLANNED' THEN c.not_after END) <= ${now})
     ) ORDER BY m.organization_id ${most}`,
     devicesJob,
   );

@@ -47,7 +47,7 @@ export function afterCommand(operation: OpenOperation, ended: EndedCommand, now:
     case 'TIMED_OUT':
       return { id, step: 'TIME_OUT', cause: causes.silent };
     case 'LOST':
-      return again(operation, causes.enrolledAgain, now);
+      return again(operation, ended.refusal === null ? causes.enrolledAgain : causes.forgotten, now);
     case 'CANCELLED':
       return again(operation, causes.takenBack, now);
     case 'MALFORMED':

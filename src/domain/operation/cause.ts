@@ -31,6 +31,10 @@ export const causes = {
     'ENROLLED_AGAIN',
     'The device enrolled again; what it had been told was lost. Russet tells it anew.',
   ),
+  forgotten: cause(
+    'COMMAND_FORGOTTEN',
+    'The MDM server forgot the command, as one with key-value storage does when a device repeats an answer. Russet gives it again.',
+  ),
   takenBack: cause('COMMAND_CANCELLED', 'The command was taken back before the device had it. Russet gives it again.'),
   silent: cause(
     'DEVICE_SILENT',

@@ -146,6 +146,66 @@ describe('S28 enrollments', () => {
     expect(await enrollment('U-O2')).toMatchObject({ state: 'GONE' });
   });
 
+  test('S28 an answer that the device repeats casts doubt on what waited behind it: LOST unless it is heard of', async () => {
+    await org.hear(of('U-K', -60, authenticated('REPEATS')), of('U-K', -59, reachable));
+    const { id } = await enrollment('U-K');
+    const { prisma } = world.database;
+    const row = (one: { id: bigint }) => prisma.deviceCommand.findFirstOrThrow({ where: { id: one.id } });
+    await prisma.enrollment.updateMany({ where: { id }, data: { listDueAt: null, informationDueAt: null } });
+    await prisma.deviceCommand.updateMany({
+      where: { enrollmentId: id },
+      data: { state: 'CANCELLED', endedAt: new Date(org.at(-55)) },
+    });
+    const kind = (kind: string) => ({
+      kind,
+      request: { kind, ...(kind === 'DEVICE_INFORMATION' ? {} : { bundleIds: null }) },
+    });
+    const sentAt = new Date(org.at(-50));
+    const answered = await command(id, { sentAt });
+    const silent = await command(id, { ...kind('DEVICE_INFORMATION'), sentAt });
+    const answers = await command(id, { ...kind('LIST_MANAGED_APPS'), sentAt });
+    const busy = await command(id, { request: { kind: 'LIST_INSTALLED_APPS', bundleIds: ['a'] }, sentAt });
+    const since = await command(id, {
+      request: { kind: 'LIST_INSTALLED_APPS', bundleIds: ['b'] },
+      sentAt: new Date(org.at(-20)),
+    });
+    const answer = (to: { uuid: string }, seconds: number) =>
+      of('U-K', seconds, { kind: 'ANSWERED', commandUuid: to.uuid, status: 'ACKNOWLEDGED', result: { errors: [] } });
+    // The same event twice, told in other words, is no repeat.
+    await org.hear(answer(answered, -40));
+    await org.hear({
+      ...answer(answered, -40),
+      result: { errors: [{ domain: 'x', number: 1, message: '' }] },
+    } as DeviceNews);
+    expect((await row(silent)).forgottenAt).toBeNull();
+    await org.hear(answer(answered, -30));
+    const doubted = (await row(silent)).forgottenAt!;
+    expect([await row(answers), await row(busy), await row(since)].map((one) => one.forgottenAt)).toEqual([
+      doubted,
+      doubted,
+      null,
+    ]);
+    await org.hear(answer(answers, -29), of('U-K', -28, { kind: 'NOT_NOW', commandUuid: busy.uuid }));
+    await prisma.deviceCommand.updateMany({ where: { id: silent.id }, data: { forgottenAt: world.clock.now() } });
+    await prisma.enrollment.updateMany({ where: { id }, data: { informationDueAt: null } });
+    await org.drive();
+    expect(await row(silent)).toMatchObject({
+      state: 'LOST',
+      answer: { refusal: expect.stringContaining('key-value') },
+    });
+    expect(await Promise.all([answers, busy, since].map((one) => stateOf(one.id)))).toEqual([
+      'ACKNOWLEDGED',
+      'QUEUED',
+      'QUEUED',
+    ]);
+    // It is asked anew, and what was thought lost may be answered nevertheless.
+    expect(
+      await prisma.deviceCommand.count({ where: { enrollmentId: id, kind: 'DEVICE_INFORMATION', endedAt: null } }),
+    ).toBe(1);
+    await org.hear(answer(silent, -1));
+    expect(await stateOf(silent.id)).toBe('ACKNOWLEDGED');
+  });
+
   test('S28 enrolling anew loses what was sent before, keeps what waits and what was sent since', async () => {
     await org.hear(of('U-R', -60, authenticated('RENEWS')), of('U-R', -59, reachable));
     const { id } = await enrollment('U-R');

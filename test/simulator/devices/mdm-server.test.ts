@@ -101,6 +101,24 @@ describe('F8 the simulated MDM server: enqueue', () => {
     expect(admin.mdm.queue({ id: a })).toEqual([]);
   });
 
+  it('F8 forgets what waits when an answer comes twice, with key-value storage and if told to', async () => {
+    for (const [mdm, waits] of [
+      [{}, 1],
+      [{ forgetsOnRepeat: true }, 0],
+      [{ forgetsOnRepeat: true, storage: 'sql' }, 1],
+    ] as const) {
+      const { api, admin, one } = await enrolled({ mdm });
+      await api(`/enqueue/${a}?nopush=1`, { body: command('1') });
+      await api(`/enqueue/${a}?nopush=1`, { body: command('2') });
+      await one.report('never given', 'Acknowledged');
+      await one.report('1', 'NotNow');
+      expect((await one.report('1', 'Acknowledged')).uuid).toBe('2');
+      expect(admin.mdm.queue({ id: a })).toHaveLength(1);
+      expect((await one.report('1', 'Acknowledged')).uuid).toBe(waits === 1 ? '2' : undefined);
+      expect(admin.mdm.queue({ id: a })).toHaveLength(waits);
+    }
+  });
+
   it('F8 refuses a CommandUUID that was there before, for any device, even when it is done', async () => {
     const { api, one } = await enrolled();
     await api(`/enqueue/${a}?nopush=1`, { body: command('1') });

@@ -34,8 +34,13 @@ export interface Heard {
   tokenUpdates?: number;
 }
 
-/** Answers one request. `hear` is called for all that passed the check of certificates. */
-export function answerDevice(store: MdmStore, request: DeviceRequest, hear: (heard: Heard) => void): DeviceReply {
+/** Answers one request. `hear` is called for all that passed the check of certificates; `forgets`: an answer that comes twice empties the queue. */
+export function answerDevice(
+  store: MdmStore,
+  request: DeviceRequest,
+  hear: (heard: Heard) => void,
+  forgets: boolean,
+): DeviceReply {
   const hash = certificateHash(request.certificate);
   if (hash === undefined) return { status: 400, body: 'Bad Request\n' };
   let message: PlistDict;
@@ -51,7 +56,7 @@ export function answerDevice(store: MdmStore, request: DeviceRequest, hear: (hea
     id !== undefined && associate(store, hash, id, isCheckIn && message.MessageType === 'Authenticate');
   if (!associated) return failure;
   const heard = { id, message, raw: () => request.raw(), query: request.query };
-  return isCheckIn ? checkIn(store, heard, hear) : report(store, heard, hear);
+  return isCheckIn ? checkIn(store, heard, hear) : report(store, heard, hear, forgets);
 }
 
 const failure: DeviceReply = { status: 500, body: 'Internal Server Error\n' };
@@ -73,13 +78,13 @@ function checkIn(store: MdmStore, incoming: Incoming, hear: (heard: Heard) => vo
   return type === 'DeclarativeManagement' ? failure : nothing;
 }
 
-function report(store: MdmStore, incoming: Incoming, hear: (heard: Heard) => void): DeviceReply {
+function report(store: MdmStore, incoming: Incoming, hear: (heard: Heard) => void, forgets: boolean): DeviceReply {
   const { id, message } = incoming;
   const uuid = textOf(message.CommandUUID) ?? '';
   hear({ ...incoming, topic: 'mdm.Connect', kind: 'report' });
   if (message.Status !== 'Idle') {
     if (uuid === '') return failure;
-    store.report(id, uuid, message.Status === 'NotNow');
+    store.report(id, uuid, message.Status === 'NotNow', forgets);
   }
   const next = store.next(id, message.Status === 'NotNow');
   return next ? { status: 200, body: next.raw, command: next.message } : nothing;

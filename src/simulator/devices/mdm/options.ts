@@ -8,6 +8,8 @@ export interface MdmOptions {
   apiKey: string | null;
   /** Ids that never enrolled: key-value storage queues for them, an SQL one refuses the whole call. */
   storage: 'kv' | 'sql';
+  /** With `kv` storage: an answer that is there already empties the queue of its device, as NanoMDM v0.9.0 does. */
+  forgetsOnRepeat: boolean;
   /** Header that carries a device's certificate (RFC 9440 or escaped PEM), as a proxy in front would set it. */
   certificateHeader: string;
   /** Whether there is a push certificate: for every topic, for those put by `pushcert`, or one that Apple refuses. */
@@ -33,6 +35,7 @@ export const defaultMdmOptions: MdmOptions = {
   flavor: 'nanomdm',
   apiKey: 'simulated-mdm-api-key',
   storage: 'kv',
+  forgetsOnRepeat: false,
   certificateHeader: 'x-device-certificate',
   pushCertificate: 'stored',
   webhookUrl: null,

@@ -67,7 +67,8 @@ export class MdmServer {
 
   /** Answers a request of a device, over HTTP or not. */
   answerDevice(request: DeviceRequest): DeviceReply {
-    return answerDevice(this.store, request, (heard) => this.#tell(heard));
+    const { storage, forgetsOnRepeat } = this.#world.options();
+    return answerDevice(this.store, request, (heard) => this.#tell(heard), storage === 'kv' && forgetsOnRepeat);
   }
 
   /** Forgets everything. */

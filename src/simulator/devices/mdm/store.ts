@@ -50,8 +50,7 @@ export class MdmStore {
 
   /** Enrollment begins: whatever waited for the device is gone. */
   authenticate(id: string, serialNumber: string | undefined): void {
-    for (const { uuid } of this.#queues.get(id) ?? []) this.#release(uuid);
-    this.#queues.delete(id);
+    this.#forget(id);
     const known = this.enrollments.get(id);
     const serial = serialNumber === undefined ? {} : { serialNumber };
     this.enrollments.set(id, { ...known, id, ...serial, enabled: false, tokenUpdates: 0 });
@@ -87,9 +86,10 @@ export class MdmStore {
   }
 
   /** Notes an answer; anything but NotNow ends the command for this device. Unknown commands are nobody's business. */
-  report(id: string, uuid: string, notNow: boolean): void {
+  report(id: string, uuid: string, notNow: boolean, forgets = false): void {
     const queue = this.#queues.get(id) ?? [];
     const at = queue.findIndex((entry) => entry.uuid === uuid);
+    if (at < 0 && forgets && !notNow && this.#uuids.has(uuid)) this.#forget(id);
     if (at < 0) return;
     if (notNow) {
       queue[at]!.notNow = true;
@@ -159,6 +159,11 @@ export class MdmStore {
       );
       for (const uuid of uuids) this.#commands.get(uuid)!.waiting++;
     }
+  }
+
+  #forget(id: string): void {
+    for (const { uuid } of this.#queues.get(id) ?? []) this.#release(uuid);
+    this.#queues.delete(id);
   }
 
   #release(uuid: string): void {
