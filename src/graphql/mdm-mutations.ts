@@ -169,7 +169,8 @@ const SettleSetAsidePayload = builder.objectRef<{ count: number }>('SettleSetAsi
 });
 
 mutation('settleSetAsideNews', {
-  description: 'Tries news of devices again at which Russet failed five times, or drops them (`mdm { setAside }`).',
+  description:
+    'Tries news of devices again at which Russet failed five times, or drops them for good (`mdm { setAside }`). A command whose answer is dropped waits for its deadline; what devices have is told again.',
   right: 'mdm:write',
   input: SettleSetAsideInput,
   payload: SettleSetAsidePayload,
