@@ -137,6 +137,21 @@ export function itemKey(item: {
   return `${item.adamId}|${item.pricingParam}|${item.serialNumber ?? ''}|${item.clientUserId ?? ''}`;
 }
 
+/** Writes down a call before it is sent. Gives its id. */
+export async function noteCall(
+  tx: Tx,
+  { organizationId, tokenId }: TokenKey,
+  { taskId, kind }: { taskId: bigint; kind: CallKind },
+  size: { items: number; assets: number },
+  now: Date,
+): Promise<bigint> {
+  const [call] = await tx.$queryRaw<{ id: bigint }[]>(sql`
+    INSERT INTO apple_call (organization_id, token_id, task_id, kind, state, items, assets, sent_at)
+    VALUES (${organizationId}, ${tokenId}, ${taskId}, ${kind}::"AppleCallKind", 'SENT', ${size.items}, ${size.assets}, ${moment(now)})
+    RETURNING id`);
+  return call!.id;
+}
+
 /** Ends a call. */
 export async function closeCall(
   tx: Tx,
@@ -161,6 +176,12 @@ export async function putOffRest(
   await tx.$executeRaw(sql`
     UPDATE apple_call SET state = 'UNKNOWN', next_poll_at = ${moment(later.at)}, error_number = ${later.errorNumber}, reported = 0
     WHERE organization_id = ${organizationId} AND id = ${callId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);
+}
+
+/** Nobody knows what became of a call: after a while it is compared with what Apple has. */
+export function doubtCall(context: Context, tx: Tx, organizationId: bigint, callId: bigint): Promise<void> {
+  const at = new Date(context.clock.now().getTime() + context.settings.unknownOutcomeWait);
+  return putOffCall(tx, organizationId, callId, 'UNKNOWN', at);
 }
 
 /** Asks again about a call at `at`, in the given state. */

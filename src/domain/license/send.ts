@@ -16,10 +16,10 @@ import {
   type Carried,
   carriedBy,
   closeCall,
+  doubtCall,
   isOfSeats,
   isOfUsers,
   type OfLicenses,
-  putOffCall,
   requireTimely,
 } from './call.ts';
 import { itemFailure } from './item-failure.ts';
@@ -125,10 +125,8 @@ async function keepFailure(
   manner: SendingManner,
 ): Promise<void> {
   context.failpoint('after-call');
-  if (failure.kind === 'UNKNOWN_OUTCOME') {
-    const at = new Date(context.clock.now().getTime() + context.settings.unknownOutcomeWait);
-    return underGateClaim(context, claim, (tx) => putOffCall(tx, claim.organizationId, call.callId, 'UNKNOWN', at));
-  }
+  if (failure.kind === 'UNKNOWN_OUTCOME')
+    return underGateClaim(context, claim, (tx) => doubtCall(context, tx, claim.organizationId, call.callId));
   if (failure.kind === 'REJECTED') return reject(context, claim, call, work, failure, manner);
   if (failure.kind === 'LIMIT_EXCEEDED') return sendSmaller(context, claim, call, work, failure, manner);
   await takeBack(context, claim, call, work, failure);

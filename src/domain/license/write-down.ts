@@ -1,11 +1,11 @@
 /** Plans the next write to Apple and writes it down before it is sent. @module */
-import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
+import { ids, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import type { AppleLimits, LicenseWrite } from '../ports.ts';
 import { type GateClaim, underGateClaim } from '../task/claim.ts';
 import type { TokenKey } from '../token/gate.ts';
 import { sendable, userWriteReady } from '../work/due.ts';
-import type { CallKind, OfLicenses } from './call.ts';
+import { type CallKind, noteCall, type OfLicenses } from './call.ts';
 import { lockPools } from './transition.ts';
 
 /** Whose licenses or people are sent next. */
@@ -65,16 +65,13 @@ export function writeDown(
     const group = await largestGroup(tx, claim, work, limits);
     if (!group) return null;
     const poolIds = group.poolIds.slice(0, limits.maxAssets);
-    const [call] = await tx.$queryRaw<{ id: bigint }[]>(sql`
-      INSERT INTO apple_call (organization_id, token_id, task_id, kind, state, items, assets, sent_at)
-      VALUES (${claim.organizationId}, ${claim.tokenId}, ${work.taskId}, ${work.kind}::"AppleCallKind", 'SENT', 0, ${poolIds.length}, ${moment(now)})
-      RETURNING id`);
+    const callId = await noteCall(tx, claim, work, { items: 0, assets: poolIds.length }, now);
     const items = await tx.$executeRaw(sql`
-      UPDATE license l SET call_id = ${call!.id}, sends = sends + 1
+      UPDATE license l SET call_id = ${callId}, sends = sends + 1
       WHERE ${waiting(claim, work)} AND l.pool_id = ANY (${ids(poolIds)})
         AND ${group.isUser ? sql`l.client_user_id` : sql`l.serial_number`} = ANY (${texts(group.holders)})`);
     await tx.$executeRaw(
-      sql`UPDATE apple_call SET items = ${items} WHERE organization_id = ${claim.organizationId} AND id = ${call!.id}`,
+      sql`UPDATE apple_call SET items = ${items} WHERE organization_id = ${claim.organizationId} AND id = ${callId}`,
     );
     const assets = await tx.$queryRaw<{ adamId: string; pricingParam: string }[]>(sql`
       SELECT adam_id AS "adamId", pricing_param AS "pricingParam" FROM license_pool
@@ -84,7 +81,7 @@ export function writeDown(
       serialNumbers: group.isUser ? [] : group.holders,
       clientUserIds: group.isUser ? group.holders : [],
     };
-    return { callId: call!.id, write, items, sentAt: now };
+    return { callId, write, items, sentAt: now };
   });
 }
 

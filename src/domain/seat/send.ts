@@ -1,7 +1,7 @@
 /** Sends one write of seats to Apple and keeps what came of it. @module */
-import { ids, moment, sql, type Tx, texts } from '../../db/transaction.ts';
+import { ids, sql, type Tx, texts } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
-import { acceptCall, type OfSeats, putOffCall, requireTimely } from '../license/call.ts';
+import { acceptCall, doubtCall, noteCall, type OfSeats, requireTimely } from '../license/call.ts';
 import { alreadySo } from '../license/item-failure.ts';
 import type { SendingManner, Size } from '../license/sending-manner.ts';
 import type { NextWork } from '../license/write-down.ts';
@@ -72,7 +72,7 @@ function writeDown(context: Context, claim: GateClaim, work: Work, size: Size): 
       SELECT flag, subscriptions, array_agg(name ORDER BY name) AS people FROM picked GROUP BY flag, subscriptions`);
     if (!group) return null;
     const subscriptions = group.subscriptions.slice(0, size.assets);
-    const callId = await noteCall(tx, claim, work, subscriptions.length, now);
+    const callId = await noteCall(tx, claim, work, { items: 0, assets: subscriptions.length }, now);
     const carried = sql`${waiting} AND ${flag} = ${group.flag} AND l.subscription_id = ANY (${ids(subscriptions)})
       AND l.client_user_id = ANY (${texts(group.people)})`;
     const items = await tx.$executeRaw(sql`
@@ -84,14 +84,6 @@ function writeDown(context: Context, claim: GateClaim, work: Work, size: Size): 
     const write = { adamIds: rows.map((row) => row.adamId), clientUserIds: group.people };
     return { callId, sentAt: now, write, flag: group.flag };
   });
-}
-
-async function noteCall(tx: Tx, claim: GateClaim, work: Work, assets: number, now: Date): Promise<bigint> {
-  const [call] = await tx.$queryRaw<{ id: bigint }[]>(sql`
-    INSERT INTO apple_call (organization_id, token_id, task_id, kind, state, items, assets, sent_at)
-    VALUES (${claim.organizationId}, ${claim.tokenId}, ${work.taskId}, ${work.kind}::"AppleCallKind", 'SENT', 0, ${assets}, ${moment(now)})
-    RETURNING id`);
-  return call!.id;
 }
 
 async function post(
@@ -140,10 +132,8 @@ async function keepFailure(
   manner: SendingManner,
 ): Promise<void> {
   context.failpoint('after-call');
-  if (failure.kind === 'UNKNOWN_OUTCOME') {
-    const at = new Date(context.clock.now().getTime() + context.settings.unknownOutcomeWait);
-    return underGateClaim(context, claim, (tx) => putOffCall(tx, claim.organizationId, call.callId, 'UNKNOWN', at));
-  }
+  if (failure.kind === 'UNKNOWN_OUTCOME')
+    return underGateClaim(context, claim, (tx) => doubtCall(context, tx, claim.organizationId, call.callId));
   const refused = failure.kind === 'REJECTED' || failure.kind === 'LIMIT_EXCEEDED';
   const judged = refused ? await judgeRefusal(context, claim, call, work, failure, manner) : [];
   await underGateClaim(context, claim, (tx) => countNoSend(tx, claim.organizationId, call.callId));

@@ -1,7 +1,7 @@
 /** Sends one write of people to Apple and keeps what came of it. @module */
-import { ids, moment, sql, type Tx } from '../../db/transaction.ts';
+import { ids, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
-import { acceptCall, closeCall, type OfUsers, putOffCall, requireTimely } from '../license/call.ts';
+import { acceptCall, closeCall, doubtCall, noteCall, type OfUsers, requireTimely } from '../license/call.ts';
 import type { SendingManner } from '../license/sending-manner.ts';
 import type { NextWork } from '../license/write-down.ts';
 import { type AcceptedWrite, AppleFailure, type Credential, type UserWrite } from '../ports.ts';
@@ -57,11 +57,7 @@ function writeDown(context: Context, claim: GateClaim, work: Work, limit: number
       SELECT w.id FROM vpp_user_write w WHERE w.organization_id = ${organizationId} AND w.token_id = ${tokenId} AND w.task_id = ${work.taskId}
         AND w.kind = ${work.kind}::"AppleCallKind" AND ${userWriteReady} ORDER BY w.id LIMIT ${limit} FOR NO KEY UPDATE OF w`);
     if (writes.length === 0) return null;
-    const [call] = await tx.$queryRaw<{ id: bigint }[]>(sql`
-      INSERT INTO apple_call (organization_id, token_id, task_id, kind, state, items, assets, sent_at)
-      VALUES (${organizationId}, ${tokenId}, ${work.taskId}, ${work.kind}::"AppleCallKind", 'SENT', ${writes.length}, 0, ${moment(now)})
-      RETURNING id`);
-    const callId = call!.id;
+    const callId = await noteCall(tx, claim, work, { items: writes.length, assets: 0 }, now);
     await tx.$executeRaw(sql`
       UPDATE vpp_user_write SET call_id = ${callId}, sends = sends + 1
       WHERE organization_id = ${organizationId} AND id = ANY (${ids(writes.map((write) => write.id))})`);
@@ -133,10 +129,8 @@ async function keepFailure(
   manner: SendingManner,
 ): Promise<void> {
   context.failpoint('after-call');
-  if (failure.kind === 'UNKNOWN_OUTCOME') {
-    const at = new Date(context.clock.now().getTime() + context.settings.unknownOutcomeWait);
-    return underGateClaim(context, claim, (tx) => putOffCall(tx, claim.organizationId, call.callId, 'UNKNOWN', at));
-  }
+  if (failure.kind === 'UNKNOWN_OUTCOME')
+    return underGateClaim(context, claim, (tx) => doubtCall(context, tx, claim.organizationId, call.callId));
   if (failure.kind === 'REJECTED') return reject(context, claim, call, work, failure, manner);
   if (failure.kind === 'LIMIT_EXCEEDED') return sendSmaller(context, claim, call, work, failure, manner);
   await takeBack(context, claim, call, work, failure);
