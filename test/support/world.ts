@@ -4,6 +4,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { expect } from 'vitest';
 import { createAppleLibrary } from '../../src/apple/library.ts';
 import { createLegacyLookup } from '../../src/apple/metadata/legacy-lookup.ts';
 import { type Database, openDatabase } from '../../src/db/client.ts';
@@ -23,6 +24,7 @@ import { silentLogger } from '../../src/lib/logger.ts';
 import { createNanoMdm } from '../../src/mdm/nanomdm/client.ts';
 import { createSimulator, type Simulator, schoolUnits } from '../../src/simulator/index.ts';
 import { createTestDatabase } from './database.ts';
+import { recordLocks } from './lock-recorder.ts';
 
 export const testSettings: Settings = {
   mode: 'SANDBOX',
@@ -60,6 +62,10 @@ export const testSettings: Settings = {
   installationId: null,
 };
 
+/** Files whose transactions are held to the order of locks. */
+const recorded =
+  /\/test\/domain\/(work|update|removal|install|task|command|deployment|reclaim|operation|device-news|device|vpp-user|seat|token|license)\//;
+
 /** The world of one test file. */
 export interface World {
   clock: VirtualClock;
@@ -94,7 +100,8 @@ export async function createWorld(
   options: { settings?: Partial<Settings>; simulator?: Parameters<typeof createSimulator>[0] } = {},
 ): Promise<World> {
   const testDatabase = await createTestDatabase();
-  const database = openDatabase({ url: testDatabase.url, connections: 20, logger: silentLogger, name: 'test' });
+  const opened = openDatabase({ url: testDatabase.url, connections: 20, logger: silentLogger, name: 'test' });
+  const database = recorded.test(expect.getState().testPath ?? '') ? recordLocks(opened) : opened;
   const clock = createVirtualClock(new Date('2026-11-24T08:00:00Z'));
   const simulator = createSimulator({
     clock,

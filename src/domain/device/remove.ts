@@ -82,20 +82,27 @@ function refuse(held: readonly Held[]): never {
 async function takeLicensesBack(context: Context, tx: Tx, removal: Removal, revoke: boolean): Promise<bigint | null> {
   const held = await readHeld(context, tx, removal.deviceIds);
   if (held.length === 0) {
+    await lockDevices(context, tx, removal.deviceIds);
     await removeFree(context, tx, removal);
     return null;
   }
   if (!revoke) refuse(held);
   requireRight(context, 'licenses:write');
   const target = { licenseIds: held.map((license) => license.id) };
+  const lockMore = () => lockDevices(context, tx, removal.deviceIds);
   const alongside = () => removeFree(context, tx, removal);
-  return startRevoke(context, tx, { target, onError: 'ATOMIC' }, { alongside });
+  return startRevoke(context, tx, { target, onError: 'ATOMIC' }, { lockMore, alongside });
 }
 
-/** From here to the commit nobody gives the devices a license; one that was given a moment ago keeps its device. */
+/** From here to the commit nobody gives the devices a license. */
+async function lockDevices(context: Context, tx: Tx, deviceIds: readonly bigint[]): Promise<void> {
+  await tx.$queryRaw(sql`
+    SELECT 1 FROM device WHERE organization_id = ${context.actor.organizationId} AND id = ANY (${ids(deviceIds)}) ORDER BY serial_number FOR UPDATE`);
+}
+
+/** Removes the locked devices; one that was given a license a moment ago stays. */
 async function removeFree(context: Context, tx: Tx, removal: Removal): Promise<void> {
   const mine = sql`organization_id = ${context.actor.organizationId} AND id = ANY (${ids(removal.deviceIds)})`;
-  await tx.$queryRaw(sql`SELECT 1 FROM device WHERE ${mine} ORDER BY serial_number FOR UPDATE`);
   const held = await readHeld(context, tx, removal.deviceIds);
   if (held.length > 0) refuse(held);
   await wakeQueues(tx, context.actor.organizationId, sql`w.device_id = ANY (${ids(removal.deviceIds)})`);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ids, sql, type Tx, transaction } from '../../db/transaction.ts';
+import { type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
@@ -10,7 +10,7 @@ import { startLicensing } from '../license/associate.ts';
 import { blockSize, maxIds } from '../license/limits.ts';
 import { unknownDeviceFailures } from '../license/refusals.ts';
 import { requestAssetRead } from '../license/request-asset-read.ts';
-import { lockPools } from '../license/transition.ts';
+import { lockPoolsOf } from '../license/transition.ts';
 import { type DeviceTarget, normalizeTarget, readApps, resolveDevices } from '../license/world.ts';
 import { requireConnection } from '../mdm/require-connection.ts';
 import { parseInput } from '../parse.ts';
@@ -185,12 +185,7 @@ async function neededPairs(
   alike: boolean,
 ): Promise<Pair[]> {
   const { organizationId } = context.actor;
-  // What is read of licenses here stays true until the commit.
-  await lockPools(
-    tx,
-    organizationId,
-    sql`SELECT id FROM license_pool WHERE organization_id = ${organizationId} AND app_id = ANY (${ids(appIds)})`,
-  );
+  await lockPoolsOf(tx, organizationId, appIds);
   const judged = (await readPairs(context, tx, pairs)).map((facts) => ({ facts, refusal: refusalOf(facts, {}) }));
   const blocking = (error: DomainError | null) => error !== null && !isDone(error);
   const first = judged.find(({ refusal }) => blocking(refusal))?.refusal;

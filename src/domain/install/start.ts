@@ -1,7 +1,7 @@
-import { ids, sql, type Tx } from '../../db/transaction.ts';
+import type { Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type DomainError, OperationInProgressError, UnknownDeviceError } from '../errors.ts';
-import { lockPools } from '../license/transition.ts';
+import { lockPoolsOf } from '../license/transition.ts';
 import { type NewOperation, startOperations } from '../operation/start.ts';
 import { addProgress } from '../task/change.ts';
 import { recordFailures, type TaskFailure } from '../task/failures.ts';
@@ -84,11 +84,7 @@ export async function addInstalls(context: Context, tx: Tx, of: InstallsOf, pair
   if (pairs.length === 0) return;
   const { organizationId } = context.actor;
   const appIds = [...new Set(pairs.map((pair) => pair.appId))];
-  await lockPools(
-    tx,
-    organizationId,
-    sql`SELECT id FROM license_pool WHERE organization_id = ${organizationId} AND app_id = ANY (${ids(appIds)})`,
-  );
+  await lockPoolsOf(tx, organizationId, appIds);
   const facts = await readPairs(context, tx, pairs);
   const judged = facts.map((one) => ({ facts: one, found: operationOf(one, of.terms, of) }));
   const wanted = judged.flatMap(({ facts: one, found }) =>

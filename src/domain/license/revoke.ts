@@ -89,7 +89,9 @@ export interface RevokeOptions {
   retryOf?: bigint;
   /** Apps that go, too, though their licenses have ended already; with `removeApps` only. */
   pairs?: readonly Pair[];
-  /** The rest of a larger write, done before writers are woken and the task is told: those locks come last. */
+  /** Locks what comes behind pools and before licenses. */
+  lockMore?: () => Promise<void>;
+  /** The rest of a larger write, done before the task is told. */
   alongside?: () => Promise<void>;
 }
 
@@ -105,6 +107,7 @@ export async function startRevoke(
   const request = { ...given, target: await devicesOfTarget(context, tx, given.target) };
   const { organizationId } = context.actor;
   const found = await lockLive(context, tx, request);
+  await options.lockMore?.();
   const { takeable, refused } = judgeLive(context, found.licenses);
   if (request.onError === 'ATOMIC') throwFirst(refused, found);
   const apps = await appsToRemove(context, tx, request, takeable, options.pairs);

@@ -7,7 +7,7 @@
  * @module
  */
 import { ring } from '../../db/notify.ts';
-import { moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
+import { ids, moment, nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import { Prisma } from '../../generated/prisma/client.ts';
 import { type Actor, actorLabel } from '../actor.ts';
 import { followers, followingOf, followLicenses } from '../operation/follow-licenses.ts';
@@ -80,6 +80,15 @@ export interface Moved {
 export async function lockPools(tx: Tx, organizationId: bigint, pools: Sql): Promise<void> {
   await tx.$queryRaw(sql`
     SELECT 1 FROM license_pool WHERE organization_id = ${organizationId} AND id IN (${pools}) ORDER BY id FOR NO KEY UPDATE`);
+}
+
+/** Locks the pools of these apps: what is read of their licenses stays true until the commit. */
+export function lockPoolsOf(tx: Tx, organizationId: bigint, appIds: readonly bigint[]): Promise<void> {
+  return lockPools(
+    tx,
+    organizationId,
+    sql`SELECT id FROM license_pool WHERE organization_id = ${organizationId} AND app_id = ANY (${ids(appIds)})`,
+  );
 }
 
 /** Moves every license that `where` names and the rule allows. */

@@ -8,7 +8,7 @@ import { listTokens } from '../token/find.ts';
 import { tokenState } from '../token/state.ts';
 import type { Applicant, Candidate, CandidateToken, Holding, Reserve, WantedApp } from './allocation.ts';
 import { selectReserves } from './reserves.ts';
-import { lockPools } from './transition.ts';
+import { lockPoolsOf } from './transition.ts';
 
 /** The apps, or NOT_FOUND. */
 export async function readApps(context: Context, tx: Tx, appIds: readonly bigint[]): Promise<WantedApp[]> {
@@ -32,11 +32,7 @@ export interface Supply {
 /** The organization's tokens, and the pools of the apps, locked in id order. Removed tokens are left out. */
 export async function readSupply(context: Context, tx: Tx, appIds: readonly bigint[]): Promise<Supply> {
   const organizationId = context.actor.organizationId;
-  await lockPools(
-    tx,
-    organizationId,
-    sql`SELECT id FROM license_pool WHERE organization_id = ${organizationId} AND app_id = ANY (${ids(appIds)})`,
-  );
+  await lockPoolsOf(tx, organizationId, appIds);
   return lookAtSupply(context, tx, appIds);
 }
 

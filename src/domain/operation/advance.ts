@@ -13,14 +13,27 @@ import { wakeDriver } from './wake.ts';
 export async function advanceOperations(context: Context, tx: Tx, ended: readonly EndedCommand[]): Promise<void> {
   const { organizationId } = context.actor;
   const answers = ended.filter(({ kind }) => kind === 'INSTALL_APP' || kind === 'REMOVE_APP');
+  const lists = ended.filter(({ result }) => result?.managedApps !== undefined);
+  await lockOf(tx, organizationId, [...answers, ...lists]);
   if (answers.length > 0) {
     await learnBundleIds(tx, organizationId, answers);
     await move(context, tx, await answered(context, tx, answers));
     // The device is free for what waited behind them.
     await wakeOperations(context, tx, [...new Set(answers.flatMap(({ deviceId }) => deviceId ?? []))]);
   }
-  const lists = ended.filter(({ result }) => result?.managedApps !== undefined);
   if (lists.length > 0) await move(context, tx, await listed(context, tx, lists));
+}
+
+/** All that is moved or woken here, at once: licenses follow their operations in the order of ids, too, and apps come later. */
+async function lockOf(tx: Tx, organizationId: bigint, ended: readonly EndedCommand[]): Promise<void> {
+  if (ended.length === 0) return;
+  const named = ids(ended.flatMap(({ operationId }) => operationId ?? []));
+  const devices = ids([...new Set(ended.flatMap(({ deviceId }) => deviceId ?? []))]);
+  await lockOperations(
+    tx,
+    organizationId,
+    sql`o.ended_at IS NULL AND (o.id = ANY (${named}) OR o.device_id = ANY (${devices}))`,
+  );
 }
 
 async function move(context: Context, tx: Tx, moves: readonly Move[]): Promise<void> {
@@ -36,7 +49,6 @@ async function answered(context: Context, tx: Tx, answers: readonly EndedCommand
     if (one.operationId !== null) byOperation.set(one.operationId, [...(byOperation.get(one.operationId) ?? []), one]);
   }
   const which = sql`o.ended_at IS NULL AND o.id = ANY (${ids([...byOperation.keys()])})`;
-  await lockOperations(tx, organizationId, which);
   const operations = await tx.$queryRaw<OpenOperation[]>(sql`
     SELECT ${columns} FROM app_operation o WHERE o.organization_id = ${organizationId} AND ${which} ORDER BY o.id`);
   return operations.flatMap((operation) => {

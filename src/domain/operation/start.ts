@@ -60,7 +60,8 @@ export async function startOperations(
       ${optional((item) => item.licensesOf)}, ${items.map((item) => item.releaseLicense ?? false)}::boolean[], ${texts(items.map((item) => item.targetVersion ?? null))},
       ${texts(items.map((item) => item.state ?? 'READY'))}, ${times(due)}, ${times((item) => item.notAfter ?? null)})
       AS n(device_id, app_id, license_id, licenses_of, release, target, state, due, not_after)
-    ON CONFLICT (organization_id, device_id, app_id) WHERE ended_at IS NULL DO NOTHING
+    -- Sorted, so that two who want the same wait for each other and not in a circle.
+    ORDER BY n.device_id, n.app_id ON CONFLICT (organization_id, device_id, app_id) WHERE ended_at IS NULL DO NOTHING
     RETURNING id, device_id AS "deviceId", app_id AS "appId"`);
   if (started.length > 0) await wakeDriver(tx, organizationId);
   return started;

@@ -189,6 +189,13 @@ export function readRuns(reader: Rows, organizationId: bigint, runIds: readonly 
     SELECT ${runColumns} FROM reclaim_run r WHERE r.organization_id = ${organizationId} AND r.id = ANY (${ids(runIds)})`);
 }
 
+/** Locks a run until the commit; false when there is none. */
+export async function lockRun(tx: Tx, organizationId: bigint, runId: bigint): Promise<boolean> {
+  const rows = await tx.$queryRaw<unknown[]>(sql`
+    SELECT 1 FROM reclaim_run WHERE organization_id = ${organizationId} AND id = ${runId} FOR NO KEY UPDATE`);
+  return rows.length > 0;
+}
+
 /** A page of the runs, oldest first: of one rule, or of all. */
 export async function listRuns(
   reader: Rows,

@@ -15,7 +15,7 @@ import { blockSize } from '../license/limits.ts';
 import { startRevoke } from '../license/revoke.ts';
 import { parseInput } from '../parse.ts';
 import { daysMarked, foundBy, type ReclaimReason } from './found.ts';
-import { lockRule, type ReclaimRuleRow, type Worth, worthOfLicenses } from './rule.ts';
+import { lockRule, lockRun, type ReclaimRuleRow, type Worth, worthOfLicenses } from './rule.ts';
 
 const day = 86_400_000;
 
@@ -98,6 +98,7 @@ function takeBlock(context: Context, state: Run, after: bigint): Promise<bigint 
   const { organizationId } = context.actor;
   return transaction(context, async (tx) => {
     const rule = await lockRule(tx, organizationId, state.ruleId);
+    if (state.runId !== null) await lockRun(tx, organizationId, state.runId);
     const due = rule ? await dueOf(context, tx, rule, after) : [];
     if (due.length === 0) return null;
     const taskId = await startRevoke(context, tx, { target: { licenseIds: due }, onError: 'SKIP_FAILED' });

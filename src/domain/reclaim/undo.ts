@@ -7,6 +7,7 @@ import { forgetRefusals } from '../deployment/forget-refusals.ts';
 import { InvalidInputError, NotFoundError } from '../errors.ts';
 import { startAssociation } from '../license/associate.ts';
 import { parseInput } from '../parse.ts';
+import { lockRun } from './rule.ts';
 
 /**
  * Gives the devices that lost a license by a run one again, where there is a seat: a task for each app, whose failed items
@@ -16,13 +17,17 @@ import { parseInput } from '../parse.ts';
 export async function undoReclaimRun(context: Context, rawInput: { runId: bigint }): Promise<bigint> {
   requireRight(context, 'licenses:write');
   const { runId } = parseInput(z.object({ runId: z.bigint() }), rawInput);
-  for (const loss of await transaction(context, (tx) => lossesOf(context, tx, runId)))
-    await giveBack(context, runId, loss);
+  const losses = await transaction(context, async (tx) => {
+    await requireUndoable(context, tx, runId);
+    return lossesOf(context, tx, runId);
+  });
+  for (const { appId } of losses) await giveBack(context, runId, appId);
   await transaction(context, async (tx) => {
-    await tx.$executeRaw(sql`
+    const undone = await tx.$executeRaw(sql`
       UPDATE reclaim_run SET undone_at = ${moment(context.clock.now())}
       WHERE organization_id = ${context.actor.organizationId} AND id = ${runId} AND undone_at IS NULL`);
-    await recordAudit(context, tx, { action: 'reclaim-run.undo', subject: `reclaim-run:${runId}`, data: {} });
+    if (undone > 0)
+      await recordAudit(context, tx, { action: 'reclaim-run.undo', subject: `reclaim-run:${runId}`, data: {} });
   });
   return runId;
 }
@@ -32,13 +37,12 @@ interface Loss {
   deviceIds: string[];
 }
 
-/** The apps that still have to be given again; the run is locked. */
-async function lossesOf(context: Context, tx: Tx, runId: bigint): Promise<Loss[]> {
+async function requireUndoable(context: Context, tx: Tx, runId: bigint): Promise<void> {
   const { organizationId } = context.actor;
   const [run] = await tx.$queryRaw<{ undoneAt: Date | null; taken: number; open: boolean }[]>(sql`
     SELECT r.undone_at AS "undoneAt", r.taken, EXISTS (SELECT 1 FROM task t WHERE t.organization_id = r.organization_id
       AND t.id = ANY (r.task_ids) AND t.finished_at IS NULL) AS open
-    FROM reclaim_run r WHERE r.organization_id = ${organizationId} AND r.id = ${runId} FOR NO KEY UPDATE OF r`);
+    FROM reclaim_run r WHERE r.organization_id = ${organizationId} AND r.id = ${runId}`);
   if (!run) throw new NotFoundError('reclaimRun', [String(runId)], ['runId']);
   const message = run.undoneAt
     ? 'was undone already'
@@ -48,6 +52,11 @@ async function lossesOf(context: Context, tx: Tx, runId: bigint): Promise<Loss[]
         ? 'is still taking licenses back: cancel its tasks or wait for their end, then undo it'
         : null;
   if (message) throw new InvalidInputError([{ path: ['runId'], message }]);
+}
+
+/** The apps that still have to be given again. */
+function lossesOf(context: Context, tx: Tx, runId: bigint): Promise<Loss[]> {
+  const { organizationId } = context.actor;
   return tx.$queryRaw(sql`
     SELECT l.app_id AS "appId", array_agg(l.device_id::text ORDER BY l.device_id) AS "deviceIds" FROM reclaim_run r
     JOIN license l ON l.organization_id = r.organization_id AND l.revoke_task_id = ANY (r.task_ids) AND l.device_id IS NOT NULL AND l.ended_at IS NOT NULL
@@ -57,13 +66,17 @@ async function lossesOf(context: Context, tx: Tx, runId: bigint): Promise<Loss[]
     GROUP BY 1 ORDER BY 1`);
 }
 
-function giveBack(context: Context, runId: bigint, { appId, deviceIds }: Loss): Promise<void> {
-  const target = { deviceIds: deviceIds.map(BigInt) };
+/** Gives an app again, under the run's lock: whoever undoes the run at the same time finds that it was given. */
+function giveBack(context: Context, runId: bigint, appId: bigint): Promise<void> {
+  const { organizationId } = context.actor;
   return transaction(context, async (tx) => {
-    await forgetRefusals(tx, context.actor.organizationId, appId, target.deviceIds);
+    await lockRun(tx, organizationId, runId);
+    const loss = (await lossesOf(context, tx, runId)).find((one) => one.appId === appId);
+    if (!loss) return;
+    const target = { deviceIds: loss.deviceIds.map(BigInt) };
     const taskId = await startAssociation(context, tx, { appIds: [appId], target, onError: 'SKIP_FAILED' });
     await tx.$executeRaw(sql`
-      UPDATE reclaim_run SET undo_task_ids = undo_task_ids || ${ids([taskId])}
-      WHERE organization_id = ${context.actor.organizationId} AND id = ${runId}`);
+      UPDATE reclaim_run SET undo_task_ids = undo_task_ids || ${ids([taskId])} WHERE organization_id = ${organizationId} AND id = ${runId}`);
+    await forgetRefusals(tx, organizationId, appId, target.deviceIds);
   });
 }

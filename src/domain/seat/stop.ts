@@ -11,6 +11,16 @@ interface Reason {
   message: string;
 }
 
+/** Locks the subscriptions of the task's seats: before people and licenses, where a task is about them too. */
+export function lockSeatsOf(tx: Tx, organizationId: bigint, taskId: bigint): Promise<void> {
+  return lockSubscriptions(
+    tx,
+    organizationId,
+    sql`SELECT l.subscription_id FROM seat_assignment l
+      WHERE l.organization_id = ${organizationId} AND l.ended_at IS NULL AND (l.task_id = ${taskId} OR l.removal_task_id = ${taskId})`,
+  );
+}
+
 /** Stops what Apple has not heard of, and counts it. The task is locked already. A removal behind a request is given up. */
 export async function stopUnsentSeats(context: Context, tx: Tx, taskId: bigint, reason: Reason): Promise<void> {
   await releaseSeatsBehind(tx, context.actor.organizationId, sql`l.removal_task_id = ${taskId}`, reason);

@@ -11,9 +11,10 @@ import { lockPools, transition } from '../license/transition.ts';
 import { endWaits } from '../license/wait.ts';
 import { ringQueues, wakeQueuesOfToken } from '../license/wake-queue.ts';
 import { cancelOperations, countToldOperations } from '../operation/cancel.ts';
-import { stopUnsentSeats } from '../seat/stop.ts';
+import { lockConnection } from '../operation/lock-connection.ts';
+import { lockSeatsOf, stopUnsentSeats } from '../seat/stop.ts';
 import { ringUpdates } from '../update/wake.ts';
-import { failWrites } from '../vpp-user/writes.ts';
+import { failWrites, lockPeopleOfWrites } from '../vpp-user/writes.ts';
 import { addProgress, endTask } from './change.ts';
 import type { TaskKey } from './events.ts';
 import { publishProgress } from './events.ts';
@@ -39,7 +40,11 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
   requireRight(context, 'tasks:write');
   const key = { organizationId: context.actor.organizationId, taskId: input.taskId };
   const licenses = await transaction(context, async (tx) => {
-    const licensesTaskId = licensesOf(await findTask(context, tx, key.taskId));
+    const asked = await findTask(context, tx, key.taskId);
+    const licensesTaskId = licensesOf(asked);
+    // Whoever sends commands waits until this is done. Those of updates are stopped by their run.
+    const stopsOperations = asked.kind !== 'UPDATE';
+    if (stopsOperations) await lockConnection(tx, key.organizationId);
     // The licenses' task is the older one of the two.
     await lockTasks(tx, key.organizationId, [...(licensesTaskId === null ? [] : [licensesTaskId]), key.taskId]);
     const task = await findTask(context, tx, key.taskId);
@@ -49,8 +54,7 @@ export async function cancelTask(context: Context, input: { taskId: bigint }): P
     if (open) await stopTask(context, tx, open);
     await stopTask(context, tx, task);
     if (task.kind === 'INSTALL') await endInstallWaits(context, tx, task, cancelled);
-    // Those of updates are stopped by their run.
-    if (task.kind !== 'UPDATE') await cancelOperations(context, tx, task.id);
+    if (stopsOperations) await cancelOperations(context, tx, task.id);
     await recordAudit(context, tx, { action: 'task.cancel', subject: `task:${key.taskId}`, taskId: key.taskId });
     const now = context.clock.now();
     await ringQueues(tx, key.organizationId, now);
@@ -71,12 +75,12 @@ async function stopTask(context: Context, tx: Tx, task: Task): Promise<void> {
   await tx.$executeRaw(sql`
       UPDATE task SET cancel_requested_at = coalesce(cancel_requested_at, ${now.toISOString()}::timestamptz), claim = claim + 1, due_at = NULL, reserved_all = true
       WHERE organization_id = ${key.organizationId} AND id = ${key.taskId}`);
-  if (task.kind === 'REMOVE_TOKEN') await keepToken(tx, key);
-  await endWaits(tx, key.organizationId, sql`w.task_id = ${key.taskId}`, cancelled, now);
-  if (task.kind === 'SYNC') await endTask(tx, key, { state: 'CANCELLED' }, now);
   // What goes back because of an install or removal goes back nevertheless.
-  else if (task.kind !== 'INSTALL' && task.kind !== 'REMOVE_APPS')
+  if (!['SYNC', 'INSTALL', 'REMOVE_APPS'].includes(task.kind))
     await stopUnsent(context, tx, key, task.reservedAll ? 0 : await unreserved(tx, key), now);
+  await endWaits(tx, key.organizationId, sql`w.task_id = ${key.taskId}`, cancelled, now);
+  if (task.kind === 'REMOVE_TOKEN') await keepToken(tx, key);
+  if (task.kind === 'SYNC') await endTask(tx, key, { state: 'CANCELLED' }, now);
 }
 
 /** The token whose licenses were being given back stays, and gives licenses again. */
@@ -87,11 +91,12 @@ async function keepToken(tx: Tx, key: TaskKey): Promise<void> {
   for (const { tokenId } of kept) await wakeQueuesOfToken(tx, { organizationId: key.organizationId, tokenId });
 }
 
-/** Pairs that no block has come to yet. */
+/** Pairs that no block has come to yet; ones that wait for a seat are no part of them. */
 async function unreserved(tx: Tx, key: TaskKey): Promise<number> {
   const [row] = await tx.$queryRaw<{ left: number }[]>(sql`
     SELECT (t.requested - t.failed - t.completed - (SELECT count(*) FROM license l WHERE l.organization_id = t.organization_id AND l.task_id = t.id
-      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE')))::int AS left
+      AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE'))
+      - (SELECT count(*) FROM license_wait w WHERE w.organization_id = t.organization_id AND w.task_id = t.id))::int AS left
     FROM task t WHERE t.organization_id = ${key.organizationId} AND t.id = ${key.taskId}`);
   return Math.max(0, row?.left ?? 0);
 }
@@ -102,6 +107,9 @@ async function stopUnsent(context: Context, tx: Tx, key: TaskKey, left: number, 
   const common = { organizationId, now, actor: context.actor, taskId, reason: cancelled.code };
   const concerned = sql`SELECT l.pool_id FROM license l WHERE l.organization_id = ${organizationId} AND ${underWay(taskId)}`;
   await lockPools(tx, organizationId, concerned);
+  await lockSeatsOf(tx, organizationId, taskId);
+  const open = sql`w.task_id = ${taskId} AND w.call_id IS NULL`;
+  await lockPeopleOfWrites(tx, organizationId, open);
   const stopped = await transition(tx, 'CANCEL', {
     ...common,
     where: sql`l.task_id = ${taskId} AND ${neverSent}`,
@@ -114,7 +122,7 @@ async function stopUnsent(context: Context, tx: Tx, key: TaskKey, left: number, 
   });
   await releaseBehind(tx, organizationId, sql`l.revoke_task_id = ${taskId}`, cancelled, { now });
   await stopUnsentSeats(context, tx, taskId, cancelled);
-  await failWrites(tx, organizationId, sql`w.task_id = ${taskId} AND w.call_id IS NULL`, cancelled, now);
+  await failWrites(tx, organizationId, open, cancelled, now);
   await addProgress(tx, key, { failed: stopped.count + kept.count + left });
 }
 

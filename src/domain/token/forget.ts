@@ -48,6 +48,13 @@ export async function lockAllOfToken(tx: Tx, key: TokenKey): Promise<OpenTask[]>
     organizationId,
     sql`SELECT id FROM seat_subscription WHERE organization_id = ${organizationId} AND token_id = ${tokenId}`,
   );
+  // Whose writes end, and whose codes are forgotten.
+  await lockPeople(
+    tx,
+    organizationId,
+    sql`SELECT u.id FROM vpp_user u WHERE u.organization_id = ${organizationId} AND u.token_id = ${tokenId} AND (u.invite_jwe IS NOT NULL
+      OR EXISTS (SELECT 1 FROM vpp_user_write w WHERE w.organization_id = u.organization_id AND w.user_id = u.id AND w.state = 'OPEN'))`,
+  );
   return tasks;
 }
 
@@ -64,19 +71,18 @@ export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks
   const { touched, more } = await endBlock(context, tx, key);
   touched.push(...(await failWrites(tx, organizationId, sql`w.token_id = ${tokenId}`, cause, now)));
   const mine = sql`organization_id = ${organizationId} AND token_id = ${tokenId}`;
-  await tx.$executeRaw(sql`
-    UPDATE token SET removed_at = ${moment(now)}, secret_jwe = NULL, key_id = NULL, file_hash = NULL, removal_task_id = NULL,
-      forget_at = ${moment(more ? now : null)}
-    WHERE organization_id = ${organizationId} AND id = ${tokenId}`);
   await tx.$executeRaw(sql`UPDATE token_gate SET claim = claim + 1, suspended_until = NULL WHERE ${mine}`);
   await tx.$executeRaw(sql`
     UPDATE license_pool SET gone_at = ${moment(now)}, total = 0, retired = 0, unlimited = false, apple_assigned = 0, apple_available = 0
     WHERE ${mine}`);
-  await lockPeople(tx, organizationId, sql`SELECT id FROM vpp_user WHERE ${mine} AND invite_jwe IS NOT NULL`);
   // Codes of open invitations are secrets of the library too; should the token come back, they are read again.
   await tx.$executeRaw(sql`
     UPDATE vpp_user SET invite_jwe = NULL, invite_key_id = NULL, invite_mark = NULL WHERE ${mine} AND invite_jwe IS NOT NULL`);
   const seats = await forgetSeats(context, tx, key);
+  await tx.$executeRaw(sql`
+    UPDATE token SET removed_at = ${moment(now)}, secret_jwe = NULL, key_id = NULL, file_hash = NULL, removal_task_id = NULL,
+      forget_at = ${moment(more ? now : null)}
+    WHERE organization_id = ${organizationId} AND id = ${tokenId}`);
   await stopSyncs(tx, key);
   await flattenMetadata(tx, organizationId, null);
   if (more) await enqueue(tx, forgetJob(key));

@@ -56,6 +56,7 @@ export async function retryStuckUpdates(context: Context, rawInput: z.input<type
   return transaction(context, async (tx) => {
     if ((await tx.app.count({ where: { organizationId, id: appId } })) === 0)
       throw new NotFoundError('app', [String(appId)], ['appId']);
+    await lockSchedule(tx, organizationId);
     const only = deviceIds == null ? sql`true` : sql`device_id = ANY (${ids(deviceIds)})`;
     const count = await tx.$executeRaw(sql`
       UPDATE update_attempt SET attempts = 0, next_at = NULL, stuck_at = NULL
@@ -66,13 +67,18 @@ export async function retryStuckUpdates(context: Context, rawInput: z.input<type
   });
 }
 
+/** Not while runs are planned. */
+async function lockSchedule(tx: Tx, organizationId: bigint): Promise<void> {
+  await tx.$queryRaw(sql`SELECT 1 FROM update_schedule WHERE organization_id = ${organizationId} FOR UPDATE`);
+}
+
 async function lockRollout(
   context: Context,
   tx: Tx,
   rolloutId: bigint,
 ): Promise<{ paused: boolean; ended: number; wrong: number }> {
   const { organizationId } = context.actor;
-  await tx.$queryRaw(sql`SELECT 1 FROM update_schedule WHERE organization_id = ${organizationId} FOR UPDATE`);
+  await lockSchedule(tx, organizationId);
   const [row] = await tx.$queryRaw<{ pausedAt: Date | null; updated: number; wrong: number }[]>(sql`
     SELECT paused_at AS "pausedAt", updated, unchanged + failed + timed_out AS wrong FROM update_rollout
     WHERE organization_id = ${organizationId} AND id = ${rolloutId} FOR UPDATE`);

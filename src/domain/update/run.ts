@@ -1,6 +1,7 @@
 /**
  * The updates of an organization, one step after another: what devices answered, what became of what was sent, windows that
- * open and close, rings, and then as many updates as there are places. One transaction, for nobody outside is asked.
+ * open and close, rings, and then as many updates as there are places: in one transaction, for
+ * nobody outside is asked. What is not to be sent any more is recalled behind it.
  * @module
  */
 import { moment, sql, type Tx, transaction } from '../../db/transaction.ts';
@@ -30,6 +31,8 @@ export async function runUpdates(
 ): Promise<void> {
   const context = systemContext(services, organizationId, 'updates', correlationId);
   const taskIds = await transaction(context, (tx) => step(context, tx));
+  // By itself, since it waits for whoever gives commands to devices, who comes before tasks.
+  await transaction(context, (tx) => recallUnsent(context, tx));
   for (const taskId of taskIds) await publishProgress(context, { organizationId, taskId }, { force: true });
 }
 
@@ -56,7 +59,6 @@ async function step(context: Context, tx: Tx): Promise<bigint[]> {
   await handOver(context, tx, free);
   await askDevices(context, tx, cap);
   await endRuns(context, tx);
-  await recallUnsent(context, tx);
   await scheduleNext(context, tx, policies, zones);
   const missed = missedOpenings(policies, zones, schedule.lookedAt, now);
   if (missed > 0) context.logger.warn({ missed }, 'update windows opened and closed while nothing looked at them');

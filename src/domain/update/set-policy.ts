@@ -3,6 +3,7 @@ import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { NotFoundError } from '../errors.ts';
+import { lockConnection } from '../operation/lock-connection.ts';
 import { parseInput } from '../parse.ts';
 import { type PolicyInput, policyInput } from './policy-input.ts';
 import { recallUnsent } from './recall.ts';
@@ -56,11 +57,14 @@ export async function removeUpdatePolicy(context: Context, input: { policyId: bi
 async function lockPolicies(tx: Tx, organizationId: bigint): Promise<void> {
   await tx.$queryRaw(sql`SELECT 1 FROM organization WHERE id = ${organizationId} FOR NO KEY UPDATE`);
   await tx.$queryRaw(sql`SELECT 1 FROM update_schedule WHERE organization_id = ${organizationId} FOR UPDATE`);
-  await lockRunTasks(tx, organizationId);
 }
 
 /** Takes back what another policy counts for now, and what a policy that was just set was planned for before. */
 async function stopUnsentOfPolicies(context: Context, tx: Tx, setPolicyId: bigint | null): Promise<void> {
+  const { organizationId } = context.actor;
+  // The connection comes before tasks: what is planned is taken back under it.
+  await lockConnection(tx, organizationId);
+  await lockRunTasks(tx, organizationId);
   const set = setPolicyId === null ? sql`false` : sql`u.policy_id = ${setPolicyId}`;
   await stopItems(context, tx, { state: 'CANCELLED', code: 'POLICY_CHANGED' }, sql`${set} OR ${policyChanged}`);
   await recallUnsent(context, tx, set);

@@ -12,7 +12,7 @@ import { callApple } from '../token/call-apple.ts';
 import { userWriteReady } from '../work/due.ts';
 import { judgeUser } from './judge.ts';
 import { settleUsers, stopCancelled } from './settle.ts';
-import { carriedUsers, failWrites, putWritesBack } from './writes.ts';
+import { carriedUsers, failWrites, lockPeopleOfWrites, putWritesBack } from './writes.ts';
 
 type Work = OfUsers<NextWork>;
 
@@ -168,6 +168,7 @@ function takeBack(
   const now = context.clock.now();
   return underGateClaim(context, claim, async (tx) => {
     await lockTasks(tx, organizationId, [taskId]);
+    await lockPeopleOfWrites(tx, organizationId, sql`w.call_id = ${callId}`);
     await tx.$executeRaw(sql`
       UPDATE vpp_user_write SET sends = sends - 1 WHERE organization_id = ${organizationId} AND call_id = ${callId} AND state = 'OPEN'`);
     await putWritesBack(tx, organizationId, callId);

@@ -91,6 +91,15 @@ const effects: Record<UserCallKind, Sql> = {
     status = CASE WHEN u.status = 'DELETED' THEN u.status ELSE 'RETIRED' END`,
 };
 
+/** Locks the people of open writes `w` that `where` names: before licenses, where those are written too. */
+export function lockPeopleOfWrites(tx: Tx, organizationId: bigint, where: Sql): Promise<void> {
+  return lockPeople(
+    tx,
+    organizationId,
+    sql`SELECT w.user_id FROM vpp_user_write w WHERE w.organization_id = ${organizationId} AND w.state = 'OPEN' AND (${where})`,
+  );
+}
+
 /**
  * Ends open writes `w` that `where` names as failed items of their tasks, and counts them there. The tasks are locked
  * already. Gives their ids.
@@ -102,11 +111,7 @@ export async function failWrites(
   failure: Omit<ItemFailure, 'appleErrorNumber'> & Partial<ItemFailure>,
   now: Date,
 ): Promise<bigint[]> {
-  await lockPeople(
-    tx,
-    organizationId,
-    sql`SELECT w.user_id FROM vpp_user_write w WHERE w.organization_id = ${organizationId} AND w.state = 'OPEN' AND (${where})`,
-  );
+  await lockPeopleOfWrites(tx, organizationId, where);
   const rows = await tx.$queryRaw<{ id: bigint }[]>(sql`
     WITH failed AS (
       UPDATE vpp_user_write w SET state = 'FAILED', settled_at = ${moment(now)}

@@ -14,6 +14,7 @@ import type { MdmKind } from '../../../src/generated/prisma/enums.ts';
 import { createVirtualClock, type VirtualClock } from '../../../src/lib/clock.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { createTestDatabase } from '../../support/database.ts';
+import { recordLocks } from '../../support/lock-recorder.ts';
 import { testSettings } from '../../support/world.ts';
 import { createFakeMdm } from './fake-mdm.ts';
 
@@ -47,7 +48,9 @@ export async function createDeviceWorld(
   settings: Partial<Settings> = {},
 ): Promise<DeviceWorld> {
   const testDatabase = await createTestDatabase();
-  const database = openDatabase({ url: testDatabase.url, connections: 10, logger: silentLogger, name: 'test' });
+  const database = recordLocks(
+    openDatabase({ url: testDatabase.url, connections: 10, logger: silentLogger, name: 'test' }),
+  );
   const clock = createVirtualClock(new Date('2026-11-24T08:00:00Z'));
   const unused = new Proxy(
     {},

@@ -6,6 +6,7 @@ import { advanceOperations } from '../../../src/domain/operation/advance.ts';
 import { cancelOperations } from '../../../src/domain/operation/cancel.ts';
 import { confirmOperations } from '../../../src/domain/operation/confirm.ts';
 import { driveOperations } from '../../../src/domain/operation/dispatch.ts';
+import { lockConnection } from '../../../src/domain/operation/lock-connection.ts';
 import { startOperations } from '../../../src/domain/operation/start.ts';
 import { startTask } from '../../../src/domain/task/start.ts';
 import { createDeviceWorld, type DeviceWorld, type Organization } from '../command/support.ts';
@@ -100,6 +101,7 @@ async function list(of: Pair, present: boolean, installing = false): Promise<voi
   const bundleId = `app.${(await world.database.prisma.device.findFirstOrThrow({ where: { id: of.deviceId } })).serialNumber.slice(1)}`;
   const now = world.clock.now();
   await transaction(world.services, async (tx) => {
+    await lockConnection(tx, organizationId);
     await tx.installedApp.deleteMany({ where: { organizationId, deviceId: of.deviceId } });
     if (present)
       await tx.installedApp.create({

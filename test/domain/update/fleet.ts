@@ -14,11 +14,13 @@ import { type Context, type Services, systemContext } from '../../../src/domain/
 import { advanceOperations } from '../../../src/domain/operation/advance.ts';
 import { confirmOperations } from '../../../src/domain/operation/confirm.ts';
 import { driveOperations } from '../../../src/domain/operation/dispatch.ts';
+import { lockConnection } from '../../../src/domain/operation/lock-connection.ts';
 import { runUpdates } from '../../../src/domain/update/run.ts';
 import { wakeUpdates } from '../../../src/domain/update/wake.ts';
 import { createVirtualClock, type VirtualClock } from '../../../src/lib/clock.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { createTestDatabase } from '../../support/database.ts';
+import { recordLocks } from '../../support/lock-recorder.ts';
 import { testSettings } from '../../support/world.ts';
 
 /** What becomes of an update that a device was given: TIMED_OUT never answers. */
@@ -78,7 +80,7 @@ let last = 0;
 /** Makes one, on a Tuesday morning. */
 export async function createFleet(start = '2026-11-24T08:00:00Z'): Promise<Fleet> {
   const test = await createTestDatabase();
-  const database = openDatabase({ url: test.url, connections: 6, logger: silentLogger, name: 'test' });
+  const database = recordLocks(openDatabase({ url: test.url, connections: 6, logger: silentLogger, name: 'test' }));
   const clock = createVirtualClock(new Date(start));
   const services = {
     prisma: database.prisma,
@@ -173,6 +175,7 @@ export async function createFleet(start = '2026-11-24T08:00:00Z'): Promise<Fleet
       });
       for (const { id } of late) verdicts.push({ commandId: id, at: clock.now(), state: 'CANCELLED' });
       await transaction(services, async (tx) => {
+        await lockConnection(tx, organizationId);
         await tx.$executeRaw(sql`
           UPDATE device_command SET state = 'QUEUED', uuid = gen_random_uuid(), sends = 1, sent_at = ${now()}
           WHERE organization_id = ${organizationId} AND state = 'PLANNED' AND id = ANY (${ids(there.map(({ id }) => id))})`);

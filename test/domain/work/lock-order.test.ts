@@ -1,13 +1,16 @@
 /** Locks are taken in one order (docs/architecture.md): who waits for one of them holds nothing that comes behind it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { transaction } from '../../../src/db/transaction.ts';
+import { openDatabase } from '../../../src/db/client.ts';
+import { sql, transaction } from '../../../src/db/transaction.ts';
 import { assignSeats } from '../../../src/domain/seat/assign.ts';
 import { startSync } from '../../../src/domain/sync/start.ts';
 import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { removeToken } from '../../../src/domain/token/remove.ts';
 import { renewToken } from '../../../src/domain/token/renew.ts';
 import { retireVppUsers } from '../../../src/domain/vpp-user/retire.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
 import { eventually } from '../../support/eventually.ts';
+import { recordLocks } from '../../support/lock-recorder.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import { taskOf } from '../license/support.ts';
 import { adamId, parentAdamId, people, type SeatTenant, seatTenant, uId } from '../seat/support.ts';
@@ -48,6 +51,19 @@ async function against(first: string, work: () => Promise<unknown>, second: stri
     client.release();
   }
 }
+
+test('§2.1 whoever takes a row above another that it holds is found by what it says to the database', async () => {
+  const { url } = world.database;
+  const recorded = recordLocks(openDatabase({ url, connections: 1, logger: silentLogger, name: 'test' }));
+  const { organizationId } = tenant;
+  const pools = sql`SELECT 1 FROM license_pool WHERE organization_id = ${organizationId} ORDER BY id FOR NO KEY UPDATE`;
+  const gate = sql`UPDATE token_gate SET claim = claim WHERE organization_id = ${organizationId}`;
+  await transaction(recorded, async (tx) => {
+    await tx.$queryRaw(pools);
+    await tx.$executeRaw(gate);
+  });
+  await expect(recorded.close()).rejects.toThrow('license_pool before token_gate');
+});
 
 test('§2.1 a sync and who reads people again after a write never wait for each other', async () => {
   world.simulator.admin.setUser({ uId, clientUserId: 'invited', status: 'Registered', email: 'new@example.com' });
