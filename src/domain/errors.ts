@@ -772,10 +772,10 @@ export class MdmUnavailableError extends DomainError {
 /** The MDM server does not know the device. */
 export class DeviceNotEnrolledError extends DomainError {
   readonly code = 'DEVICE_NOT_ENROLLED';
-  constructor(serialNumber: string) {
+  constructor(serialNumber: string, path: string[] = ['target']) {
     super(
       `Device ${serialNumber} is not enrolled with the MDM server, so nothing can be sent to it. Nothing was done there. Enroll it, then try again.`,
-      ['target'],
+      path,
     );
   }
 }

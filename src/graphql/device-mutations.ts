@@ -1,6 +1,7 @@
 import { type RemovedDevices, removeDevices } from '../domain/device/remove.ts';
 import { type UpsertedDevices, upsertDevices } from '../domain/device/upsert.ts';
 import * as failures from '../domain/errors.ts';
+import { type RefreshedDevices, refreshDevices } from '../domain/inventory/refresh.ts';
 import { builder } from './builder.ts';
 import { DeviceFamilyEnum } from './enums.ts';
 import { globalId, rowIds } from './ids.ts';
@@ -116,4 +117,30 @@ mutation('removeDevices', {
         serialNumbers: target.serialNumbers,
       },
     }),
+});
+
+const RefreshDevicesPayload = builder.objectRef<RefreshedDevices>('RefreshDevicesPayload').implement({
+  description: 'What devices are asked.',
+  fields: (t) => ({
+    planned: t.exposeInt('planned', { description: 'Questions that are new: up to three for each device.' }),
+    joined: t.exposeInt('joined', {
+      description: 'Questions that waited to be sent already, and are not asked twice.',
+    }),
+  }),
+});
+
+mutation('refreshDevices', {
+  description:
+    'Asks devices now what they are and which apps they have, where they would be asked once a day. All are asked, or none. `commands` of a device shows how far it is, `enrollment { listedAt }` when it last told its apps.',
+  right: 'devices:write',
+  input: builder.inputType('RefreshDevicesInput', {
+    description: 'Devices to ask.',
+    fields: (t) => ({
+      deviceIds: t.idList({ required: true, description: 'The devices by their global ids, from 1 to 1,000.' }),
+    }),
+  }),
+  payload: RefreshDevicesPayload,
+  failures: [failures.UnknownDeviceError, failures.DeviceNotEnrolledError, failures.MdmNotConnectedError],
+  run: ({ domain }, { deviceIds }) =>
+    refreshDevices(domain, { deviceIds: rowIds('Device', deviceIds, ['deviceIds'])! }),
 });

@@ -37,6 +37,7 @@ export type AuditAction =
   | 'device.assign'
   | 'device.unassign'
   | 'device.remove'
+  | 'device.refresh'
   | 'device.report'
   | 'device-command.lease'
   | 'device-command.report'

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { transaction } from '../../../src/db/transaction.ts';
+import { leaseCommands } from '../../../src/domain/command/lease.ts';
 import { type NewCommand, planCommands } from '../../../src/domain/command/plan.ts';
 import { cancelCommands } from '../../../src/domain/command/settle.ts';
+import { refreshDevices } from '../../../src/domain/inventory/refresh.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createDeviceWorld, type DeviceWorld, type Organization } from './support.ts';
 
@@ -113,5 +115,67 @@ describe('S28 commands are written down', () => {
     expect(await world.database.prisma.deviceNews.count({ where: { organizationId } })).toBe(4);
     const connection = await world.database.prisma.mdmConnection.findFirstOrThrow({ where: { id: connectionId } });
     expect(connection.heardAt).toEqual(world.clock.now());
+  });
+});
+
+const questions = ['DEVICE_INFORMATION', 'LIST_INSTALLED_APPS', 'LIST_MANAGED_APPS'];
+
+describe('S28 devices are asked when somebody wants to know', () => {
+  const device = async ({ organizationId, connectionId }: Organization, state?: 'ENROLLED' | 'GONE') => {
+    const { prisma } = world.database;
+    const serialNumber = crypto.randomUUID().toUpperCase();
+    const at = world.clock.now();
+    const { id } = await prisma.device.create({
+      data: { organizationId, serialNumber, serialOriginal: serialNumber, createdAt: at, updatedAt: at },
+    });
+    const enrollmentId = crypto.randomUUID();
+    if (state)
+      await prisma.enrollment.create({ data: { organizationId, connectionId, enrollmentId, deviceId: id, state } });
+    return id;
+  };
+  const asked = (deviceIds: bigint[]) =>
+    world.database.prisma.deviceCommand.findMany({ where: { deviceId: { in: deviceIds } }, orderBy: { id: 'asc' } });
+
+  test('S28 each is asked everything, once however often that is wanted, and who sends is woken', async () => {
+    const own = await world.organization();
+    const deviceIds = [await device(own, 'ENROLLED'), await device(own, 'ENROLLED')];
+    const input = { deviceIds: [...deviceIds, deviceIds[0]!] };
+    expect(await refreshDevices(own.as(['devices:write']), input)).toEqual({ planned: 6, joined: 0 });
+    expect(await refreshDevices(own.as(), input)).toEqual({ planned: 0, joined: 6 });
+    const key = `devices:${own.organizationId}`;
+    const { rows } = await world.database.pool.query('SELECT 1 FROM graphile_worker.jobs WHERE key = $1', [key]);
+    expect(rows).toHaveLength(1);
+    const where = { organizationId: own.organizationId, action: 'device.refresh' };
+    expect(await world.database.prisma.auditEntry.count({ where })).toBe(2);
+    await own.drive();
+    const commands = await asked(deviceIds);
+    expect(commands.map(({ kind }) => kind)).toEqual([...questions, ...questions]);
+    expect(new Set(commands.map(({ state }) => state))).toEqual(new Set(['QUEUED']));
+  });
+
+  test('S28 whoever leases commands is given the questions too', async () => {
+    const leasing = await world.organization('GRAPHQL');
+    await refreshDevices(leasing.as(), { deviceIds: [await device(leasing, 'ENROLLED')] });
+    const leased = await leaseCommands(leasing.as(), { first: 10, seconds: 60 }, async () => {});
+    expect(leased.map(({ request }) => request.kind)).toEqual(questions);
+  });
+
+  test('S28 one that is unknown, of others or not enrolled refuses them all; so does the want of an MDM server, or of the right', async () => {
+    const own = await world.organization();
+    const here = await device(own, 'ENROLLED');
+    const refused = async (code: string, ...others: bigint[]) => {
+      const answer = refreshDevices(own.as(), { deviceIds: [here, ...others] });
+      await expect(answer).rejects.toMatchObject({ code });
+      expect(await asked([here, ...others])).toEqual([]);
+    };
+    await refused('UNKNOWN_DEVICE', await device(org, 'ENROLLED'));
+    await refused('DEVICE_NOT_ENROLLED', await device(own, 'GONE'));
+    await refused('DEVICE_NOT_ENROLLED', await device(own));
+    await refused('INVALID_INPUT', ...Array.from({ length: 1_000 }, (_, index) => BigInt(1_000_000 + index)));
+    const reader = refreshDevices(own.as(['devices:read', 'licenses:write']), { deviceIds: [here] });
+    await expect(reader).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    const removedAt = world.clock.now();
+    await world.database.prisma.mdmConnection.updateMany({ where: { id: own.connectionId }, data: { removedAt } });
+    await refused('MDM_NOT_CONNECTED');
   });
 });
