@@ -6,7 +6,7 @@ import { DeviceCommandRef } from './device-command-history.ts';
 import { DeviceRef } from './device-ref.ts';
 import { LicenseRef } from './license.ts';
 import { AppOperationKindEnum, AppOperationStateEnum } from './operation-enums.ts';
-import { ownedPage } from './owned-lists.ts';
+import { ownedStatePage } from './owned-lists.ts';
 import { needs } from './rights.ts';
 import { rowNode } from './row-node.ts';
 import { sureTaskOf } from './task-of.ts';
@@ -121,7 +121,8 @@ builder.objectField(DeviceRef, 'operations', (t) =>
     {
       type: AppOperationRef,
       description: `What was done or is to be done with its apps, ${text}`,
-      resolve: ({ id }, args, { loaders }) => ownedPage(loaders.operationsOfDevice, id, args),
+      args: { states: t.arg({ type: [AppOperationStateEnum], description: 'Only these states.' }) },
+      resolve: ({ id }, args, { loaders }) => ownedStatePage(loaders.operationsOfDevice, id, args),
     },
     totalCount,
   ),
@@ -133,7 +134,8 @@ builder.objectField(AppRef, 'operations', (t) =>
       type: AppOperationRef,
       description: `Its installs, updates and removals on all devices, ${text}`,
       ...needs('devices:read'),
-      resolve: ({ id }, args, { loaders }) => ownedPage(loaders.operationsOfApp, id, args),
+      args: { states: t.arg({ type: [AppOperationStateEnum], description: 'Only these states.' }) },
+      resolve: ({ id }, args, { loaders }) => ownedStatePage(loaders.operationsOfApp, id, args),
     },
     totalCount,
   ),
@@ -145,7 +147,8 @@ builder.prismaObjectField('Task', 'operations', (t) =>
       type: AppOperationRef,
       description: `Its installs, updates or removals, one for each app and device; ones that were refused are in \`failures\`; ${text}`,
       ...needs('devices:read'),
-      resolve: (task, args, { loaders }) => ownedPage(loaders.operationsOfTask, task.id, args),
+      args: { states: t.arg({ type: [AppOperationStateEnum], description: 'Only these states.' }) },
+      resolve: (task, args, { loaders }) => ownedStatePage(loaders.operationsOfTask, task.id, args),
     },
     totalCount,
   ),

@@ -4,7 +4,7 @@ import { AppRef } from './app-ref.ts';
 import { builder } from './builder.ts';
 import { DeviceCommandKindEnum } from './device-commands.ts';
 import { DeviceRef } from './device-ref.ts';
-import { ownedPage } from './owned-lists.ts';
+import { ownedStatePage } from './owned-lists.ts';
 import { needs } from './rights.ts';
 import { totalCount } from './total-count.ts';
 
@@ -104,7 +104,8 @@ builder.objectField(DeviceRef, 'commands', (t) =>
       type: DeviceCommandRef,
       description:
         'The commands that it was or is to be given, oldest first: `last` gives the newest. Ended ones are kept for DEVICE_COMMAND_DAYS.',
-      resolve: ({ id }, args, { loaders }) => ownedPage(loaders.commandsOfDevice, id, args),
+      args: { states: t.arg({ type: [DeviceCommandStateEnum], description: 'Only these states.' }) },
+      resolve: ({ id }, args, { loaders }) => ownedStatePage(loaders.commandsOfDevice, id, args),
     },
     totalCount,
   ),

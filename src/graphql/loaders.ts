@@ -80,7 +80,7 @@ import {
 import type { AppMetadata } from '../generated/prisma/client.ts';
 import { type AskOwner, askedAlike } from './asked-alike.ts';
 import { createLicensePages, type LicensePages } from './license-pages.ts';
-import { type OwnedList, ownedList } from './owned-lists.ts';
+import { type OwnedByState, type OwnedList, ownedByState, ownedList } from './owned-lists.ts';
 
 /** One app, counted over all tokens or over one. */
 export interface CountKey {
@@ -129,11 +129,11 @@ export interface Loaders {
   updateRollouts: DataLoader<bigint, RolloutRow | null>;
   groupsOfDevice: DataLoader<bigint, DeviceGroupRow[]>;
   enrollmentOfDevice: DataLoader<bigint, EnrollmentRow | null>;
-  commandsOfDevice: OwnedList<CommandRow>;
+  commandsOfDevice: OwnedByState<CommandRow, CommandRow['state']>;
   operations: DataLoader<bigint, OperationRow | null>;
-  operationsOfDevice: OwnedList<OperationRow>;
-  operationsOfApp: OwnedList<OperationRow>;
-  operationsOfTask: OwnedList<OperationRow>;
+  operationsOfDevice: OwnedByState<OperationRow, OperationRow['state']>;
+  operationsOfApp: OwnedByState<OperationRow, OperationRow['state']>;
+  operationsOfTask: OwnedByState<OperationRow, OperationRow['state']>;
   commandsOfOperation: DataLoader<bigint, CommandRow[]>;
   installedOfDevice: OwnedList<InstalledAppRow, BundleWindow>;
   installedCounts: DataLoader<bigint, InstalledCounts>;
@@ -176,9 +176,9 @@ export function createLoaders(
       (ownerIds) => countWaiting(rows, organizationId, { kind, ownerIds }),
     );
   const operations = (owner: OperationOwner) =>
-    ownedList<OperationRow>(
-      (ids, window) => listOperationsOf(rows, organizationId, owner, ids, window),
-      (ids) => countOperationsOf(rows, organizationId, owner, ids),
+    ownedByState<OperationRow, OperationRow['state']>(
+      (ids, window, states) => listOperationsOf(rows, organizationId, owner, ids, window, states),
+      (ids, states) => countOperationsOf(rows, organizationId, owner, ids, states),
     );
   return {
     apps: one((ids) => readApps(rows, organizationId, ids)),
@@ -227,7 +227,10 @@ export function createLoaders(
       const byDevice = new Map(found.map((row) => [row.deviceId, row]));
       return ids.map((id) => byDevice.get(id) ?? null);
     }),
-    commandsOfDevice: owned(listCommandsOf, countCommandsOf),
+    commandsOfDevice: ownedByState(
+      (ids, window, states) => listCommandsOf(rows, organizationId, ids, window, states),
+      (ids, states) => countCommandsOf(rows, organizationId, ids, states),
+    ),
     operations: one((ids) => readOperations(rows, organizationId, ids)),
     operationsOfDevice: operations('device'),
     operationsOfApp: operations('app'),

@@ -1,5 +1,6 @@
 /** Lists inside a page: of many tokens, groups, people, apps and devices, read together. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { globalId } from '../../src/graphql/ids.ts';
 import { startApi, type TestApi } from '../http/support/api.ts';
 import {
   addApp,
@@ -10,6 +11,7 @@ import {
   addNotice,
   addPool,
   addSeat,
+  addTask,
   addToken,
 } from './rows.ts';
 import { statementsOf } from './statements.ts';
@@ -150,6 +152,49 @@ test('F13 enrollment of devices and installs of apps: one statement each for a p
     },
   });
   expect(many.result.data.apps.edges[0].node.installed).toEqual({ devices: 0, versions: [], asOf: at.toISOString() });
+});
+
+test('S28 commands and operations in some states only, each list with its own length, and pages of it', async () => {
+  const { prisma } = api.services;
+  const organizationId = await api.organization();
+  const reader = await api.key(organizationId);
+  const task = await addTask(prisma, organizationId);
+  const app = await addApp(prisma, organizationId, { name: 'Compass' });
+  for (const [n, states] of [['READY', 'FAILED', 'FAILED'], ['FAILED'], ['READY']].entries()) {
+    const device = await addDevice(prisma, organizationId, `F${n}`);
+    await addEnrollment(prisma, device, { commands: n });
+    const of = { organizationId, deviceId: device.id, appId: app.id, taskId: task.id, kind: 'INSTALL' as const };
+    for (const state of states as ('READY' | 'FAILED')[])
+      await prisma.appOperation.create({
+        data: { ...of, createdAt: at, changedAt: at, state, endedAt: state === 'FAILED' ? at : null },
+      });
+  }
+  const rest = '{ totalCount edges { cursor node { state } } pageInfo { hasNextPage } }';
+  const read = async (page: string) => {
+    const { data, errors } = await api.ask(
+      reader,
+      `{ task(id: "${globalId('Task', task.id)}") { operations(${page}) ${rest} }
+         apps(first: 1) { edges { node { operations(${page}) ${rest} } } }
+         devices(first: 3) { edges { node { failed: operations(states: [FAILED], first: 9) ${rest}
+           some: commands(states: [FAILED, LOST], first: 9) ${rest} none: commands(states: [PLANNED], first: 9) ${rest} all: commands(first: 9) ${rest} } } } }`,
+    );
+    expect(errors).toBeUndefined();
+    return { task: data.task.operations as Page, app: data.apps.edges[0].node.operations as Page, data };
+  };
+  const first = await read('states: [FAILED], first: 2');
+  const failed = { node: { state: 'FAILED' } };
+  for (const page of [first.task, first.app])
+    expect(page).toMatchObject({ totalCount: 3, edges: [failed, failed], pageInfo: { hasNextPage: true } });
+  const behind = await read(`states: [FAILED], first: 2, after: "${first.task.edges[1]!.cursor}"`);
+  for (const page of [behind.task, behind.app])
+    expect(page).toMatchObject({ totalCount: 3, edges: [failed], pageInfo: { hasNextPage: false } });
+  expect((await read('states: [], first: 2')).task).toMatchObject({ totalCount: 0, edges: [] });
+  expect((await read('first: 9')).app).toMatchObject({ totalCount: 5, edges: { length: 5 } });
+  const lengths = first.data.devices.edges.map(({ node }: { node: Record<string, Page> }) =>
+    ['failed', 'some', 'none', 'all'].map((list) => [node[list]!.totalCount, node[list]!.edges.length]),
+  );
+  const twice = (...counts: number[]) => counts.map((count) => [count, count]);
+  expect(lengths).toEqual([twice(2, 0, 0, 0), twice(1, 1, 0, 1), twice(0, 2, 0, 2)]);
 });
 
 test('S28 installs are counted by version, whoever writes the lists; what is loading is not counted', async () => {

@@ -1,6 +1,6 @@
 /** Operations on apps, as they are read. @module */
 import type { Rows } from '../../db/rows.ts';
-import { ids, type Sql, sql } from '../../db/transaction.ts';
+import { ids, nothing, type Sql, sql, texts } from '../../db/transaction.ts';
 import type { AppOperationKind, AppOperationState } from '../../generated/prisma/enums.ts';
 import { type CommandRow, commandColumns } from '../command/row.ts';
 import { type IdWindow, idOrder, idWindow } from '../id-window.ts';
@@ -58,34 +58,39 @@ export function readOperations(
     SELECT ${columns} FROM app_operation p WHERE p.organization_id = ${organizationId} AND p.id = ANY (${ids(operationIds)})`);
 }
 
-/** The same page of the operations of each owner, oldest first, in one statement. */
+/** The same page of the operations of each owner, oldest first, in one statement; only those in `states`, unless null. */
 export async function listOperationsOf(
   reader: Rows,
   organizationId: bigint,
   owner: OperationOwner,
   ownerIds: readonly bigint[],
   window: IdWindow,
+  states: readonly AppOperationState[] | null,
 ): Promise<Map<bigint, OperationRow[]>> {
   const rows = await reader.rows<OperationRow & Owned>(sql`
     SELECT o.id AS "ownerId", ${columns} FROM unnest(${ids(ownerIds)}) o(id) CROSS JOIN LATERAL (
       SELECT n.* FROM app_operation n WHERE n.organization_id = ${organizationId} AND ${owners[owner]} = o.id
-        ${idWindow(window, sql`n.id`)} ${idOrder(window, sql`n.id`)}
+        ${among(states)} ${idWindow(window, sql`n.id`)} ${idOrder(window, sql`n.id`)}
     ) p ORDER BY p.id`);
   return byOwner(rows);
 }
 
-/** How many each owner has. */
+/** How many each owner has, in these states. */
 export async function countOperationsOf(
   reader: Rows,
   organizationId: bigint,
   owner: OperationOwner,
   ownerIds: readonly bigint[],
+  states: readonly AppOperationState[] | null,
 ): Promise<Map<bigint, bigint>> {
   const rows = await reader.rows<Owned & { count: bigint }>(sql`
     SELECT ${owners[owner]} AS "ownerId", count(*) AS count FROM app_operation n
-    WHERE n.organization_id = ${organizationId} AND ${owners[owner]} = ANY (${ids(ownerIds)}) GROUP BY 1`);
+    WHERE n.organization_id = ${organizationId} AND ${owners[owner]} = ANY (${ids(ownerIds)}) ${among(states)} GROUP BY 1`);
   return countsByOwner(rows);
 }
+
+const among = (states: readonly AppOperationState[] | null): Sql =>
+  states === null ? nothing : sql`AND n.state = ANY (${texts(states)}::"AppOperationState"[])`;
 
 /** The commands that were made for each operation, oldest first: its history. */
 export async function listCommandsOfOperations(
