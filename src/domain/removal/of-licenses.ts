@@ -79,10 +79,12 @@ async function pairsOf(
     ) ORDER BY k.license_id NULLS FIRST, k.device_id, k.app_id`);
 }
 
-/** A license `x` of the app of `k` that is none of those that end. */
+/** A license `x` of the app of `k` that is none of those that end, nor goes back as soon as an app is gone elsewhere. */
 const stays = (organizationId: bigint, ending: readonly Ending[]): Sql => sql`
   x.organization_id = ${organizationId} AND x.app_id = k.app_id AND x.ended_at IS NULL AND x.revoke_task_id IS NULL
-    AND x.id <> ALL (${ids(ending.map((one) => one.id))})`;
+    AND x.id <> ALL (${ids(ending.map((one) => one.id))})
+    AND NOT EXISTS (SELECT 1 FROM app_operation g WHERE g.organization_id = x.organization_id AND g.license_id = x.id AND g.kind = 'REMOVE'
+      AND g.release_license AND NOT g.settled AND g.state NOT IN ('FAILED', 'TIMED_OUT', 'CANCELLED'))`;
 
 /** Whose licenses the device of `k` may use: of whom it is, and of everybody who is linked to its account or to theirs. */
 const peopleOf = (organizationId: bigint): Sql => sql`

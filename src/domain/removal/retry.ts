@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { TaskNotRetryableError } from '../errors.ts';
 import type { Pair } from '../install/facts.ts';
 import { blockSize } from '../license/limits.ts';
+import { lockPoolsOf } from '../license/transition.ts';
 import { withoutLicense } from './of-licenses.ts';
 import type { RemovalOrder } from './order.ts';
 import { startRemoval } from './remove-apps.ts';
@@ -35,6 +36,8 @@ export async function retryRemovals(
   requireRight(context, 'devices:write');
   const { keepLicenses = false, order, unlessLicensed = false } = asked;
   const failed = await failedPairs(context, tx, task.id);
+  // Nobody is given one of the apps meanwhile.
+  if (unlessLicensed) await lockPoolsOf(tx, context.actor.organizationId, [...new Set(failed.map((one) => one.appId))]);
   const pairs = unlessLicensed ? await withoutLicense(context, tx, failed) : failed;
   if (pairs.length === 0)
     throw new TaskNotRetryableError('No app of the task is left to be removed. Nothing was started.');

@@ -1,4 +1,4 @@
-import { sql, type Tx } from '../../db/transaction.ts';
+import { ids, sql, type Tx } from '../../db/transaction.ts';
 import type { Task } from '../../generated/prisma/client.ts';
 import { requireRight } from '../access/rights.ts';
 import type { Context } from '../context.ts';
@@ -31,13 +31,12 @@ export async function retryUsers(
     SELECT user_id AS "userId", token_id AS "tokenId", email, managed_apple_id AS "managedAppleId" FROM vpp_user_write
     WHERE organization_id = ${context.actor.organizationId} AND task_id = ${task.id} AND state = 'FAILED' ORDER BY id`);
   const { removeApps = false } = (task.request ?? {}) as { removeApps?: boolean };
-  if (failed.length === 0) {
-    if (removeApps) return retryAppsOfLicenses(context, tx, task);
+  const userIds = failed.map((write) => write.userId);
+  if (removeApps && !(await areLeft(context, tx, userIds))) return retryAppsOfLicenses(context, tx, task);
+  if (failed.length === 0)
     throw new TaskNotRetryableError(
       'Nobody in the task failed, so there is nothing to try again. Nothing was started.',
     );
-  }
-  const userIds = failed.map((write) => write.userId);
   if (task.kind === 'RETIRE_USERS') {
     const pairs = removeApps ? await failedPairs(context, tx, task.id) : [];
     return startRetirement(context, tx, { vppUserIds: userIds, removeApps, pairs }, task.id);
@@ -48,4 +47,13 @@ export async function retryUsers(
   await requireUsableToken(context, tx, failed[0]!.tokenId);
   await requestAgain(context, tx, userIds);
   return startCreation(context, tx, failed[0]!.tokenId, failed, task.id);
+}
+
+/** Whether one of the people is still to be retired: another task may have done it, or be at it. */
+async function areLeft(context: Context, tx: Tx, userIds: readonly bigint[]): Promise<boolean> {
+  if (userIds.length === 0) return false;
+  const left = await tx.$queryRaw<unknown[]>(sql`
+    SELECT 1 FROM vpp_user WHERE organization_id = ${context.actor.organizationId} AND id = ANY (${ids(userIds)})
+      AND status IN ('REQUESTED', 'REGISTERED', 'ASSOCIATED') AND NOT retiring LIMIT 1`);
+  return left.length > 0;
 }

@@ -7,6 +7,7 @@ import { retryTask } from '../../../src/domain/task/retry.ts';
 import { assignDevices, unassignDevices } from '../../../src/domain/vpp-user/assign-devices.ts';
 import { readOwners } from '../../../src/domain/vpp-user/devices.ts';
 import { retireVppUsers } from '../../../src/domain/vpp-user/retire.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createFleet, type Fleet } from '../../support/fleet.ts';
 import { createWorld, type World } from '../../support/world.ts';
 import {
@@ -177,6 +178,35 @@ describe('people who leave', () => {
     expect((await userOf(world, user)).status).toBe('RETIRED');
     expect(await liveOf(world, app)).toEqual([]);
   });
+
+  test('S49 people whom another request has retired meanwhile need nothing more: the retry removes the apps that are left', async () => {
+    const { user, app, bundleId } = await person('meanwhile@icloud.example');
+    const [away] = (await makeDevices(world, 1)) as [bigint];
+    await assignDevices(world.admin, { vppUserId: user, target: { deviceIds: [away] } });
+    faultOnce(world, { kind: 'event', plan: { failAfter: 0, errorNumber: 9610 } }, 'retireUsers');
+    const { taskIds } = await retireVppUsers(world.admin, { vppUserIds: [user], removeApps: true });
+    await world.settle();
+    expect(await taskOf(world, taskIds[0]!)).toMatchObject({ completed: 1n, failed: 2n });
+    await retireVppUsers(world.admin, { vppUserIds: [user] });
+    await world.settle();
+    await fleet.enroll(away, { [bundleId]: true });
+    // Who is given the app there waits, or is seen.
+    const client = await world.database.pool.connect();
+    await client.query('BEGIN');
+    await client.query('SELECT 1 FROM license_pool WHERE app_id = $1 FOR NO KEY UPDATE', [app.id]);
+    const retried = retryTask(world.admin, { taskId: taskIds[0]! });
+    try {
+      const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+      expect(await eventually(async () => (await world.database.pool.query(waiting)).rows.length > 0)).toBe(true);
+    } finally {
+      await client.query('COMMIT');
+      client.release();
+    }
+    const again = await retried;
+    await fleet.run();
+    expect(await taskOf(world, again)).toMatchObject({ kind: 'REMOVE_APPS', outcome: 'ALL', completed: 1n });
+    expect(await removals(again)).toMatchObject([{ deviceId: away, state: 'DONE' }]);
+  });
 });
 
 test('S24 S49 a license of a person goes back when the app is gone from the last of their devices', async () => {
@@ -195,5 +225,23 @@ test('S24 S49 a license of a person goes back when the app is gone from the last
   late.online = true;
   await fleet.run();
   expect(await taskOf(world, taskId)).toMatchObject({ state: 'SUCCEEDED', outcome: 'ALL', completed: 3n });
+  expect(await liveOf(world, app)).toEqual([]);
+});
+
+test('S49 a license that goes back as soon as its app is gone keeps no other device’s app', async () => {
+  const { user, app, bundleId, idHash } = await person('both@icloud.example');
+  const [a, b] = (await makeDevices(world, 2)) as [bigint, bigint];
+  const away = await fleet.enroll(a, { [bundleId]: true }, { account: idHash, online: false });
+  await fleet.enroll(b, { [bundleId]: true }, { account: idHash });
+  await associate(world, app, [b]);
+  await world.settle();
+  const appIds = [app.id];
+  const first = await revokeLicenses(world.admin, { appIds, target: { vppUserIds: [user] }, removeApps: true });
+  expect((await removals(first.taskIds[0]!)).map((one) => one.deviceId)).toEqual([a]);
+  const second = await revokeLicenses(world.admin, { appIds, target: { deviceIds: [b] }, removeApps: true });
+  expect((await removals(second.taskIds[0]!)).map((one) => one.deviceId)).toEqual([b]);
+  away.online = true;
+  await fleet.run();
+  expect(await world.database.prisma.installedApp.count({ where: { bundleId } })).toBe(0);
   expect(await liveOf(world, app)).toEqual([]);
 });
