@@ -1,5 +1,5 @@
 import { nothing, type Sql, sql, type Tx } from '../../db/transaction.ts';
-import { followers, followLicenses } from '../operation/follow-licenses.ts';
+import { followers, followLicenses, keptBecause } from '../operation/follow-licenses.ts';
 import { wakeDriver } from '../operation/wake.ts';
 import { lockPools } from './transition.ts';
 
@@ -23,7 +23,7 @@ export async function releaseBehind(
   { now, ending = false }: Released,
 ): Promise<bigint[]> {
   const behind = sql`l.organization_id = ${organizationId} AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE') AND (${where})`;
-  const following = ending ? null : 'KEPT';
+  const following = ending ? null : keptBecause(failure.code);
   await lockPools(tx, organizationId, sql`SELECT l.pool_id FROM license l WHERE ${behind}`);
   const rows = await tx.$queryRaw<{ id: bigint; followed: number }[]>(sql`
     WITH before AS MATERIALIZED (

@@ -100,7 +100,7 @@ export async function transition(tx: Tx, kind: TransitionKind, options: Transiti
   await lockPools(tx, organizationId, sql`SELECT l.pool_id FROM license l WHERE ${from}`);
   const now = moment(options.now);
   const ended = rule.ends ? sql`, ended_at = ${now}, end_reason = ${options.reason ?? kind}` : nothing;
-  const following = followingOf(kind, rule.ends);
+  const following = followingOf(kind, rule.ends, options.failure?.code);
   const groups = await tx.$queryRaw<(Moved['groups'][number] & { followed: number })[]>(sql`
     WITH before AS MATERIALIZED (
       SELECT l.id, l.task_id, l.revoke_task_id FROM license l WHERE ${from} ORDER BY l.id FOR NO KEY UPDATE

@@ -4,7 +4,7 @@ import { causes } from './cause.ts';
 import { readyPatience } from './times.ts';
 
 /** What a step of licenses means for those who wait for them. */
-type Following = 'HELD' | 'ENDED' | 'CANCELLED' | 'KEPT';
+type Following = 'HELD' | 'ENDED' | 'CANCELLED' | 'KEPT' | 'KEPT_BY_CANCEL';
 
 /** As a part `followed` of a statement whose part `moved` holds the licenses by `id`. */
 export function followLicenses(following: Following, organizationId: bigint, now: Date): Sql {
@@ -24,6 +24,8 @@ export function followLicenses(following: Following, organizationId: bigint, now
     return sql`, followed AS (UPDATE app_operation o SET ${ready} ${waiting(installs)}), freed AS (SELECT 1 WHERE false)`;
   if (following === 'KEPT')
     return sql`, followed AS (UPDATE app_operation o SET ${failed(causes.licenseKept)} ${waiting(removals)}), freed AS (SELECT 1 WHERE false)`;
+  if (following === 'KEPT_BY_CANCEL')
+    return sql`, followed AS (UPDATE app_operation o SET ${ended(sql`'CANCELLED'`, causes.cancelled)} ${waiting(removals)}), freed AS (SELECT 1 WHERE false)`;
   const without =
     following === 'CANCELLED' ? ended(sql`'CANCELLED'`, causes.licenseCancelled) : failed(causes.licenseFailed);
   return sql`, followed AS (UPDATE app_operation o SET ${without} ${waiting(installs)}),
@@ -36,10 +38,13 @@ export const followers = (following: Following | null): Sql =>
     ? sql`0 AS followed`
     : sql`((SELECT count(*) FROM followed) + (SELECT count(*) FROM freed))::int AS followed`;
 
-/** Which of these a step is. */
-export function followingOf(step: string, ends: boolean): Following | null {
+/** What it is for those who wait that a license stays for this reason. */
+export const keptBecause = (code: string | undefined): Following => (code === 'CANCELLED' ? 'KEPT_BY_CANCEL' : 'KEPT');
+
+/** Which of these a step is, whose items fail for the reason `code`. */
+export function followingOf(step: string, ends: boolean, code?: string): Following | null {
   if (step === 'CANCEL') return 'CANCELLED';
   if (ends) return 'ENDED';
   if (step === 'CONFIRM') return 'HELD';
-  return step === 'KEEP' ? 'KEPT' : null;
+  return step === 'KEEP' ? keptBecause(code) : null;
 }

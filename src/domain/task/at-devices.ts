@@ -27,7 +27,7 @@ export async function goBackToDevices(
   const tasks = await tx.$queryRaw<{ id: bigint; kind: keyof typeof devicePhases }[]>(sql`
     SELECT t.id, t.kind::text AS kind FROM task t
     WHERE t.organization_id = ${organizationId} AND t.id = ANY (${ids(taskIds)}) AND t.kind::text = ANY (${deviceTasks})
-      AND (t.state = 'RUNNING' AND t.phase IN ('SENDING', 'CONFIRMING') OR t.state = 'WAITING' AND t.waits_for = 'APPLE')
+      AND (t.state = 'RUNNING' AND t.phase IN ('SENDING', 'CONFIRMING') OR t.state = 'WAITING' AND t.waits_for IN ('APPLE', 'TOKEN_RENEWAL', 'INSTALLATION'))
       AND EXISTS (SELECT 1 FROM app_operation o WHERE o.organization_id = t.organization_id AND o.task_id = t.id AND NOT o.settled)
       AND NOT EXISTS (SELECT 1 FROM license l WHERE l.organization_id = t.organization_id AND l.revoke_task_id = t.id
         AND l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING'))

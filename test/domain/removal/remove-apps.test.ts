@@ -4,6 +4,7 @@ import { revokeLicenses } from '../../../src/domain/license/revoke.ts';
 import { applyPlan } from '../../../src/domain/plan/apply.ts';
 import { makePlan } from '../../../src/domain/plan/make.ts';
 import { type RemoveAppsInput, removeApps } from '../../../src/domain/removal/remove-apps.ts';
+import { cancelTask } from '../../../src/domain/task/cancel.ts';
 import { retryTask } from '../../../src/domain/task/retry.ts';
 import { assignDevices } from '../../../src/domain/vpp-user/assign-devices.ts';
 import { createFleet, type Fleet } from '../../support/fleet.ts';
@@ -384,6 +385,45 @@ describe('revokeLicenses with removeApps', () => {
     expect(await operations(ends.removal)).toMatchObject([{ state: 'DONE' }]);
     expect(await liveOf(world, stays.app)).toMatchObject([{ state: 'CONFIRMED', revokeTaskId: null }]);
     expect(await liveOf(world, ends.app)).toEqual([]);
+  });
+
+  test('S49 the license first, and its revoke is cancelled: the removals that wait for it are cancelled with it', async () => {
+    const { app, devices, bundleId } = await licensed(1);
+    const [late] = (await makeDevices(world, 1)) as [bigint];
+    await fleet.enroll(late, { [bundleId]: true });
+    const asker = await associate(world, app, [late]);
+    // It was sent, and put back when a list did not show it: the revoke waits behind it.
+    await world.database.prisma.license.updateMany({ where: { taskId: asker }, data: { sends: 1 } });
+    const taskId = await revoke(app, [...devices, late], { order: 'LICENSE_FIRST' });
+    expect((await operations(taskId)).map((one) => one.state)).toEqual(['WAITING_FOR_LICENSE', 'WAITING_FOR_LICENSE']);
+    await cancelTask(world.admin, { taskId });
+    const cancelled = { state: 'CANCELLED', cause: { code: 'CANCELLED' } };
+    expect(await operations(taskId)).toMatchObject([cancelled, cancelled]);
+    await fleet.run();
+    expect(await taskOf(world, taskId)).toMatchObject({ state: 'CANCELLED', completed: 0n, failed: 4n });
+    expect(new Set((await failuresOf(world, taskId)).map((one) => one.code))).toEqual(new Set(['CANCELLED']));
+    expect((await liveOf(world, app)).map((license) => license.state)).toEqual(['CONFIRMED', 'CONFIRMED']);
+  });
+
+  test('S49 §2.4 what nobody renewed the token for is over, and the task is at its devices again', async () => {
+    const { app, devices, bundleId } = await licensed(2);
+    await fleet.enroll(devices[1]!, { [bundleId]: true }, { online: false });
+    const taskId = await revoke(app, devices);
+    const { expiresAt } = await world.database.prisma.token.findFirstOrThrow({ where: { id: token } });
+    const expire = (at: Date) =>
+      world.database.prisma.token.updateMany({ where: { id: token }, data: { expiresAt: at } });
+    await expire(new Date(world.clock.now().getTime() - 1));
+    await fleet.run(async () => (await taskOf(world, taskId)).state === 'WAITING');
+    expect(await taskOf(world, taskId)).toMatchObject({ waitsFor: 'TOKEN_RENEWAL' });
+    await world.clock.advance(86_400_000);
+    await world.work();
+    expect((await failuresOf(world, taskId)).map((one) => one.code)).toEqual(['TOKEN_EXPIRED']);
+    expect(await taskOf(world, taskId)).toMatchObject({ state: 'RUNNING', phase: 'REMOVING', waitsFor: null });
+    await expire(expiresAt);
+    await world.database.prisma.tokenGate.updateMany({ where: { tokenId: token }, data: { suspendedUntil: null } });
+    await cancelTask(world.admin, { taskId });
+    await fleet.enroll(devices[1]!, { [bundleId]: true });
+    await fleet.run();
   });
 
   test('S49 the license first, and Apple keeps it: the app stays too', async () => {
