@@ -4,14 +4,14 @@ import { backoff } from '../../lib/backoff.ts';
 import type { Context } from '../context.ts';
 import { AppleRefusedError, type DomainError, InstallationNotConfirmedError } from '../errors.ts';
 import type { AppleFailure } from '../ports.ts';
-import { giveSeatsBack } from '../seat/stop.ts';
+import { giveSeatsBack, lockSeatsOf } from '../seat/stop.ts';
 import { setWaiting } from '../task/change.ts';
 import { type GateClaim, noteProgress, underGateClaim } from '../task/claim.ts';
 import { countFor } from '../task/count-for.ts';
 import { endSettledTasks } from '../task/settle.ts';
-import { failWrites } from '../vpp-user/writes.ts';
+import { failWrites, lockPeopleOfWrites } from '../vpp-user/writes.ts';
 import { releaseBehind } from './release-behind.ts';
-import { transition } from './transition.ts';
+import { lockPools, transition } from './transition.ts';
 import { wakeWriter } from './wake-writer.ts';
 
 /** Waits between tries while Apple does not answer. Milliseconds. */
@@ -148,7 +148,16 @@ async function giveBack(
   const common = { organizationId, now, actor: context.actor, reason: refusal.code };
   const failure = { code: refusal.code, message: refusal.message };
   const counted: bigint[] = [];
+  const people = sql`w.token_id = ${tokenId} AND w.task_id = ANY (${ids(taskIds)})`;
   if (taskIds.length > 0) {
+    const theirs = sql`l.state IN ('REQUESTED', 'PENDING_AT_APPLE', 'REVOKE_REQUESTED', 'REVOKE_PENDING') AND (${mine('task_id')} OR ${mine('revoke_task_id')})`;
+    await lockPools(
+      tx,
+      organizationId,
+      sql`SELECT l.pool_id FROM license l WHERE l.organization_id = ${organizationId} AND ${theirs}`,
+    );
+    await lockSeatsOf(tx, organizationId, taskIds);
+    await lockPeopleOfWrites(tx, organizationId, people);
     counted.push(
       ...(await releaseBehind(tx, organizationId, sql`${mine('task_id')} AND l.revoke_task_id IS NOT NULL`, failure, {
         now,
@@ -169,7 +178,6 @@ async function giveBack(
     counted.push(...(await countFor(tx, organizationId, kept, 'revokeTaskId', 'failed')));
     counted.push(...(await releaseBehind(tx, organizationId, mine('revoke_task_id'), failure, { now })));
     counted.push(...(await giveSeatsBack(context, tx, claim, taskIds, failure)));
-    const people = sql`w.token_id = ${tokenId} AND w.task_id = ANY (${ids(taskIds)})`;
     counted.push(...(await failWrites(tx, organizationId, people, failure, now)));
   }
   await closeEmptyCalls(tx, claim, now);

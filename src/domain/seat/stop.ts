@@ -11,13 +11,13 @@ interface Reason {
   message: string;
 }
 
-/** Locks the subscriptions of the task's seats: before people and licenses, where a task is about them too. */
-export function lockSeatsOf(tx: Tx, organizationId: bigint, taskId: bigint): Promise<void> {
+/** Locks the subscriptions of the tasks' seats: before people and licenses, where a task is about them too. */
+export function lockSeatsOf(tx: Tx, organizationId: bigint, taskIds: readonly bigint[]): Promise<void> {
   return lockSubscriptions(
     tx,
     organizationId,
     sql`SELECT l.subscription_id FROM seat_assignment l
-      WHERE l.organization_id = ${organizationId} AND l.ended_at IS NULL AND (l.task_id = ${taskId} OR l.removal_task_id = ${taskId})`,
+      WHERE l.organization_id = ${organizationId} AND l.ended_at IS NULL AND (l.task_id = ANY (${ids(taskIds)}) OR l.removal_task_id = ANY (${ids(taskIds)}))`,
   );
 }
 

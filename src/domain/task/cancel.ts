@@ -107,7 +107,7 @@ async function stopUnsent(context: Context, tx: Tx, key: TaskKey, left: number, 
   const common = { organizationId, now, actor: context.actor, taskId, reason: cancelled.code };
   const concerned = sql`SELECT l.pool_id FROM license l WHERE l.organization_id = ${organizationId} AND ${underWay(taskId)}`;
   await lockPools(tx, organizationId, concerned);
-  await lockSeatsOf(tx, organizationId, taskId);
+  await lockSeatsOf(tx, organizationId, [taskId]);
   const open = sql`w.task_id = ${taskId} AND w.call_id IS NULL`;
   await lockPeopleOfWrites(tx, organizationId, open);
   const stopped = await transition(tx, 'CANCEL', {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../../../src/db/client.ts';
 import { sql, transaction } from '../../../src/db/transaction.ts';
+import { associateLicenses } from '../../../src/domain/license/associate.ts';
 import { assignSeats } from '../../../src/domain/seat/assign.ts';
 import { startSync } from '../../../src/domain/sync/start.ts';
 import { cancelTask } from '../../../src/domain/task/cancel.ts';
@@ -107,6 +108,33 @@ test('§2.1 F9 who cancels a retirement and who assigns seats never wait for eac
   const { taskIds } = await retireVppUsers(tenant.context, { vppUserIds });
   await against(subscriptions, () => cancelTask(tenant.context, { taskId: taskIds[0]! }), `${everybody} FOR SHARE`);
   expect(await taskOf(world, taskIds[0]!)).toMatchObject({ state: 'CANCELLED' });
+});
+
+test('§2.1 F9 whoever gives up a retirement whose token nobody renewed and who assigns seats never wait for each other', async () => {
+  const [clientUserId] = people(world, 1, 'given-up');
+  await tenant.sync(tenant.tokenId);
+  const { organizationId, tokenId, context } = tenant;
+  const { prisma } = world.database;
+  const person = await prisma.vppUser.findFirstOrThrow({ where: { organizationId, clientUserId: clientUserId! } });
+  const target = { vppUserIds: [person.id] };
+  const subscription = await tenant.row();
+  await assignSeats(context, { subscriptionIds: [subscription.id], ...target, renewing: true });
+  const pool = await prisma.licensePool.findFirstOrThrow({
+    where: { organizationId, total: { gt: 100 }, revocable: true },
+  });
+  await associateLicenses(context, { appIds: [pool.appId], target });
+  await world.settle();
+  const { taskIds } = await retireVppUsers(context, target);
+  const expire = (expiresAt: Date) => prisma.token.updateMany({ where: { id: tokenId }, data: { expiresAt } });
+  const { expiresAt } = await prisma.token.findFirstOrThrow({ where: { id: tokenId } });
+  await expire(new Date(world.clock.now().getTime() - 1));
+  await world.work();
+  expect(await taskOf(world, taskIds[0]!)).toMatchObject({ state: 'WAITING', waitsFor: 'TOKEN_RENEWAL' });
+  await world.clock.advance(86_400_000);
+  const licenses = 'SELECT 1 FROM license WHERE organization_id = $1 AND token_id = $2 ORDER BY id FOR NO KEY UPDATE';
+  await against(subscriptions, () => world.work(), licenses);
+  expect(await taskOf(world, taskIds[0]!)).toMatchObject({ state: 'FAILED', failed: 3n });
+  await expire(expiresAt);
 });
 
 test('§2.1 F7 a renewal and a probe never wait for each other', async () => {
