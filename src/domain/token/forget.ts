@@ -69,7 +69,6 @@ export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks
     UPDATE apple_call SET state = 'SETTLED', settled_at = ${moment(now)}, next_poll_at = NULL
     WHERE organization_id = ${organizationId} AND token_id = ${tokenId} AND state IN ('SENT', 'ACCEPTED', 'UNKNOWN')`);
   const { touched, more } = await endBlock(context, tx, key);
-  touched.push(...(await failWrites(tx, organizationId, sql`w.token_id = ${tokenId}`, cause, now)));
   const mine = sql`organization_id = ${organizationId} AND token_id = ${tokenId}`;
   await tx.$executeRaw(sql`UPDATE token_gate SET claim = claim + 1, suspended_until = NULL WHERE ${mine}`);
   await tx.$executeRaw(sql`
@@ -79,6 +78,7 @@ export async function forgetToken(context: Context, tx: Tx, key: TokenKey, tasks
   await tx.$executeRaw(sql`
     UPDATE vpp_user SET invite_jwe = NULL, invite_key_id = NULL, invite_mark = NULL WHERE ${mine} AND invite_jwe IS NOT NULL`);
   const seats = await forgetSeats(context, tx, key);
+  touched.push(...(await failWrites(tx, organizationId, sql`w.token_id = ${tokenId}`, cause, now)));
   await tx.$executeRaw(sql`
     UPDATE token SET removed_at = ${moment(now)}, secret_jwe = NULL, key_id = NULL, file_hash = NULL, removal_task_id = NULL,
       forget_at = ${moment(more ? now : null)}

@@ -148,10 +148,21 @@ test('§2.1 F7 a renewal and a probe never wait for each other', async () => {
 });
 
 test('§2.1 F9 a removal of a token and who assigns seats never wait for each other', async () => {
+  // Somebody with a seat is being retired.
+  const { id: seated } = await tenant.row();
+  const seat = {
+    organizationId: tenant.organizationId,
+    subscriptionId: seated,
+    endedAt: null,
+    state: 'CONFIRMED',
+  } as const;
+  const { vppUserId } = await world.database.prisma.seatAssignment.findFirstOrThrow({ where: seat });
+  const { taskIds } = await retireVppUsers(tenant.context, { vppUserIds: [vppUserId!] });
   await against(
     subscriptions,
     () => removeToken(tenant.context, { tokenId: tenant.tokenId, releaseLicenses: false }),
     `${everybody} FOR SHARE`,
   );
   expect((await tenant.row()).goneAt).not.toBeNull();
+  expect(await taskOf(world, taskIds[0]!)).toMatchObject({ state: 'FAILED', cause: { code: 'TOKEN_REMOVED' } });
 });
