@@ -66,7 +66,8 @@ const UpdateDeploymentInput = builder.inputType('UpdateDeploymentInput', {
     deploymentId: t.id({ required: true, description: 'Global id of the deployment.' }),
     mode: t.field({
       type: DeploymentModeEnum,
-      description: 'What its devices shall have. LICENSE_AND_INSTALL needs the right to write devices, too.',
+      description:
+        'What its devices shall have. A deployment that is LICENSE_AND_INSTALL afterwards needs the right to write devices, too, whatever was changed.',
     }),
     tokenId: t.id({ description: `${texts.token} null: the first in order that can serve.` }),
     rank: t.int({ description: texts.rank }),

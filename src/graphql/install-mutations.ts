@@ -29,7 +29,7 @@ const InstallAppsInput = builder.inputType('InstallAppsInput', {
       onError: t.field({
         type: ErrorPolicyEnum,
         description:
-          'What an item that can’t be does to the others; SKIP_FAILED when absent, except that the answer is the reason where all are refused at once for the same one. ATOMIC, for at most 10,000 pairs of app and device, answers with the first of them and does nothing.',
+          'What an item that can’t be does to the others; SKIP_FAILED when absent, except that the answer is the reason where one reason refuses all at once: one device, or an app without seats. ATOMIC, for at most 10,000 pairs of app and device, answers with the first of them and does nothing.',
       }),
       keepLicenses: t.boolean({ description: keepLicensesText }),
       idempotencyKey: t.string({ description: keyText }),
@@ -61,7 +61,7 @@ const InstallAppsPayload = builder.objectRef<KeyedResult>('InstallAppsPayload').
 
 mutation('installApps', {
   description:
-    'Installs every app on every device. What has a confirmed license is sent at once; what has none gets one first, as `associateLicenses` gives it, and is sent when Apple has confirmed it. An item that can’t be is a failure of the task and stops no other; where all are refused at once for the same reason, that is the answer. Needs the rights to write licenses and devices.',
+    'Installs every app on every device. What has a confirmed license is sent at once; what has none gets one first, as `associateLicenses` gives it, and is sent when Apple has confirmed it. An item that can’t be is a failure of the task and stops no other; where one reason refuses all at once (one device, or an app without seats), that is the answer. Needs the rights to write licenses and devices.',
   right: 'licenses:write',
   input: InstallAppsInput,
   payload: InstallAppsPayload,

@@ -16,6 +16,12 @@ export class CredentialAddressError extends Error {
   readonly code = 'ERR_CREDENTIAL_ADDRESS';
 }
 
+/** Fetch sends through something that looks names up by itself, a proxy say, so nothing is sent. */
+export class UnguardedFetchError extends Error {
+  override name = 'UnguardedFetchError';
+  readonly code = 'ERR_UNGUARDED_FETCH';
+}
+
 const resolveByName: Resolve = async (host) => (await lookup(host, { all: true })).map(({ address }) => address);
 
 /** Where Node keeps what its fetch sends through, an Agent of undici, whose class it shows nowhere else. */
@@ -52,6 +58,7 @@ async function addressesOf(host: string, resolve: Resolve): Promise<Found[]> {
 function agentWith(look: unknown): unknown {
   // Any class of fetch makes Node load it.
   void globalThis.Headers;
-  const usual = (globalThis as unknown as Record<symbol, object>)[shared]!;
+  const usual = (globalThis as unknown as Record<symbol, object | undefined>)[shared];
+  if (usual?.constructor.name !== 'Agent') throw new UnguardedFetchError('the fetch of this Node takes no guard');
   return new (usual.constructor as new (options: object) => unknown)({ connect: { lookup: look } });
 }

@@ -152,7 +152,11 @@ describe('S28 any other MDM server, through GraphQL alone', () => {
     const org = await organization();
     const [a] = await enroll(org, 'inv');
     const devices = [
-      { enrollmentId: 'inv', apps: [{ bundleId: 'x', version: '1' }, { bundleId: 'y' }], facts: { osVersion: '26.2' } },
+      {
+        enrollmentId: 'inv',
+        apps: [{ bundleId: 'x', version: '1', externalVersionId: '' }, { bundleId: 'y' }],
+        facts: { osVersion: '26.2' },
+      },
     ];
     expect(
       await org.mutate(
@@ -165,6 +169,8 @@ describe('S28 any other MDM server, through GraphQL alone', () => {
     await org.drive();
     const installed = () => api.services.prisma.installedApp.count({ where: { organizationId: org.organizationId } });
     expect(await installed()).toBe(2);
+    const nothing = { organizationId: org.organizationId, externalVersionId: null };
+    expect(await api.services.prisma.installedApp.count({ where: nothing }), 'an empty text says nothing').toBe(2);
     expect(await api.services.prisma.device.findFirstOrThrow({ where: { id: a!.deviceId! } })).toMatchObject({
       osVersion: '26.2',
     });

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type DeviceRequest, type MdmAccess, MdmFailure } from '../../src/domain/mdm-ports.ts';
 import { readPlist } from '../../src/lib/plist.ts';
 import { createNanoMdm } from '../../src/mdm/nanomdm/client.ts';
@@ -133,6 +133,23 @@ describe('§5.1 NanoMDM: the JSON decides, whatever the HTTP status is', () => {
     expect(failure).toMatchObject(expected);
     expect(calls).toHaveLength(1);
     expect(JSON.stringify({ ...(failure as object), text: (failure as Error).stack })).not.toMatch(/käy|U1/);
+  });
+
+  test('where fetch takes no guard, nothing is sent, and it says so', async () => {
+    const shared = Symbol.for('undici.globalDispatcher.1');
+    const globals = globalThis as unknown as Record<symbol, object>;
+    await fetch(access.baseUrl).catch(() => {});
+    const usual = globals[shared]!;
+    onTestFinished(() => {
+      globals[shared] = usual;
+    });
+    globals[shared] = new (class ProxyOfTheEnvironment {})();
+    calls = [];
+    await expect(createNanoMdm().enqueue(access, inform, ['A'])).rejects.toMatchObject({
+      kind: 'UNAVAILABLE',
+      problem: 'UNREACHABLE',
+    });
+    expect(calls).toEqual([]);
   });
 
   test('nobody there, and a name that leads nowhere', async () => {

@@ -16,9 +16,13 @@ export async function forgetOfGroup(
   { appId, groupId }: { appId: bigint; groupId: bigint },
 ): Promise<void> {
   await tx.$executeRaw(sql`
-    DELETE FROM deployment_refusal r USING device_group g, device d
-    WHERE r.organization_id = ${organizationId} AND r.app_id = ${appId} AND g.organization_id = r.organization_id AND g.id = ${groupId}
-      AND d.organization_id = r.organization_id AND d.id = r.device_id AND ${inGroup}`);
+    DELETE FROM deployment_refusal x USING (
+      SELECT r.device_id FROM deployment_refusal r
+      JOIN device_group g ON g.organization_id = r.organization_id AND g.id = ${groupId}
+      JOIN device d ON d.organization_id = r.organization_id AND d.id = r.device_id
+      WHERE r.organization_id = ${organizationId} AND r.app_id = ${appId} AND ${inGroup}
+      ORDER BY r.device_id FOR UPDATE OF r) gone
+    WHERE x.organization_id = ${organizationId} AND x.app_id = ${appId} AND x.device_id = gone.device_id`);
 }
 
 /** What was refused of an app is tried again at the next comparison, on the given devices. */

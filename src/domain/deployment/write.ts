@@ -47,17 +47,18 @@ const changeSchema = deploymentSchema
 export async function updateDeployment(context: Context, rawInput: z.input<typeof changeSchema>): Promise<bigint> {
   requireRight(context, 'licenses:write');
   const { deploymentId, ...change } = parseInput(changeSchema, rawInput);
-  requireInstalls(context, change);
   const { organizationId } = context.actor;
   await transaction(context, async (tx) => {
     await requireParts(context, tx, { tokenId: change.tokenId });
     const now = context.clock.now();
-    const [changed] = await tx.$queryRaw<{ appId: bigint; groupId: bigint }[]>(sql`
+    const [changed] = await tx.$queryRaw<{ appId: bigint; groupId: bigint; mode: string }[]>(sql`
       UPDATE deployment SET mode = coalesce(${change.mode ?? null}::"DeploymentMode", mode), rank = coalesce(${change.rank ?? null}::int, rank),
         priority = coalesce(${change.priority ?? null}::int, priority), problem = NULL, updated_at = ${moment(now)},
         token_id = CASE WHEN ${change.tokenId !== undefined} THEN ${change.tokenId ?? null}::bigint ELSE token_id END
-      WHERE organization_id = ${organizationId} AND id = ${deploymentId} RETURNING app_id AS "appId", group_id AS "groupId"`);
+      WHERE organization_id = ${organizationId} AND id = ${deploymentId}
+      RETURNING app_id AS "appId", group_id AS "groupId", mode::text AS mode`);
     if (!changed) throw new NotFoundError('deployment', [String(deploymentId)], ['deploymentId']);
+    requireInstalls(context, changed);
     await forgetOfGroup(tx, organizationId, changed);
     await recordAudit(context, tx, {
       action: 'deployment.update',
@@ -69,8 +70,8 @@ export async function updateDeployment(context: Context, rawInput: z.input<typeo
   return deploymentId;
 }
 
-/** Who lets apps be installed acts on devices, though Russet does it later. */
-function requireInstalls(context: Context, { mode }: { mode?: string | undefined }): void {
+/** Who lets apps be installed acts on devices, though Russet does it later, and so does who gives such a deployment another rank. */
+function requireInstalls(context: Context, { mode }: { mode: string }): void {
   if (mode === 'LICENSE_AND_INSTALL') requireRight(context, 'devices:write');
 }
 

@@ -23,9 +23,10 @@ const name = z
   .min(1)
   .max(255)
   .transform((value) => cleanText(value, 255));
+/** An empty text says nothing, and is kept as nothing is. */
 const text = told(1_000)
   .nullish()
-  .transform((value) => value ?? null);
+  .transform((value) => value || null);
 const at = z.date().nullish();
 const type = z
   .enum(['DEVICE', 'USER'])

@@ -195,8 +195,8 @@ async function neededPairs(
   return judged.flatMap(({ facts, refusal }) => (refusal === null && lacksLicense(facts) ? [facts] : []));
 }
 
-/** The one reason for which all are refused; null when there is none. */
+/** The one reason for which all are refused, in the same words: another device is another reason. Null when there is none. */
 function commonRefusal(refusals: readonly (DomainError | null)[]): DomainError | null {
   const [first = null] = refusals;
-  return first !== null && refusals.every((refusal) => refusal?.code === first.code) ? first : null;
+  return first !== null && refusals.every((refusal) => refusal?.message === first.message) ? first : null;
 }

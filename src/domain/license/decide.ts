@@ -86,11 +86,11 @@ function throwBlocking({ refusals }: Allocation, unknown: readonly string[]): vo
   if (blocking) throw blocking.error;
 }
 
-/** The refusal of a request that grants nothing, if there is one; `alike` only where all are refused for the same reason. */
+/** The refusal of a request that grants nothing, if there is one; `alike` only where all are refused in the same words. */
 export function onlyRefusal({ grants, waits, refusals }: Decision, { alike }: { alike: boolean }): DomainError | null {
   const first = refusals[0]?.error ?? null;
   if (grants.length + waits.length > 0 || first === null) return null;
-  return !alike || refusals.every(({ error }) => error.code === first.code) ? first : null;
+  return !alike || refusals.every(({ error }) => error.message === first.message) ? first : null;
 }
 
 /** Keeps the refused pairs as failures of the task, lets wait what is to wait, and reserves what was granted. */

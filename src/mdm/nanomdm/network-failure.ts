@@ -23,6 +23,12 @@ export function noConnection(call: Call, error: unknown): MdmFailure {
       'UNREACHABLE',
       'The address of the MDM server leads to where clouds hand out credentials, and is not called',
     );
+  if (causes.some(({ code }) => code === 'ERR_UNGUARDED_FETCH'))
+    return new MdmFailure(
+      'UNAVAILABLE',
+      'UNREACHABLE',
+      'This version of Node, or a proxy of its environment, does not let Russet look at where the MDM server is, so it is not called',
+    );
   if (causes.some(isDistrust))
     return new MdmFailure('UNAVAILABLE', 'UNTRUSTED', `The certificate of the MDM server is not trusted (${codes})`);
   if (causes.every(wasBeforeSending))

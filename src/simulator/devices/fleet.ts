@@ -182,10 +182,14 @@ export class Fleet {
     this.#timer = setTimeout(() => this.#look(), Math.min(latest, Math.max(soonest, wait))).unref();
   }
 
-  /** Until one of the conversations ends. A race of all of them would cost as many promises at each end. */
+  /** Until one of the conversations ends, for all who wait. A race of all of them would cost as many promises at each end. */
   #nextEnd(): Promise<void> {
     return new Promise((resolve) => {
-      this.#ended = resolve;
+      const others = this.#ended;
+      this.#ended = () => {
+        others();
+        resolve();
+      };
     });
   }
 
@@ -197,7 +201,9 @@ export class Fleet {
       if (!running) continue;
       const tracked = running.finally(() => {
         this.#running.delete(tracked);
-        this.#ended();
+        const ended = this.#ended;
+        this.#ended = () => {};
+        ended();
       });
       this.#running.add(tracked);
     }

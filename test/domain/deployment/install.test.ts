@@ -95,6 +95,10 @@ test('F15 an install that failed is told, gives its seat back, and is not done a
   }
   expect(await coverage(deploymentId)).toMatchObject({ wanted: 3, confirmed: 2, installed: 2, refused: 1 });
   hands.act = () => 'INSTALL';
+  const licensesOnly = hands.world.as('ADMINISTRATOR', { scopes: ['licenses:write'] });
+  await expect(updateDeployment(licensesOnly, { deploymentId, rank: 2 }), 'it installs').rejects.toMatchObject({
+    code: 'FORBIDDEN',
+  });
   await updateDeployment(hands.world.admin, { deploymentId, rank: 2 });
   expect(await compare(), 'somebody said so again').toEqual({ ...none, granted: 1 });
   await settled();
