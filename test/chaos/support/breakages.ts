@@ -54,12 +54,7 @@ const naiveReserve: Breakage = {
   changes: [
     {
       file: 'domain/license/world.ts',
-      from: `  await lockPools(
-    tx,
-    organizationId,
-    sql\`SELECT id FROM license_pool WHERE organization_id = \${organizationId} AND app_id = ANY (\${ids(appIds)})\`,
-  );
-`,
+      from: '  await lockPoolsOf(tx, organizationId, appIds);\n',
       to: '',
     },
     {

@@ -24,8 +24,8 @@ export async function buildWith(changes: readonly Change[]): Promise<Build> {
   return { programs: join(root, 'dist'), remove: () => rmSync(root, { recursive: true, force: true }) };
 }
 
-/** The changed files, by their paths. */
-function changed(changes: readonly Change[]): Map<string, string> {
+/** The changed files, by their paths. Throws as {@link buildWith} does. */
+export function changed(changes: readonly Change[]): Map<string, string> {
   const sources = new Map<string, string>();
   for (const { file, from, to } of changes) {
     const path = resolve('src', file);
