@@ -68,10 +68,18 @@ const naiveReserve: Breakage = {
     // The database has a last guard of its own, which would keep this build from doing harm.
     await processes.db.query('DROP TRIGGER guard_reserved ON license_pool');
     await processes.worker();
-    const requests = serials(devices.slice(0, 60)).map((serial, index) =>
-      client.associate(index % 2, school.oneSeat, [serial]),
+    // Held up where they write, so that several have read and decided by then, however fast or slow the machine is.
+    const holder = await processes.db.connect();
+    await holder.query('BEGIN');
+    await holder.query('SELECT 1 FROM license_pool FOR NO KEY UPDATE');
+    const requests = Promise.all(
+      serials(devices.slice(0, 60)).map((serial, index) => client.associate(index % 2, school.oneSeat, [serial])),
     );
-    await Promise.all(requests);
+    const heldUp = await eventually(async () => (await waiting(processes, 'russet api')) > 1);
+    await holder.query('ROLLBACK');
+    holder.release();
+    await requests;
+    if (!heldUp) throw new Error('no two requests came to the seats at once');
   },
 };
 
@@ -94,7 +102,7 @@ const noClaimCheck: Breakage = {
     await holder.query('BEGIN');
     await holder.query('SELECT 1 FROM token_gate FOR UPDATE');
     await client.associate(0, school.exactly300, serials(devices.slice(0, 5)));
-    const heldUp = await eventually(() => workerWaits(processes));
+    const heldUp = await eventually(async () => (await waiting(processes, 'russet worker')) > 0);
     if (!heldUp) throw new Error('the worker did not come to its claim');
     late.signal('SIGSTOP');
     await holder.query('ROLLBACK');
@@ -114,13 +122,13 @@ const noClaimCheck: Breakage = {
   },
 };
 
-/** Whether a worker waits for a lock. Not asked on the connection that holds it: a transaction sees one state of this all the time. */
-async function workerWaits({ db }: Processes): Promise<boolean> {
-  const waiting = await db.query(
-    `SELECT 1 FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name = 'russet worker' AND wait_event_type = 'Lock'`,
+/** How many connections of a program wait for a lock. Not asked on the connection that holds it: a transaction sees one state of this all the time. */
+async function waiting({ db }: Processes, program: string): Promise<number> {
+  const found = await db.query(
+    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
+    [program],
   );
-  return waiting.rowCount !== 0;
+  return found.rowCount ?? 0;
 }
 
 const earlyBell: Breakage = {

@@ -39,6 +39,8 @@ export function startFewRequests(system: System, random: Random): FewRequests {
     stop: async () => {},
     close: async (milliseconds = 5_000) => {
       await Promise.race([Promise.all(followers), systemClock.sleep(milliseconds)]);
+      // As in the load: counts are told at most ten times a second, so the last ones may still be on their way.
+      await systemClock.sleep(2_000);
       closing.abort();
       await Promise.all(followers);
     },
