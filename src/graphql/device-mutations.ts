@@ -124,7 +124,8 @@ const RefreshDevicesPayload = builder.objectRef<RefreshedDevices>('RefreshDevice
   fields: (t) => ({
     planned: t.exposeInt('planned', { description: 'Questions that are new: up to three for each device.' }),
     joined: t.exposeInt('joined', {
-      description: 'Questions that waited to be sent already, and are not asked twice.',
+      description:
+        'Questions that were open already, and are not asked twice: they wait to be sent, or for their answer.',
     }),
   }),
 });

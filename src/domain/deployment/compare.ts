@@ -7,6 +7,7 @@
 import { moment, sql, transaction } from '../../db/transaction.ts';
 import { type Context, type Services, systemContext } from '../context.ts';
 import { findDifferences } from './difference.ts';
+import { forgetOver } from './forget-refusals.ts';
 import { giveLacking } from './give.ts';
 import { installLacking } from './install.ts';
 import { noteFailedInstalls } from './install-refusals.ts';
@@ -70,9 +71,7 @@ function endPass(context: Context, { granted, refused, revoked }: Compared): Pro
   const { organizationId } = context.actor;
   const now = context.clock.now();
   return transaction(context, async (tx) => {
-    await tx.$executeRaw(sql`
-      DELETE FROM deployment_refusal r WHERE r.organization_id = ${organizationId}
-        AND (r.retry_at <= ${moment(now)} OR NOT EXISTS (SELECT 1 FROM deployment p WHERE p.organization_id = r.organization_id AND p.app_id = r.app_id))`);
+    await forgetOver(tx, organizationId, now);
     await tx.$executeRaw(sql`
       INSERT INTO deployment_pass (organization_id, due_at, ended_at, granted, refused, revoked)
       VALUES (${organizationId}, ${moment(new Date(now.getTime() + compareEvery))}, ${moment(now)}, ${granted}, ${refused}, ${revoked})

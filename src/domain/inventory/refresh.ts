@@ -1,6 +1,6 @@
 /** Asks devices at once, because somebody wants to know. @module */
 import { z } from 'zod';
-import { ids, sql, type Tx, transaction } from '../../db/transaction.ts';
+import { ids, json, sql, type Tx, transaction } from '../../db/transaction.ts';
 import { requireRight } from '../access/rights.ts';
 import { recordAudit } from '../audit/record.ts';
 import { type NewCommand, planCommands } from '../command/plan.ts';
@@ -26,7 +26,7 @@ const inputSchema = z.object({
 export interface RefreshedDevices {
   /** Questions that were written down. */
   planned: number;
-  /** Questions that waited to be sent already; they are due now. */
+  /** Questions that were open already: they are due now, or their answer is waited for. */
   joined: number;
 }
 
@@ -54,14 +54,17 @@ export async function refreshDevices(
     const enrollmentIds = await enrollmentsOf(context, tx, deviceIds);
     const now = context.clock.now();
     const deadlineAt = new Date(now.getTime() + context.settings.questionDeadline);
+    const asked = await askedOf(context, tx, enrollmentIds);
     const commands = enrollmentIds.flatMap((enrollmentId) =>
-      questions.map((request) => ({ enrollmentId, request, dueAt: now, deadlineAt })),
+      questions
+        .filter(({ kind }) => !asked.has(`${enrollmentId}:${kind}`))
+        .map((request) => ({ enrollmentId, request, dueAt: now, deadlineAt })),
     );
     const outcomes = (await planCommands(context, tx, commands)).map(({ outcome }) => outcome);
     await recordAudit(context, tx, { action: 'device.refresh', data: { devices: deviceIds.length } });
     return {
       planned: outcomes.filter((outcome) => outcome === 'PLANNED').length,
-      joined: outcomes.filter((outcome) => outcome === 'JOINED').length,
+      joined: asked.size + outcomes.filter((outcome) => outcome === 'JOINED').length,
     };
   });
 }
@@ -78,4 +81,14 @@ async function enrollmentsOf(context: Context, tx: Tx, deviceIds: readonly bigin
   const absent = devices.find(({ id }) => !reachable.has(id));
   if (absent) throw new DeviceNotEnrolledError(absent.serialNumber, ['deviceIds']);
   return enrolled.map(({ id }) => id);
+}
+
+/** Questions that have left and wait for their answer, as `enrollment:kind`. A device that is off is not asked again and again. */
+async function askedOf(context: Context, tx: Tx, enrollmentIds: readonly bigint[]): Promise<Set<string>> {
+  const rows = await tx.$queryRaw<{ enrollmentId: bigint; kind: string }[]>(sql`
+    SELECT DISTINCT c.enrollment_id AS "enrollmentId", c.kind::text AS kind FROM device_command c
+    JOIN jsonb_array_elements(${json(questions)}) q(request) ON c.request = q.request
+    WHERE c.organization_id = ${context.actor.organizationId} AND c.enrollment_id = ANY (${ids(enrollmentIds)})
+      AND c.ended_at IS NULL AND c.state IN ('SENT', 'QUEUED')`);
+  return new Set(rows.map(({ enrollmentId, kind }) => `${enrollmentId}:${kind}`));
 }

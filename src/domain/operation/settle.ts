@@ -33,7 +33,7 @@ interface Ended {
 }
 
 /** The app is off the device; from one that left its MDM server, managed apps went with the profile. */
-const isOff = (operation: 'o' | 'x'): Sql => {
+export const isOff = (operation: 'o' | 'x' | 'g' | 's'): Sql => {
   const state = Prisma.raw(`${operation}.state`);
   const cause = Prisma.raw(`${operation}.cause`);
   return sql`(${state} = 'DONE' OR coalesce(${cause} ->> 'code' = ${causes.unenrolled.code}, false))`;

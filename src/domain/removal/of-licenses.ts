@@ -3,6 +3,7 @@ import { ids, type Sql, sql, type Tx } from '../../db/transaction.ts';
 import type { Context } from '../context.ts';
 import { type Pair, pairKey } from '../install/facts.ts';
 import type { Live } from '../license/find-live.ts';
+import { isOff } from '../operation/settle.ts';
 import type { TaskFailure } from '../task/failures.ts';
 import { devicesOfPeople } from '../vpp-user/devices.ts';
 import { isNothing } from './judge.ts';
@@ -84,7 +85,9 @@ const stays = (organizationId: bigint, ending: readonly Ending[]): Sql => sql`
   x.organization_id = ${organizationId} AND x.app_id = k.app_id AND x.ended_at IS NULL AND x.revoke_task_id IS NULL
     AND x.id <> ALL (${ids(ending.map((one) => one.id))})
     AND NOT EXISTS (SELECT 1 FROM app_operation g WHERE g.organization_id = x.organization_id AND g.license_id = x.id AND g.kind = 'REMOVE'
-      AND g.release_license AND NOT g.settled AND g.state NOT IN ('FAILED', 'TIMED_OUT', 'CANCELLED'))`;
+      AND g.release_license AND NOT g.settled AND (g.ended_at IS NULL OR ${isOff('g')})
+      AND NOT EXISTS (SELECT 1 FROM app_operation s WHERE s.organization_id = g.organization_id AND s.license_id = g.license_id AND s.kind = 'REMOVE'
+        AND s.task_id = g.task_id AND s.id <> g.id AND s.ended_at IS NOT NULL AND NOT ${isOff('s')}))`;
 
 /** Whose licenses the device of `k` may use: of whom it is, and of everybody who is linked to its account or to theirs. */
 const peopleOf = (organizationId: bigint): Sql => sql`

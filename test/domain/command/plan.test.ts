@@ -151,6 +151,7 @@ describe('S28 devices are asked when somebody wants to know', () => {
     const commands = await asked(deviceIds);
     expect(commands.map(({ kind }) => kind)).toEqual([...questions, ...questions]);
     expect(new Set(commands.map(({ state }) => state))).toEqual(new Set(['QUEUED']));
+    expect(await refreshDevices(own.as(), input), 'their answers are waited for').toEqual({ planned: 0, joined: 6 });
   });
 
   test('S28 whoever leases commands is given the questions too', async () => {
